@@ -1,0 +1,477 @@
+/**
+ * The one error class of akc and the one list of its codes.
+ * A code is for programs and never changes its meaning; the message is for people and is never matched.
+ */
+
+/** What an error means for whoever must react to it. */
+export type ErrorClass =
+  | "usage"
+  | "denied"
+  | "terminal"
+  | "retryable"
+  | "inconclusive"
+  | "conflict"
+  | "internal";
+
+interface CodeEntry {
+  readonly class: ErrorClass;
+  /** First line for people: what happened, in one clause without a full stop. */
+  readonly message: string;
+  /** What to do next. */
+  readonly hint: string;
+  /** Process exit code, where it differs from the class's own (see `exitCodeOf`). */
+  readonly exit?: number;
+}
+
+export const errorCodes = {
+  // cli
+  USAGE: {
+    class: "usage",
+    message: "the command line is not understood",
+    hint: "Run the command with --help to see its flags.",
+  },
+  INTERNAL: {
+    class: "internal",
+    message: "akc met a fault of its own",
+    hint: "Please report this with the command and the text below.",
+  },
+  INTERRUPTED: {
+    class: "terminal",
+    message: "interrupted",
+    hint: "Nothing is left running; the run's record says how far it came.",
+    exit: 130,
+  },
+  // json
+  JSON_SYNTAX: {
+    class: "usage",
+    message: "the text is not JSON",
+    hint: "Mend the text at the line and column shown.",
+  },
+  JSON_DUPLICATE_KEY: {
+    class: "usage",
+    message: "an object has the same key twice",
+    hint: "Remove one of the two members.",
+  },
+  JSON_LONE_SURROGATE: {
+    class: "usage",
+    message: "a string holds half of a surrogate pair",
+    hint: "Write the character whole, or remove the escape.",
+  },
+  JSON_NOT_FINITE: {
+    class: "usage",
+    message: "a number is not finite",
+    hint: "NaN, Infinity and overflowing numbers have no JSON form: use null or a string.",
+  },
+  JSON_TOO_DEEP: { class: "usage", message: "the JSON is nested too deeply", hint: "Flatten the document." },
+  JSON_TOO_LARGE: {
+    class: "usage",
+    message: "the JSON text is too large",
+    hint: "Split the document; the limit is in the details.",
+  },
+  JSON_NOT_UTF8: {
+    class: "usage",
+    message: "the text is not valid UTF-8",
+    hint: "Save the file as UTF-8 without a byte-order mark.",
+  },
+  // files
+  FILE_NOT_FOUND: { class: "usage", message: "the file does not exist", hint: "Check the path." },
+  FILE_UNREADABLE: {
+    class: "usage",
+    message: "the file cannot be read",
+    hint: "Check that it is a regular file and its permissions.",
+  },
+  PATH_UNSAFE: {
+    class: "denied",
+    message: "a path leads outside the place it must stay in",
+    hint: "Use a relative path without '..' and without symbolic links that lead outside.",
+  },
+  DISK_FULL: {
+    class: "terminal",
+    message: "the disk is full",
+    hint: "Free some space and start again; nothing was half-written.",
+  },
+  // bundle
+  BUNDLE_INVALID: {
+    class: "usage",
+    message: "the bundle is not valid",
+    hint: "Mend every issue listed; `akc bundle validate FILE` checks again without running anything.",
+  },
+  BUNDLE_NOT_OBJECT: {
+    class: "usage",
+    message: "the bundle is not a JSON object",
+    hint: "A runtime bundle is one JSON object.",
+  },
+  BUNDLE_SCHEMA_UNSUPPORTED: {
+    class: "usage",
+    message: "the bundle's schema_id is not known",
+    hint: "Use akc:runtime_bundle:v1 to v4.",
+  },
+  BUNDLE_HASH_MISMATCH: {
+    class: "denied",
+    message: "the bundle is not the one that was expected",
+    hint: "Compare with `akc bundle hash FILE`; somebody changed the file, or the digest is of another one.",
+  },
+  BUNDLE_SCOPE_MISMATCH: {
+    class: "denied",
+    message: "something the bundle refers to belongs to another scope",
+    hint: "tenant_id, repo_id and run_id must agree in all files of one bundle.",
+  },
+  IR_PARSE: {
+    class: "usage",
+    message: "the IR document is not valid",
+    hint: "Recompile the bundle; the details name each issue.",
+  },
+  IR_FINGERPRINT_MISMATCH: {
+    class: "denied",
+    message: "the IR document is not the one the bundle was made with",
+    hint: "Recompile the bundle, or restore the file.",
+  },
+  IR_REQUIRED_NOT_LOADED: {
+    class: "usage",
+    message: "the bundle takes its desired state from an IR that is not there",
+    hint: "Ship the IR file beside the bundle or embed it (system_ir).",
+  },
+  COORDINATION_INVALID: {
+    class: "usage",
+    message: "the coordination spec is not valid",
+    hint: "verify coordination_ref / coordination_spec and spec_hashes",
+  },
+  COORDINATION_CYCLE: {
+    class: "usage",
+    message: "coordination precedence graph has a cycle",
+    hint: "Remove one of the edges listed; steps on a cycle can never start.",
+  },
+  COORDINATION_HASH_MISMATCH: {
+    class: "denied",
+    message: "the coordination spec is not the one the bundle was made with",
+    hint: "verify coordination_ref / coordination_spec and spec_hashes",
+  },
+  COORDINATION_FILE_MISSING: {
+    class: "usage",
+    message: "the coordination file is missing",
+    hint: "verify coordination_ref / coordination_spec and spec_hashes",
+  },
+  COORDINATION_STEP_UNRESOLVED: {
+    class: "usage",
+    message: "a coordination step has no IR node to run",
+    hint: "Give the step an ir_node_id in the orchestration file.",
+  },
+  COORD_CONTRACT_INVALID: {
+    class: "usage",
+    message: "the coordination execution contract is not valid",
+    hint: "Both caps must be whole numbers of at least 1.",
+  },
+  ORCHESTRATION_HASH_MISMATCH: {
+    class: "denied",
+    message: "the orchestration file is not the one the bundle was made with",
+    hint: "Recompile the bundle, or restore the file.",
+  },
+  GOVERNANCE_EXCEEDED: {
+    class: "denied",
+    message: "the plan exceeds its own governance",
+    hint: "Raise the limit in the coordination spec's governance, or make the plan smaller.",
+  },
+  INTENT_INVALID: {
+    class: "denied",
+    message: "the bundle's intent cannot be verified",
+    hint: "Check the intent store, or drop --strict-intent-authority if the operator's policy allows it.",
+  },
+  // policy
+  POLICY_FILE_INVALID: {
+    class: "usage",
+    message: "the operator's policy file is not valid",
+    hint: "Mend the line shown; `akc policy explain` shows the effect.",
+  },
+  POLICY_UNKNOWN: {
+    class: "denied",
+    message: "the bundle names policies that akc cannot apply",
+    hint: "Give each policy an explicit list in its metadata: runtime_allow_actions or runtime_deny_actions.",
+  },
+  POLICY_DENIED: {
+    class: "denied",
+    message: "the policy does not allow this",
+    hint: "See the decision with `akc policy explain --bundle B --action A`.",
+  },
+  CONTAINMENT_UNAVAILABLE: {
+    class: "denied",
+    message: "this host cannot give the containment that the policy requires",
+    hint: "Use a kernel with Landlock (5.13 or newer), or lower `containment` in the operator's policy.",
+  },
+  EFFECT_REQUIRED: {
+    class: "denied",
+    message: "the action has nothing to execute",
+    hint: "Give it a route (subprocess or http), or run without --require-effects.",
+  },
+  // routes
+  ROUTE_MALFORMED: {
+    class: "terminal",
+    message: "the action's route is malformed",
+    hint: "Mend runtime_execution on the node or its contract.",
+  },
+  ROUTE_NOT_ALLOWED: {
+    class: "denied",
+    message: "the bundle does not allow this route",
+    hint: "Add the route kind to workflow_execution_contract.allowed_routes.",
+  },
+  SUBPROCESS_DISABLED: {
+    class: "denied",
+    message: "subprocess execution is not enabled",
+    hint: "Set runtime_execution.allow_subprocess in the bundle.",
+  },
+  SUBPROCESS_ALLOWLIST_EMPTY: {
+    class: "denied",
+    message: "the bundle allows no executable",
+    hint: "Fill runtime_execution.subprocess_allowlist in the bundle.",
+  },
+  SUBPROCESS_NOT_ALLOWED: {
+    class: "denied",
+    message: "the bundle does not allow this executable",
+    hint: "Add it to runtime_execution.subprocess_allowlist in the bundle, and to `subprocess` in the operator's policy.",
+  },
+  SUBPROCESS_NOT_FOUND: {
+    class: "terminal",
+    message: "the executable does not exist",
+    hint: "Install it, or write its absolute path.",
+  },
+  SUBPROCESS_SPAWN_FAILED: {
+    class: "terminal",
+    message: "the process could not be started",
+    hint: "Check that the file is executable and of this machine's kind.",
+  },
+  SUBPROCESS_EXIT: {
+    class: "retryable",
+    message: "the process failed",
+    hint: "Its output is in the action's result; stderr usually says why.",
+  },
+  SUBPROCESS_TIMEOUT: {
+    class: "retryable",
+    message: "the process did not end in time and was killed",
+    hint: "Raise timeout_ms, or find out what it waits for.",
+  },
+  SUBPROCESS_OUTPUT_LIMIT: {
+    class: "terminal",
+    message: "the process wrote more output than it may",
+    hint: "Write large results to a file in the working directory instead of stdout.",
+  },
+  HTTP_DISABLED: {
+    class: "denied",
+    message: "HTTP execution is not enabled",
+    hint: "Set runtime_execution.allow_http in the bundle.",
+  },
+  HTTP_ALLOWLIST_EMPTY: {
+    class: "denied",
+    message: "the bundle allows no HTTP target",
+    hint: "Fill runtime_execution.http_allowlist in the bundle.",
+  },
+  HTTP_METHOD_DENIED: {
+    class: "denied",
+    message: "the bundle does not allow this HTTP method",
+    hint: "Add it to runtime_execution.http_method_allowlist.",
+  },
+  HTTP_URL_DENIED: {
+    class: "denied",
+    message: "the URL is not allowed",
+    hint: "Add the origin to http_allowlist in the bundle, the envelope and the operator's policy.",
+  },
+  HTTP_ADDRESS_DENIED: {
+    class: "denied",
+    message: "the host's address is private, loopback, link-local or a metadata service",
+    hint: "Name the address itself in http_allowlist if it is meant.",
+  },
+  HTTP_REDIRECT_REFUSED: {
+    class: "terminal",
+    message: "the server redirected to a place that is not allowed",
+    hint: "Allow the target, or call it directly.",
+  },
+  HTTP_BODY_TOO_LARGE: {
+    class: "denied",
+    message: "the request body is larger than allowed",
+    hint: "Raise runtime_execution.http_max_body_bytes.",
+  },
+  HTTP_RESPONSE_TOO_LARGE: {
+    class: "terminal",
+    message: "the response is larger than allowed",
+    hint: "Raise runtime_execution.http_max_response_bytes.",
+  },
+  HTTP_STATUS: {
+    class: "retryable",
+    message: "the server answered with an error status",
+    hint: "The response's beginning is in the action's result.",
+  },
+  HTTP_TIMEOUT: {
+    class: "retryable",
+    message: "the server did not answer in time",
+    hint: "Raise timeout_ms, or look at the server.",
+  },
+  HTTP_UNREACHABLE: {
+    class: "retryable",
+    message: "the server could not be reached",
+    hint: "Check that it runs and that the address is right.",
+  },
+  AGENT_WORKER_FAILED: {
+    class: "retryable",
+    message: "the agent worker failed",
+    hint: "Its error token is in the action's result.",
+  },
+  // kernel
+  ADAPTER_UNKNOWN: {
+    class: "usage",
+    message: "there is no adapter of this id",
+    hint: "Use native, local_depth, or a registered one.",
+  },
+  ADAPTER_FAILED: {
+    class: "retryable",
+    message: "the adapter failed",
+    hint: "See the cause; the action is retried while attempts are left.",
+  },
+  CONTRACT_INPUT_MISSING: {
+    class: "terminal",
+    message: "the action's input lacks keys that its contract names",
+    hint: "Mend io_contract.input_keys, or the event's payload.",
+  },
+  CONTRACT_OUTPUT_MISSING: {
+    class: "terminal",
+    message: "the action's output lacks keys that its contract names",
+    hint: "Mend io_contract.output_keys, or what the action returns.",
+  },
+  BUDGET_EXCEEDED: {
+    class: "terminal",
+    message: "the action ran out of its budget",
+    hint: "Raise runtime_budget in its contract, or make the action smaller.",
+  },
+  RUN_DEADLINE: {
+    class: "terminal",
+    message: "the run reached its deadline",
+    hint: "Raise --deadline, or operating_bounds.max_seconds of the intent.",
+  },
+  CANCELLED: {
+    class: "terminal",
+    message: "the action was cancelled",
+    hint: "The run was stopped while it was under way.",
+  },
+  PREDECESSOR_FAILED: {
+    class: "terminal",
+    message: "a step it depends on did not succeed",
+    hint: "Mend the step named, then start again.",
+  },
+  EVIDENCE_EXPECTATION_UNMET: {
+    class: "terminal",
+    message: "the run lacks evidence that it was expected to leave",
+    hint: "See evidence_expectation_violations in runtime_run.json.",
+  },
+  PROVIDER_UNAVAILABLE: {
+    class: "denied",
+    message: "the bundle's deployment provider is not available",
+    hint: "Install the provider, or run the bundle with --mode simulate.",
+  },
+  // store
+  STORE_TOO_NEW: {
+    class: "usage",
+    message: "the state database was made by a newer akc",
+    hint: "Use that version, or another --outputs-root.",
+  },
+  STORE_DAMAGED: {
+    class: "internal",
+    message: "the state database is damaged",
+    hint: "Keep the file; restore a copy, or start with another --outputs-root.",
+  },
+  STORE_BUSY: {
+    class: "conflict",
+    message: "the state database is busy",
+    hint: "Another process holds it; try again.",
+  },
+  LEASE_HELD: {
+    class: "conflict",
+    message: "another process holds this run",
+    hint: "Wait for it to end, or stop it with `akc runtime stop`.",
+    exit: 5,
+  },
+  LEASE_LOST: {
+    class: "conflict",
+    message: "this process no longer holds the run",
+    hint: "Another process took over; nothing more was written.",
+    exit: 5,
+  },
+  RUN_NOT_FOUND: {
+    class: "usage",
+    message: "there is no such run",
+    hint: "See the runs with `akc runtime list --outputs-root DIR`.",
+  },
+  RUN_EXISTS: {
+    class: "conflict",
+    message: "the run has already ended",
+    hint: "Choose another --runtime-run-id, or leave it out.",
+  },
+  RUN_AMBIGUOUS: {
+    class: "usage",
+    message: "several runs have this id",
+    hint: "Add --tenant-id and --repo-id.",
+  },
+  REDACTION_FAILED: {
+    class: "internal",
+    message: "a value could not be redacted",
+    hint: "Nothing was written.",
+  },
+} as const satisfies Record<string, CodeEntry>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** A fault at a place in a document. `path` is a JSON pointer (RFC 6901); line and column count from 1. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+export interface AkcErrorOptions {
+  /** Replaces the code's own first line, where this occurrence can say more. */
+  readonly message?: string;
+  readonly hint?: string;
+  readonly details?: ErrorDetails;
+  /** Every fault found, never only the first. */
+  readonly issues?: readonly Issue[];
+  readonly cause?: unknown;
+}
+
+export class AkcError extends Error {
+  readonly code: ErrorCode;
+  readonly class: ErrorClass;
+  readonly hint: string;
+  readonly details: ErrorDetails;
+  readonly issues: readonly Issue[];
+  readonly exitCode: number;
+
+  constructor(code: ErrorCode, options: AkcErrorOptions = {}) {
+    const entry: CodeEntry = errorCodes[code];
+    super(
+      options.message ?? entry.message,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.name = "AkcError";
+    this.code = code;
+    this.class = entry.class;
+    this.hint = options.hint ?? entry.hint;
+    this.details = options.details ?? {};
+    this.issues = options.issues ?? [];
+    this.exitCode = entry.exit ?? exitCodeOf[entry.class];
+  }
+}
+
+/** Exit code of each class (docs/exit-codes.md): 1 the work failed, 2 asked wrongly or denied, 5 held by another. */
+const exitCodeOf: Record<ErrorClass, number> = {
+  usage: 2,
+  denied: 2,
+  terminal: 1,
+  retryable: 1,
+  inconclusive: 4,
+  conflict: 5,
+  internal: 1,
+};
+
+/** Marks a place the type system knows cannot be reached; reaching it is a fault of ours. */
+export function unreachable(value: never): never {
+  throw new AkcError("INTERNAL", { message: `unreachable: ${String(value)}` });
+}

@@ -1,0 +1,57 @@
+/** Every number that bounds something, with its unit in its name. */
+export const limits = {
+  // reading
+  jsonTextBytesMax: 256 * 1024 * 1024,
+  jsonDepthMax: 256,
+  yamlTextBytesMax: 1024 * 1024,
+  /** Issues listed in one error; the rest is counted. */
+  issuesShownMax: 50,
+  idLengthMax: 128,
+  // coordination
+  stepsMax: 1_000_000,
+  edgesMax: 4_000_000,
+  // kernel
+  /** A first try and two retries (spec kernel §7.1). */
+  attemptsMax: 3,
+  retryBaseDelayMs: 1_000,
+  retryDelayMsMax: 30_000,
+  retryJitterMs: 250,
+  actionsInFlightDefault: 4,
+  actionsInFlightMax: 1_024,
+  actionsPerClassInFlightDefault: 4,
+  /** How often one node may be triggered by events of its own run before the run ends `exhausted` (kernel:W-26). */
+  triggersPerNodeMax: 100,
+  runDeadlineMsMax: 30 * 24 * 60 * 60 * 1_000,
+  stopPollMs: 200,
+  /** How long cancelled actions may take to end before the kernel stops waiting for them. */
+  cancelGraceMs: 10_000,
+  // lease
+  leaseTtlMs: 15_000,
+  leaseRenewMs: 5_000,
+  // routes
+  routeTimeoutMsDefault: 30_000,
+  routeTimeoutMsMax: 24 * 60 * 60 * 1_000,
+  outputSnippetChars: 16_384,
+  argvItemsMax: 4_096,
+  argvBytesMax: 128 * 1024,
+  // subprocess
+  subprocessOutputBytesDefault: 16 * 1024 * 1024,
+  subprocessOutputBytesMax: 1024 * 1024 * 1024,
+  subprocessStdinBytesMax: 1024 * 1024,
+  /** Between TERM and KILL to the group. */
+  killGraceMs: 2_000,
+  rlimitOpenFiles: 1_024,
+  rlimitProcesses: 4_096,
+  rlimitFileBytes: 4 * 1024 * 1024 * 1024,
+  // http
+  httpBodyBytesDefault: 4_096,
+  httpResponseBytesDefault: 262_144,
+  httpResponseBytesMin: 256,
+  httpResponseBytesMax: 8_388_608,
+  httpRedirectsMax: 5,
+  agentTurnTimeoutMsDefault: 60_000,
+  // store
+  /** Outputs up to this size live in the database, larger ones in files beside it. */
+  artifactInlineBytesMax: 16 * 1024,
+  eventPayloadBytesMax: 4 * 1024 * 1024,
+} as const;

@@ -1,0 +1,115 @@
+/**
+ * The nouns of the policy: what may be asked, what was answered, and by which rule. Data only.
+ *
+ * Source: spec bundle §8.
+ */
+import type { PolicyMode } from "../bundle/model.ts";
+import type { JsonObject } from "../json/value.ts";
+
+export const policyActions = [
+  "runtime.event.consume",
+  "runtime.action.dispatch",
+  "runtime.action.retry",
+  "runtime.action.execute.subprocess",
+  "runtime.action.execute.http",
+  "runtime.state.checkpoint.write",
+  "service.reconcile.apply",
+  "service.reconcile.rollback",
+] as const;
+export type PolicyAction = (typeof policyActions)[number];
+
+/** `none` trusts the child, `limits` sets rlimits, `landlock` confines files and network by the kernel. */
+export const containmentLevels = ["none", "limits", "landlock"] as const;
+export type ContainmentLevel = (typeof containmentLevels)[number];
+
+/** One answer of the policy. The kernel adds the time and a number when it stores it. */
+export interface Decision {
+  readonly action: string;
+  readonly allowed: boolean;
+  /** The documented token, e.g. `policy.default_deny.action_not_allowlisted`. */
+  readonly reason: string;
+  readonly source: "allowlist" | "envelope" | "intent" | "ir" | "knowledge" | "operator" | "capability";
+  /** Where the rule stands: a JSON pointer into the bundle, or `operator:/pointer`, or `baseline`. */
+  readonly rule: string;
+  readonly mode: "enforce" | "audit_only";
+}
+
+/** What the operator's file says; absent fields do not narrow. Everything in it can only take away. */
+export interface OperatorPolicy {
+  /** Where it was read from, for explanations. */
+  readonly path: string;
+  readonly allowActions?: readonly string[];
+  readonly denyActions?: readonly string[];
+  /** Absolute paths of executables that may be started. */
+  readonly subprocess?: readonly string[];
+  /** URL or host patterns, as `http_allowlist`. */
+  readonly http?: readonly string[];
+  readonly providers?: readonly string[];
+  /** The least containment a subprocess must get. */
+  readonly containment?: ContainmentLevel;
+  readonly requireEffects?: boolean;
+  readonly strictIntentAuthority?: boolean;
+  /** Folders a contained child may read beside the system's own and its working directory. */
+  readonly readOnlyRoots?: readonly string[];
+  readonly limits?: {
+    readonly runSeconds?: number;
+    readonly actionSeconds?: number;
+    readonly actionsInFlight?: number;
+    readonly outputBytes?: number;
+    readonly memoryBytes?: number;
+    readonly processes?: number;
+    readonly openFiles?: number;
+    readonly fileBytes?: number;
+  };
+}
+
+export interface HttpLane {
+  readonly enabled: boolean;
+  /** The bundle's patterns; empty denies. */
+  readonly allowlist: readonly string[];
+  /** Further lists that must match too (envelope, operator); absent ones do not narrow. */
+  readonly narrowedBy: readonly (readonly string[])[];
+  readonly methods: readonly string[];
+  readonly bodyBytesMax: number;
+  readonly responseBytesMax: number;
+}
+
+export interface SubprocessLane {
+  readonly enabled: boolean;
+  /** The bundle's names and paths; empty denies. */
+  readonly allowlist: readonly string[];
+  /** The operator's absolute paths; absent does not narrow. */
+  readonly operatorPaths?: readonly string[];
+  /** What a child must be contained by at least; the strongest available is used anyway. */
+  readonly containment: ContainmentLevel;
+  readonly readOnlyRoots: readonly string[];
+  readonly outputBytesMax: number;
+  readonly memoryBytesMax?: number;
+  readonly processesMax: number;
+  readonly openFilesMax: number;
+  readonly fileBytesMax: number;
+}
+
+/** The policy of one run: bundle ∩ operator, computed once, then only asked. */
+export interface RunPolicy {
+  readonly mode: PolicyMode;
+  readonly allow: ReadonlySet<string>;
+  readonly deny: ReadonlySet<string>;
+  /** For every action that is not allowed: the rule that took it away. */
+  readonly deniedBy: ReadonlyMap<string, { readonly rule: string; readonly source: Decision["source"] }>;
+  readonly denyActionTypes: ReadonlySet<string>;
+  readonly unresolvedPolicyIds: readonly string[];
+  readonly subprocess: SubprocessLane;
+  readonly http: HttpLane;
+  /** Patterns for the HTTP agent worker; absent means that it may not run. */
+  readonly agentWorkerHttp?: HttpLane;
+  readonly allowNetwork: boolean;
+  readonly requireEffects: boolean;
+  readonly runDeadlineMs?: number;
+  readonly actionDeadlineMsMax: number;
+  readonly actionsInFlightMax: number;
+  readonly evidenceExpectations: readonly string[];
+  /** The envelope with the three effective lists added (spec bundle §6.2 step 20). */
+  readonly effectiveEnvelope: JsonObject;
+  readonly envelopeSha256: string;
+}

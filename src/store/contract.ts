@@ -1,0 +1,142 @@
+/**
+ * The contract of the store: the only place where a run's truth is kept. Events are appended and never changed; every
+ * other row is derived from them in the same transaction. Async at the border, so that another engine can stand behind.
+ *
+ * Source: architecture "State"; spec kernel §4, §8.
+ */
+import type { ArtifactStore, RunContext } from "../adapters/contract.ts";
+
+export type Outcome = "succeeded" | "failed" | "blocked" | "stopped" | "exhausted";
+
+/** One run, as listed and shown. Times are milliseconds since the epoch. */
+export interface RunRow {
+  readonly context: RunContext;
+  readonly bundlePath: string;
+  readonly bundleSha256: string;
+  readonly coordinationSha256: string | null;
+  readonly traceId: string;
+  /** Word of the old runtime: running, terminal, idle, stopped, failed, max_iterations_exceeded, stop_requested. */
+  readonly status: string;
+  /** null while it runs. */
+  readonly outcome: Outcome | null;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number | null;
+  readonly lastError: string | null;
+  readonly lastSeq: number;
+  readonly stopRequestedAtMs: number | null;
+  /** JSON text of facts that the record file needs and no column holds (outputs root, execution policy, …). */
+  readonly extra: string;
+}
+
+/** A fact to append. `payload` is JSON text with the documented keys of its type. */
+export interface NewEvent {
+  readonly seq: number;
+  readonly type: string;
+  readonly atMs: number;
+  readonly payload: string;
+}
+
+/** A stored fact. `sha256` chains over `prevSha256` (the event before it; 64 zeros before the first). */
+export interface StoredEvent extends NewEvent {
+  readonly prevSha256: string;
+  readonly sha256: string;
+}
+
+export type ActionPhase =
+  | "waiting"
+  | "running"
+  | "retrying"
+  | "succeeded"
+  | "failed"
+  | "blocked"
+  | "denied"
+  | "cancelled";
+
+/** Where an action stands; derived from its events. */
+export interface ActionRow {
+  readonly actionId: string;
+  readonly nodeId: string;
+  readonly stepId: string | null;
+  readonly phase: ActionPhase;
+  readonly attempt: number;
+  /** seq of the event that put it into this phase. */
+  readonly seq: number;
+  /** Content hash of what it put out, when it succeeded. */
+  readonly outputSha256: string | null;
+}
+
+export interface DecisionRow {
+  /** seq of the event in whose turn it was made. */
+  readonly seq: number;
+  readonly atMs: number;
+  readonly action: string;
+  readonly allowed: boolean;
+  readonly reason: string;
+  readonly source: string;
+  readonly rule: string;
+  readonly mode: string;
+  /** JSON text: what the decision was about. */
+  readonly context: string;
+}
+
+/** What lands together or not at all. Any part may be empty. */
+export interface Turn {
+  readonly events: readonly NewEvent[];
+  readonly actions: readonly ActionRow[];
+  readonly decisions: readonly DecisionRow[];
+  /** New values of the run's own columns. */
+  readonly run?: Partial<Pick<RunRow, "status" | "outcome" | "finishedAtMs" | "lastError" | "extra">>;
+}
+
+export interface LeaseHolder {
+  /** `host:pid:nonce`, for people and for the refusal. */
+  readonly name: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly bootId: string;
+}
+
+export interface Lease {
+  readonly runtimeRunId: string;
+  readonly holder: LeaseHolder;
+  /** Grows with every holder; a write under an old one is refused. */
+  readonly token: number;
+  readonly expiresAtMs: number;
+}
+
+/** The one writer of a run. */
+export interface RunWriter {
+  readonly lease: Lease;
+  readonly artifacts: ArtifactStore;
+  /** Appends and derives in one durable transaction. @throws AkcError LEASE_LOST, DISK_FULL, STORE_DAMAGED. */
+  commit(turn: Turn): Promise<void>;
+  /** @throws AkcError LEASE_LOST */
+  renew(nowMs: number): Promise<void>;
+  /** Gives the lease back and closes what it opened. */
+  close(): Promise<void>;
+}
+
+/** Reads never wait for the writer. */
+export interface RunReader {
+  run(): Promise<RunRow>;
+  /** In order, at most `limit`, with `seq > afterSeq`. */
+  events(afterSeq: number, limit: number): Promise<readonly StoredEvent[]>;
+  actions(): Promise<readonly ActionRow[]>;
+  decisions(afterRow: number, limit: number): Promise<readonly (DecisionRow & { readonly row: number })[]>;
+  lease(): Promise<Lease | null>;
+  readonly artifacts: Pick<ArtifactStore, "read" | "sizeOf">;
+  close(): Promise<void>;
+}
+
+/** One scope's state. */
+export interface Store {
+  /** @throws AkcError LEASE_HELD naming the holder, RUN_EXISTS when the run has ended. */
+  createRun(row: RunRow, holder: LeaseHolder, nowMs: number): Promise<RunWriter>;
+  openRun(runtimeRunId: string): Promise<RunReader>;
+  listRuns(): Promise<readonly (RunRow & { readonly lease: Lease | null })[]>;
+  /** Asks the holder to stop; the kernel polls for it. Returns false when the run has already ended. */
+  requestStop(runtimeRunId: string, nowMs: number): Promise<boolean>;
+  /** Whether a stop was asked for. Cheap enough to poll. */
+  stopRequested(runtimeRunId: string): Promise<boolean>;
+  close(): Promise<void>;
+}

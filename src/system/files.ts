@@ -1,0 +1,105 @@
+/**
+ * Files: bounded reads, confined paths, writes that are whole or not there.
+ * The only room that other rooms ask for a path's real place; it never follows a link out of the root it was given.
+ */
+import { constants } from "node:fs";
+import { lstat, mkdir, open, readlink, realpath, rename, unlink } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, sep } from "node:path";
+import { AkcError } from "../errors.ts";
+
+/** Reads a regular file whole. @throws AkcError FILE_NOT_FOUND, FILE_UNREADABLE, JSON_TOO_LARGE. */
+export async function readFileBounded(path: string, bytesMax: number): Promise<Uint8Array> {
+  if (path.includes("\0"))
+    throw new AkcError("PATH_UNSAFE", { details: { path: path.replaceAll("\0", "\\0") } });
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    const missing = errnoOf(cause) === "ENOENT" || errnoOf(cause) === "ENOTDIR";
+    throw new AkcError(missing ? "FILE_NOT_FOUND" : "FILE_UNREADABLE", { cause, details: { path } });
+  }
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile())
+      throw new AkcError("FILE_UNREADABLE", { details: { path, why: "not a regular file" } });
+    if (stat.size > bytesMax) {
+      throw new AkcError("JSON_TOO_LARGE", {
+        message: "the file is too large",
+        details: { path, sizeBytes: stat.size, bytesMax },
+      });
+    }
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The real path of `relative` below `root`, where no part of it may lead outside: no `..`, not absolute, no NUL, and
+ * no symbolic link to elsewhere. The last parts may be missing.
+ * @throws AkcError PATH_UNSAFE
+ */
+export async function resolveConfined(root: string, relative: string): Promise<string> {
+  const parts = relative.split(/[\\/]+/).filter((part) => part !== "" && part !== ".");
+  if (relative === "" || relative.includes("\0") || isAbsolute(relative) || parts.includes("..")) {
+    throw new AkcError("PATH_UNSAFE", { details: { path: relative.replaceAll("\0", "\\0") } });
+  }
+  const base = await realpath(root);
+  let place = base;
+  for (const [index, part] of parts.entries()) {
+    const next = join(place, part);
+    const stat = await lstat(next).catch(() => undefined);
+    if (stat === undefined) return join(place, ...parts.slice(index));
+    if (!stat.isSymbolicLink()) {
+      place = next;
+      continue;
+    }
+    place = await realpath(next).catch(async () => join(dirname(next), await readlink(next)));
+    if (place !== base && !place.startsWith(base + sep)) {
+      throw new AkcError("PATH_UNSAFE", {
+        details: { path: relative, why: "a symbolic link leads outside" },
+      });
+    }
+  }
+  return place;
+}
+
+/** Writes through a temporary file in the same folder, fsync, rename: readers see the old file or the new one. */
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array | Iterable<string> | AsyncIterable<string>,
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.tmp.${process.pid}.${crypto.randomUUID().slice(0, 8)}`,
+  );
+  try {
+    const file = await open(temporary, "wx", 0o644);
+    try {
+      if (typeof content === "string" || content instanceof Uint8Array) await file.writeFile(content);
+      else for await (const part of content) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await unlink(temporary).catch(() => undefined);
+    throw asDiskError(cause, path);
+  }
+}
+
+/** Turns "no space left" into its own code; everything else passes unchanged. */
+export function asDiskError(cause: unknown, path: string): unknown {
+  const code = errnoOf(cause);
+  return code === "ENOSPC" || code === "EDQUOT"
+    ? new AkcError("DISK_FULL", { cause, details: { path } })
+    : cause;
+}
+
+export function errnoOf(cause: unknown): string | undefined {
+  return typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
+    ? cause.code
+    : undefined;
+}

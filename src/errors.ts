@@ -30,6 +30,11 @@ export const errorCodes = {
     message: "the command line is not understood",
     hint: "Run the command with --help to see its flags.",
   },
+  ENVIRONMENT_REFUSED: {
+    class: "denied",
+    message: "the environment can put foreign code into this process",
+    hint: "Unset the variables named.",
+  },
   INTERNAL: {
     class: "internal",
     message: "akc met a fault of its own",
@@ -89,6 +94,11 @@ export const errorCodes = {
     class: "terminal",
     message: "the disk is full",
     hint: "Free some space and start again; nothing was half-written.",
+  },
+  SYSTEM_REFUSED: {
+    class: "terminal",
+    message: "the operating system refused something that akc needs",
+    hint: "See errno and path; permissions, limits and mounts are the usual reasons.",
   },
   // bundle
   BUNDLE_INVALID: {
@@ -379,6 +389,16 @@ export const errorCodes = {
     class: "conflict",
     message: "the state database is busy",
     hint: "Another process holds it; try again.",
+  },
+  STORE_UNWRITABLE: {
+    class: "usage",
+    message: "the state database cannot be opened or written here",
+    hint: "Check the permissions of the folder, or choose another --outputs-root.",
+  },
+  STORE_IO: {
+    class: "terminal",
+    message: "the disk failed while the state database was used",
+    hint: "The turn was rolled back; see the details for the system's own error, then start again.",
   },
   LEASE_HELD: {
     class: "conflict",

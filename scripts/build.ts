@@ -1,0 +1,66 @@
+/**
+ * Builds `dist/akc`: one file with everything in it, minified, with source map and bytecode.
+ * Nothing of this machine's environment and nothing of a later working directory gets in.
+ *
+ * Source: node_modules/bun-types/docs/bundler/executables.mdx; docs/decisions/0003-environment-of-the-binary.md.
+ */
+import { mkdir, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+const root = join(import.meta.dir, "..");
+
+export interface BuildOptions {
+  readonly outfile: string;
+}
+
+/** @throws Error when the bundler refuses; its messages are on stderr by then. */
+export async function build({ outfile }: BuildOptions): Promise<void> {
+  // A run that is using the old binary keeps it: the new one takes its name in one step.
+  const temporary = `${outfile}.new`;
+  const result = await Bun.build({
+    entrypoints: [join(root, "src/main.ts"), ...(await workerEntries())],
+    // Worker entries are found in the binary by their path below this folder.
+    root: join(root, "src"),
+    target: "bun",
+    format: "esm",
+    minify: true,
+    // One chunk would load every built-in module of every command at start: 9 ms instead of 4 for `akc --version`.
+    splitting: true,
+    sourcemap: "linked",
+    bytecode: true,
+    env: "disable",
+    throw: false,
+    compile: {
+      outfile: temporary,
+      // Only the code in the binary runs: no eval, no preload, no inspector, no import or worker from disk.
+      execArgv: ["--disallow-code-generation-from-strings=strict"],
+      // Each of them would run or obey files found in the working directory.
+      autoloadDotenv: false,
+      autoloadBunfig: false,
+      autoloadTsconfig: false,
+      autoloadPackageJson: false,
+    },
+  });
+  if (!result.success) {
+    for (const log of result.logs) console.error(log);
+    throw new Error("the build failed");
+  }
+  await rename(temporary, outfile);
+}
+
+/** Worker threads are entry points of their own: the bundler does not follow `new Worker`. */
+async function workerEntries(): Promise<string[]> {
+  const list = join(root, "src/system/worker-entries.ts");
+  if (!(await Bun.file(list).exists())) return [];
+  const { workerEntries: entries } = await import(list);
+  return entries.map((path: string) => join(root, path));
+}
+
+if (import.meta.main) {
+  const outfile = join(root, "dist/akc");
+  await mkdir(join(root, "dist"), { recursive: true });
+  const startedAtMs = performance.now();
+  await build({ outfile });
+  const { size } = await stat(outfile);
+  console.log(`dist/akc  ${(size / 1e6).toFixed(1)} MB  ${Math.round(performance.now() - startedAtMs)} ms`);
+}

@@ -1,0 +1,16 @@
+/**
+ * What each exit code means, in one place for the help texts and docs/exit-codes.md.
+ * The number of an error comes from its class (errors.ts); nothing here decides one.
+ */
+export const exitCodes = {
+  0: "succeeded",
+  1: "the work was done and did not succeed, or akc itself failed",
+  2: "wrong use, bad input, or denied by the policy",
+  3: "the world diverged from what the bundle wants",
+  4: "no verdict: the facts to judge by are missing",
+  5: "the lease is held by another process",
+  130: "interrupted (SIGINT)",
+  143: "terminated (SIGTERM)",
+} as const;
+
+export type ExitCode = keyof typeof exitCodes;

@@ -1,0 +1,135 @@
+/**
+ * The help texts, made from the commands' data: examples first, then flags, then exit codes.
+ * Never loads a command only to list it.
+ */
+import type { ArgDef } from "citty";
+import { type Command, commonArgs } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { Place } from "./io.ts";
+import { type Style, styleOf } from "./render/style.ts";
+import { padEnd, width, wrap } from "./render/text.ts";
+import { aliasesOf, flagName } from "./strict.ts";
+import type { Group } from "./tree.ts";
+
+/** Wider lines are hard to read, however wide the terminal is. */
+const columnsMax = 100;
+
+export function commandHelp(command: Command, place: Place): string {
+  const page = new Page(place);
+  page.title(`akc ${command.path}`, command.summary);
+  for (const note of command.notes ?? []) page.paragraph(note);
+  page.examples(command.examples);
+  const words = Object.entries(command.args).filter(([, def]) => def.type === "positional");
+  page.section("Usage", [[usage(command), ""]]);
+  page.section(
+    "Arguments",
+    words.map(([name, def]) => [def.valueHint ?? name.toUpperCase(), def.description ?? ""]),
+  );
+  page.section("Flags", flagRows(command, false));
+  page.section("Flags of every command", flagRows(command, true));
+  page.section("Environment", Object.entries(command.environment ?? {}));
+  page.section(
+    "Exit codes",
+    command.exits.map((code) => [String(code), exitCodes[code]]),
+  );
+  return page.text();
+}
+
+export function groupHelp(group: Group, path: string, place: Place): string {
+  const page = new Page(place);
+  page.title(path === "" ? "akc" : `akc ${path}`, group.summary);
+  page.examples(group.examples ?? []);
+  const prefix = path === "" ? "" : `${path} `;
+  for (const [name, node] of Object.entries(group.nodes)) {
+    if (node.kind === "group" && path === "") {
+      page.section(
+        node.summary,
+        Object.entries(node.nodes).map(([sub, leaf]) => [`akc ${name} ${sub}`, leaf.summary]),
+      );
+    }
+  }
+  const leaves = Object.entries(group.nodes).filter(([, node]) => node.kind === "leaf");
+  page.section(
+    path === "" ? "akc itself" : "Commands",
+    leaves.map(([name, node]) => [`akc ${prefix}${name}`, node.summary]),
+  );
+  page.paragraph(`\`akc ${prefix}COMMAND --help\` shows examples, flags and exit codes of a command.`);
+  return page.text();
+}
+
+function usage(command: Command): string {
+  const words = [`akc ${command.path}`];
+  for (const [name, def] of Object.entries(command.args)) {
+    if (def.type === "positional") words.push(def.valueHint ?? name.toUpperCase());
+    else if (def.required === true) words.push(`${flagName(name)} ${hintOf(def)}`);
+  }
+  return [...words, "[flags]"].join(" ");
+}
+
+function flagRows(command: Command, common: boolean): (readonly [string, string])[] {
+  return Object.entries(command.args)
+    .filter(([name, def]) => def.type !== "positional" && name in commonArgs === common)
+    .map(([name, def]) => [spellings(name, def), describe(def)]);
+}
+
+function spellings(name: string, def: ArgDef): string {
+  if (def.type === "boolean" && def.default === true) return `--no-${flagName(name).slice(2)}`;
+  const given = aliasesOf(def);
+  const short = given.filter((alias) => alias.length === 1).map((alias) => `-${alias}`);
+  const long = given.filter((alias) => alias.length > 1).map(flagName);
+  const hint = def.type === "boolean" ? "" : ` ${hintOf(def)}`;
+  return `${[...short, flagName(name), ...long].join(", ")}${hint}`;
+}
+
+function hintOf(def: ArgDef): string {
+  return def.type === "enum" && def.options !== undefined && def.valueHint === undefined
+    ? def.options.join("|")
+    : (def.valueHint ?? "VALUE");
+}
+
+function describe(def: ArgDef): string {
+  if (def.type === "boolean" && def.default === true) return def.negativeDescription ?? "";
+  const fallback = def.default === undefined ? "" : ` [default: ${String(def.default)}]`;
+  return `${def.description ?? ""}${def.required === true ? " [required]" : fallback}`;
+}
+
+class Page {
+  readonly #style: Style;
+  readonly #columns: number;
+  readonly #blocks: string[] = [];
+
+  constructor(place: Place) {
+    this.#style = styleOf(place.color);
+    this.#columns = Math.min(Math.max(place.columns(), 40), columnsMax);
+  }
+
+  title(name: string, summary: string): void {
+    this.#blocks.push(`${this.#style.strong(name)}: ${summary}`);
+  }
+
+  paragraph(text: string): void {
+    this.#blocks.push(wrap(text, this.#columns).join("\n"));
+  }
+
+  examples(examples: readonly { command: string; says: string }[]): void {
+    if (examples.length === 0) return;
+    const lines = examples.map(({ command, says }) => `  ${this.#style.faint(`# ${says}`)}\n  ${command}`);
+    this.#blocks.push(`${this.#style.strong("Examples")}\n${lines.join("\n\n")}`);
+  }
+
+  section(title: string, rows: readonly (readonly [string, string])[]): void {
+    if (rows.length === 0) return;
+    const left = Math.min(Math.max(...rows.map(([name]) => width(name))), 30);
+    const lines = rows.flatMap(([name, text]) => {
+      const wrapped = text === "" ? [] : wrap(text, Math.max(20, this.#columns - left - 4));
+      const first =
+        width(name) > left ? [`  ${name}`] : [`  ${padEnd(name, left)}  ${wrapped.shift() ?? ""}`];
+      return [...first, ...wrapped.map((part) => `  ${" ".repeat(left)}  ${part}`)];
+    });
+    this.#blocks.push(`${this.#style.strong(title)}\n${lines.map((text) => text.trimEnd()).join("\n")}`);
+  }
+
+  text(): string {
+    return `${this.#blocks.join("\n\n")}\n`;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Writes results to stdout as text, JSON or YAML. All three say the same facts; the shapes of the last two are a
+ * contract (docs/json-output.md) that only grows.
+ */
+import type { Io } from "../io.ts";
+
+export const formats = ["text", "json", "yaml"] as const;
+export type Format = (typeof formats)[number];
+
+/** What `JSON.stringify` can write; absent members are left out. */
+export type Plain =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Plain[]
+  | { readonly [key: string]: Plain | undefined };
+
+export interface Report {
+  /** For programs. */
+  readonly data: Plain;
+  /** For people; without a last newline. */
+  text(): string;
+}
+
+export async function writeReport(io: Io, format: Format, report: Report): Promise<void> {
+  await io.out(format === "text" ? withNewline(report.text()) : await encode(format, report.data));
+}
+
+export async function encode(format: Exclude<Format, "text">, data: Plain): Promise<string> {
+  if (format === "json") return `${JSON.stringify(data, null, 2)}\n`;
+  const { stringify } = await import("yaml");
+  // Long strings stay on their line: a wrapped path or hash is hard to copy.
+  return withNewline(stringify(data, { lineWidth: 0, aliasDuplicateObjects: false }));
+}
+
+/** One value on one line, for streams of values. */
+export function line(data: Plain): string {
+  return `${JSON.stringify(data)}\n`;
+}
+
+/** Aligned `key  value` lines. */
+export function facts(rows: readonly (readonly [string, string])[]): string {
+  const wide = Math.max(0, ...rows.map(([key]) => key.length));
+  return rows.map(([key, value]) => `${key.padEnd(wide)}  ${value}`.trimEnd()).join("\n");
+}
+
+function withNewline(text: string): string {
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+}

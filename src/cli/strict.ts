@@ -1,0 +1,158 @@
+/**
+ * Reads an argv against a command's flags and refuses what citty would accept in silence: unknown and repeated flags,
+ * missing and wrong values, too many words. What it returns is unambiguous: `--name=value`, `--no-name`, words after `--`.
+ * It never fills in a default and never looks at what a value means.
+ */
+import type { ArgDef, ArgsDef } from "citty";
+import { AkcError } from "../errors.ts";
+import { closest } from "./suggest.ts";
+
+/** @throws AkcError USAGE */
+export function strictArgv(argv: readonly string[], args: ArgsDef, path: string): string[] {
+  const reader = new ArgvReader(args, path);
+  for (let index = 0; index < argv.length; index++) {
+    const word = argv[index] ?? "";
+    if (word === "--") {
+      for (const rest of argv.slice(index + 1)) reader.positional(rest);
+      break;
+    }
+    if (word === "-" || !word.startsWith("-")) reader.positional(word);
+    else if (reader.flag(word, argv[index + 1])) index++;
+  }
+  return reader.finish();
+}
+
+/** `maxInFlight` as it is typed: `--max-in-flight`. */
+export function flagName(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${kebab(name)}`;
+}
+
+function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+class ArgvReader {
+  readonly #args: ArgsDef;
+  readonly #path: string;
+  /** Every spelling, with the argument it means and whether it turns it off. */
+  readonly #spellings = new Map<string, { name: string; def: ArgDef; off: boolean }>();
+  readonly #given = new Map<string, string>();
+  readonly #words: string[] = [];
+
+  constructor(args: ArgsDef, path: string) {
+    this.#args = args;
+    this.#path = path;
+    for (const [name, def] of Object.entries(args)) {
+      if (def.type === "positional") continue;
+      for (const spelling of [name, ...aliasesOf(def)]) {
+        this.#spellings.set(flagName(spelling), { name, def, off: false });
+      }
+      if (def.type === "boolean" && def.default === true) {
+        this.#spellings.set(`--no-${kebab(name)}`, { name, def, off: true });
+      }
+    }
+  }
+
+  positional(word: string): void {
+    const places = this.#positionals();
+    if (this.#words.length >= places.length) {
+      throw this.#usage(
+        places.length === 0 ? `unexpected word "${word}"` : `one word too many: "${word}"`,
+        word.startsWith("-") ? undefined : this.#flagMeant(word),
+      );
+    }
+    if (word.trim() === "") throw this.#usage(`${this.#placeName(this.#words.length)} is empty`);
+    this.#words.push(word);
+  }
+
+  /** Reads one flag; returns whether it took the next word as its value. */
+  flag(word: string, next: string | undefined): boolean {
+    const { spelling, value: attached } = this.#split(word);
+    const known = this.#spellings.get(spelling);
+    if (known === undefined) throw this.#unknown(spelling);
+    if (this.#given.has(known.name)) throw this.#usage(`${spelling} is given twice`);
+    if (known.def.type === "boolean") {
+      if (attached !== undefined) throw this.#usage(`${spelling} takes no value`);
+      this.#given.set(known.name, known.off ? `--no-${known.name}` : `--${known.name}`);
+      return false;
+    }
+    const value = attached ?? (next !== undefined && !looksLikeFlag(next) ? next : undefined);
+    if (value === undefined || value.trim() === "") {
+      throw this.#usage(
+        `${spelling} needs a value`,
+        `Write ${spelling}=${known.def.valueHint ?? "VALUE"}${next !== undefined && looksLikeFlag(next) ? `; a value that begins with a dash needs the equals sign` : ""}.`,
+      );
+    }
+    this.#checkChoice(spelling, known.def, value);
+    this.#given.set(known.name, `--${known.name}=${value}`);
+    return attached === undefined;
+  }
+
+  finish(): string[] {
+    const missing = Object.entries(this.#args)
+      .filter(([name, def]) => def.type !== "positional" && def.required === true && !this.#given.has(name))
+      .map(([name]) => flagName(name));
+    for (let place = this.#words.length; place < this.#positionals().length; place++) {
+      if (this.#positionals()[place]?.[1].required !== false) missing.push(this.#placeName(place));
+    }
+    if (missing.length > 0)
+      throw this.#usage(`${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing`);
+    return [...this.#given.values(), "--", ...this.#words];
+  }
+
+  #positionals(): [string, ArgDef][] {
+    return Object.entries(this.#args).filter(([, def]) => def.type === "positional");
+  }
+
+  #placeName(place: number): string {
+    const [name, def] = this.#positionals()[place] ?? ["argument", undefined];
+    return def?.valueHint ?? name.toUpperCase();
+  }
+
+  /** `--name=value`, `-n=value` and `-nvalue` into spelling and value. */
+  #split(word: string): { spelling: string; value: string | undefined } {
+    const equals = word.indexOf("=");
+    if (!word.startsWith("--") && word.length > 2 && this.#spellings.has(word.slice(0, 2))) {
+      return { spelling: word.slice(0, 2), value: word.slice(word[2] === "=" ? 3 : 2) };
+    }
+    if (equals < 0) return { spelling: word, value: undefined };
+    return { spelling: word.slice(0, equals), value: word.slice(equals + 1) };
+  }
+
+  #checkChoice(spelling: string, def: ArgDef, value: string): void {
+    if (def.type !== "enum" || def.options === undefined || def.options.includes(value)) return;
+    const meant = closest(value.toLowerCase(), def.options);
+    throw this.#usage(
+      `${spelling} cannot be "${value}"`,
+      `${meant === undefined ? "" : `Did you mean ${meant}? `}It is one of ${def.options.join(", ")}.`,
+    );
+  }
+
+  #unknown(spelling: string): AkcError {
+    const meant = closest(spelling, [...this.#spellings.keys()]);
+    return this.#usage(
+      `unknown flag ${spelling}`,
+      meant === undefined ? undefined : `Did you mean ${meant}?`,
+    );
+  }
+
+  /** A flag without its dashes: `akc runtime list verbose`. */
+  #flagMeant(word: string): string | undefined {
+    return this.#spellings.has(`--${word}`) ? `Did you mean --${word}?` : undefined;
+  }
+
+  #usage(message: string, hint?: string): AkcError {
+    const help = `\`akc ${this.#path} --help\` shows how it is used.`;
+    return new AkcError("USAGE", { message, hint: hint === undefined ? help : `${hint} ${help}` });
+  }
+}
+
+/** The other names of a flag. */
+export function aliasesOf(def: ArgDef): readonly string[] {
+  return "alias" in def && def.alias !== undefined ? [def.alias].flat() : [];
+}
+
+/** `-5` is a number, `-` is stdin; both are values. */
+function looksLikeFlag(word: string): boolean {
+  return /^-[^\d.]/.test(word);
+}

@@ -1,0 +1,59 @@
+/**
+ * The action of an item as it goes over the wire, with its fingerprint and idempotency key; and what is handed to it.
+ * The idempotency key is the same for every attempt.
+ *
+ * Source: spec kernel §9.5 (event actions), §12.4 (steps).
+ */
+import type { ArtifactRef, ArtifactStore, Handoff, RuntimeAction } from "../adapters/contract.ts";
+import { stepAction } from "../coordination/step.ts";
+import { AkcError } from "../errors.ts";
+import { fingerprint, sha256Hex } from "../json/fingerprint.ts";
+import type { Item } from "./model.ts";
+
+const noDigests: ReadonlyMap<string, string> = new Map();
+
+/** What a step without output hands over: the empty content. */
+export const emptyOutput: ArtifactRef = { sha256: sha256Hex(""), sizeBytes: 0 };
+
+export interface StepOutputs {
+  /** Output of a step that has succeeded. */
+  outputOf(stepId: string): ArtifactRef | undefined;
+}
+
+export function actionOf(
+  item: Item,
+  input: { readonly runtimeRunId: string; readonly specSha256: string; readonly outputs: StepOutputs },
+): RuntimeAction {
+  const { step, trigger, node } = item;
+  if (step !== undefined) {
+    const handoffDigests =
+      step.handoffFrom.length === 0
+        ? noDigests
+        : new Map(step.handoffFrom.map((id) => [id, (input.outputs.outputOf(id) ?? emptyOutput).sha256]));
+    return stepAction(step, {
+      runtimeRunId: input.runtimeRunId,
+      specSha256: input.specSha256,
+      node,
+      handoffDigests,
+    });
+  }
+  if (trigger === undefined)
+    throw new AkcError("INTERNAL", { message: `${item.actionId} has neither step nor trigger` });
+  return {
+    actionId: item.actionId,
+    actionType: `${node.kind}.execute`,
+    nodeId: node.nodeId,
+    nodeKind: node.kind,
+    contractId: node.contractId,
+    inputsFingerprint: fingerprint({ payload: trigger.payload }),
+    idempotencyKey: fingerprint({ event_id: trigger.eventId, node_id: node.nodeId }),
+  };
+}
+
+export function handoffsOf(item: Item, outputs: StepOutputs, artifacts: ArtifactStore): readonly Handoff[] {
+  if (item.step === undefined || item.step.handoffFrom.length === 0) return [];
+  return item.step.handoffFrom.map((stepId) => {
+    const ref = outputs.outputOf(stepId) ?? emptyOutput;
+    return { stepId, ...ref, read: () => artifacts.read(ref.sha256) };
+  });
+}

@@ -1,0 +1,74 @@
+/**
+ * Carries out one attempt: asks the adapter, bounds it in time, and turns whatever happens into a result.
+ * Never decides, never writes; it always resolves.
+ */
+import type { ActionRequest, ActionResult, Adapter } from "../adapters/contract.ts";
+import { AkcError } from "../errors.ts";
+import { limits } from "../limits.ts";
+
+/** Attempts of `noop` and simulated actions end at once: they need no timer of their own. */
+export async function attempt(
+  adapter: Adapter,
+  request: ActionRequest,
+  instant: boolean,
+): Promise<ActionResult> {
+  if (instant) return adapter.execute(request).catch((cause) => adapterFailure(cause, 0));
+  return bounded(adapter, request);
+}
+
+async function bounded(adapter: Adapter, request: ActionRequest): Promise<ActionResult> {
+  const startedAt = performance.now();
+  const controller = new AbortController();
+  const abort = () => controller.abort(request.signal.reason);
+  if (request.signal.aborted) abort();
+  else request.signal.addEventListener("abort", abort, { once: true });
+  // The adapter ends itself at timeoutMs; what follows is for one that does not.
+  let overrun: ReturnType<typeof setTimeout> | undefined;
+  let abandon: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<ActionResult>((resolve) => {
+    const giveUp = () => {
+      abandon ??= setTimeout(() => {
+        const cancelled = request.signal.aborted;
+        resolve({
+          status: cancelled ? "cancelled" : "failed",
+          outputs: {},
+          error: {
+            code: cancelled ? "CANCELLED" : "ADAPTER_FAILED",
+            message: `adapter ${adapter.id} did not end when it was told to`,
+            retryable: false,
+          },
+          durationMs: performance.now() - startedAt,
+        });
+      }, limits.cancelGraceMs);
+    };
+    controller.signal.addEventListener("abort", giveUp, { once: true });
+    if (controller.signal.aborted) giveUp();
+    const overrunMs = Math.min(request.timeoutMs + limits.killGraceMs, 2 ** 31 - 1);
+    overrun = setTimeout(() => controller.abort(new AkcError("ADAPTER_FAILED")), overrunMs);
+  });
+  try {
+    return await Promise.race([
+      adapter
+        .execute({ ...request, signal: controller.signal })
+        .catch((cause) => adapterFailure(cause, performance.now() - startedAt)),
+      late,
+    ]);
+  } finally {
+    clearTimeout(overrun);
+    clearTimeout(abandon);
+    request.signal.removeEventListener("abort", abort);
+  }
+}
+
+/** A rejection is the adapter's fault, not the action's; a typed one keeps its code. */
+function adapterFailure(cause: unknown, durationMs: number): ActionResult {
+  const error =
+    cause instanceof AkcError
+      ? { code: cause.code, message: cause.message, retryable: cause.class === "retryable" }
+      : { code: "ADAPTER_FAILED" as const, message: messageOf(cause), retryable: true };
+  return { status: "failed", outputs: {}, error, durationMs };
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? `${cause.name}: ${cause.message}`.slice(0, 500) : "the adapter threw";
+}

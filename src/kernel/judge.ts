@@ -1,0 +1,93 @@
+/**
+ * What follows from the result of an attempt: success with its transition, another try, or the end. Pure.
+ *
+ * Source: spec kernel §9.7, §9.8; kernel:W-2, W-12, W-13, W-29.
+ */
+import type { ActionError, ActionResult } from "../adapters/contract.ts";
+import { chooseTransition, missingOutputs } from "../bundle/contract.ts";
+import type { Transition } from "../bundle/model.ts";
+import { type ErrorCode, errorCodes } from "../errors.ts";
+import { isJsonObject, type JsonObject } from "../json/value.ts";
+import type { DeadLetterReason, Fact, Item } from "./model.ts";
+import { type RetryPolicy, retryDelayMs } from "./retry.ts";
+
+export interface JudgeInput {
+  readonly item: Item;
+  readonly result: ActionResult;
+  /** State of the item's node now. */
+  readonly nodeState: string;
+  readonly nowMs: number;
+  readonly retry: RetryPolicy;
+  /** Whether the policy allows `runtime.action.retry`. */
+  readonly retryAllowed: boolean;
+  /** A simulated result promises nothing about its outputs. */
+  readonly simulated: boolean;
+  /** What a cancelled attempt was cancelled for. */
+  readonly cancelledBy: "stopped" | "deadline";
+}
+
+export function judge(input: JudgeInput): Fact {
+  const { item, result } = input;
+  if (result.status === "cancelled")
+    return { kind: "cancelled", index: item.index, reason: input.cancelledBy };
+  if (result.status === "failed") return afterFailure(input, result.error ?? unexplained);
+  const missing =
+    input.simulated || item.node.contract === undefined
+      ? []
+      : missingOutputs(item.node.contract, result.outputs);
+  if (missing.length > 0) {
+    return afterFailure(input, {
+      code: "CONTRACT_OUTPUT_MISSING",
+      message: `runtime action outputs missing keys: [${missing.map((key) => `'${key}'`).join(", ")}]`,
+      retryable: false,
+    });
+  }
+  const transition = transitionOf(input);
+  return {
+    kind: "completed",
+    index: item.index,
+    result,
+    ...(transition === undefined ? {} : { transition }),
+  };
+}
+
+/** The documented dead-letter reason of an error code. */
+export function reasonOf(code: ErrorCode): DeadLetterReason {
+  if (code === "BUDGET_EXCEEDED") return "budget_exceeded";
+  if (code.startsWith("CONTRACT_") || code === "ROUTE_MALFORMED") return "contract_violation";
+  return errorCodes[code].class === "denied" ? "policy_denied" : "backend_error";
+}
+
+const unexplained: ActionError = {
+  code: "ADAPTER_FAILED",
+  message: "the adapter reported a failure without a reason",
+  retryable: true,
+};
+
+function afterFailure({ item, result, nowMs, retry, retryAllowed }: JudgeInput, error: ActionError): Fact {
+  const reason = reasonOf(error.code);
+  if (error.retryable && reason !== "policy_denied" && retryAllowed && item.attempt < retry.attemptsMax) {
+    const delayMs = retryDelayMs(item.actionId, item.attempt, retry);
+    return { kind: "retried", index: item.index, reason, error, delayMs, dueAtMs: nowMs + delayMs };
+  }
+  return { kind: "dead_lettered", index: item.index, reason, error, result };
+}
+
+/** The declared transition that the triggering event allows, or the synthetic one to `completed`. */
+function transitionOf({ item, result, nodeState }: JudgeInput): Transition | undefined {
+  const contract = item.node.contract;
+  if (contract !== undefined && contract.transitions.length > 0) {
+    const chosen = chooseTransition(contract, nodeState, triggerOf(item), result.outputs);
+    if (chosen !== undefined) return chosen;
+  }
+  return { transitionId: `${item.actionId}:completed`, fromState: nodeState, toState: "completed" };
+}
+
+/** A step is started by the plan, not by an event: it counts as whatever trigger its node's contract names. */
+function triggerOf(item: Item): { type: string; payload: JsonObject } | undefined {
+  if (item.trigger !== undefined) return { type: item.trigger.type, payload: item.trigger.payload };
+  const context = item.step?.policyContext;
+  const first = item.node.contract?.triggers[0];
+  if (first === undefined) return undefined;
+  return { type: first.eventType, payload: isJsonObject(context) ? context : {} };
+}

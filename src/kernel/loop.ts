@@ -1,0 +1,395 @@
+/**
+ * Runs a plan to its end: takes what may start, asks the policy, records the intent, lets the adapter act, records the
+ * outcome. An effect starts only after the commit that holds its intent; its outcome is durable before anything that
+ * depends on it starts. Outcomes and the next intents share one commit.
+ *
+ * Source: architecture "How a run flows"; spec kernel §9; kernel:W-1, W-2, W-7, W-14.
+ */
+import type { ActionRequest, ActionResult, Adapter, ArtifactRef, RunContext } from "../adapters/contract.ts";
+import { missingInputs } from "../bundle/contract.ts";
+import type { Route } from "../bundle/model.ts";
+import { limits } from "../limits.ts";
+import { decide } from "../policy/decide.ts";
+import type { RunPolicy } from "../policy/model.ts";
+import type { Outcome, RunWriter } from "../store/contract.ts";
+import type { Clock } from "../system/clock.ts";
+import { actionOf, emptyOutput, handoffsOf, type StepOutputs } from "./action.ts";
+import { admit } from "./admission.ts";
+import { attempt } from "./attempt.ts";
+import { createJournal, type Journal } from "./journal.ts";
+import { judge } from "./judge.ts";
+import { Machine } from "./machine.ts";
+import type { Counts, Item } from "./model.ts";
+import { legacyStatus, outcomeOf } from "./outcome.ts";
+import type { RunPlan } from "./plan.ts";
+import { type Progress, Recorder } from "./recorder.ts";
+import { eventTypes, finishedPayload } from "./wire.ts";
+
+export interface KernelDeps {
+  readonly clock: Clock;
+  readonly writer: RunWriter;
+  readonly adapter: Adapter;
+  readonly policy: RunPolicy;
+  readonly context: RunContext;
+  /** Fingerprint of the coordination spec; empty on runs without one. */
+  readonly specSha256: string;
+  /** Payload of the documented first event of a coordinated run. */
+  readonly planEnqueued?: string;
+  routeOf(item: Item): Route;
+  /** Whether carrying the item out would change or ask anything. */
+  hasEffect(item: Item, route: Route): boolean;
+  /** The working directory of an action, made when it is first needed. */
+  workdirOf(item: Item, route: Route): Promise<string> | string;
+  /** Whether another process asked the run to stop. */
+  stopRequested(): Promise<boolean>;
+  /** Aborts when this process is told to end. */
+  readonly signal: AbortSignal;
+  readonly deadlineMs?: number;
+  readonly budget: RunBudget;
+  onProgress?(progress: Progress): void;
+}
+
+/** What all actions of the run may use together; absent bounds nothing. */
+export interface RunBudget {
+  /** Attempts that may be started. */
+  readonly dispatches?: number;
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
+}
+
+export interface KernelReport {
+  readonly outcome: Outcome;
+  readonly status: string;
+  readonly counts: Counts;
+  readonly lastError?: string;
+}
+
+export async function runKernel(plan: RunPlan, deps: KernelDeps): Promise<KernelReport> {
+  return new Kernel(plan, deps).run();
+}
+
+class Kernel implements StepOutputs {
+  readonly #plan: RunPlan;
+  readonly #deps: KernelDeps;
+  readonly #machine: Machine;
+  readonly #journal: Journal;
+  readonly #recorder: Recorder;
+  /** Aborts every attempt under way. */
+  readonly #cancel = new AbortController();
+  readonly #outputs = new Map<string, ArtifactRef>();
+  readonly #used = { dispatches: 0, inputTokens: 0, outputTokens: 0 };
+  readonly #deadlineAt: number;
+  #inbox: { readonly item: Item; readonly result: ActionResult }[] = [];
+  #underWay = 0;
+  #wake: () => void = () => {};
+  #turns = 0;
+  #pollDueAt = 0;
+  #yieldDueAt = 0;
+
+  constructor(plan: RunPlan, deps: KernelDeps) {
+    this.#plan = plan;
+    this.#deps = deps;
+    this.#machine = new Machine(plan);
+    this.#journal = createJournal(deps.context.runtimeRunId, 0);
+    this.#recorder = new Recorder({
+      plan,
+      machine: this.#machine,
+      journal: this.#journal,
+      policy: deps.policy,
+      clock: deps.clock,
+      watched: deps.onProgress !== undefined,
+    });
+    this.#deadlineAt = deps.clock.monotonicMs() + (deps.deadlineMs ?? limits.runDeadlineMsMax);
+  }
+
+  async run(): Promise<KernelReport> {
+    const { signal } = this.#deps;
+    const wake = () => this.#wake();
+    signal.addEventListener("abort", wake);
+    try {
+      this.#begin();
+      for (;;) {
+        this.#turns += 1;
+        this.#settle();
+        await this.#checkCut();
+        const starts = this.#admitReady();
+        if (this.#recorder.cut === undefined && this.#machine.quiescent) this.#blockForgotten();
+        await this.#commit();
+        for (const item of starts) this.#launch(item);
+        if (this.#machine.inFlight === 0 && (this.#recorder.cut !== undefined || this.#machine.quiescent))
+          break;
+        await this.#wait();
+      }
+      return await this.#finish();
+    } finally {
+      signal.removeEventListener("abort", wake);
+      await this.#endAll();
+    }
+  }
+
+  outputOf(stepId: string): ArtifactRef | undefined {
+    return this.#outputs.get(stepId);
+  }
+
+  #begin(): void {
+    const { context, planEnqueued, clock } = this.#deps;
+    const payload = { runtime_run_id: context.runtimeRunId, node_count: this.#plan.nodes.size };
+    if (planEnqueued !== undefined) this.#recorder.emit(eventTypes.planEnqueued, planEnqueued, clock.nowMs());
+    this.#recorder.emit(eventTypes.started, JSON.stringify(payload), clock.nowMs());
+  }
+
+  /** Records what came of the attempts that have ended. */
+  #settle(): void {
+    if (this.#inbox.length === 0) return;
+    const ended = this.#inbox;
+    this.#inbox = [];
+    // One clock reading a turn: what is committed together happened together.
+    const nowMs = this.#deps.clock.nowMs();
+    for (const { item, result } of ended) {
+      this.#account(result);
+      const fact = judge({
+        item,
+        result: this.#withBudget(item, result),
+        nodeState: this.#machine.nodeState(item.node.nodeId),
+        nowMs,
+        retry: this.#plan.retry,
+        retryAllowed: this.#retryAllowed(item, result, nowMs),
+        simulated: this.#deps.policy.mode === "simulate",
+        cancelledBy: this.#recorder.cut?.kind === "exhausted" ? "deadline" : "stopped",
+      });
+      if (fact.kind === "completed" && item.step !== undefined) {
+        this.#outputs.set(item.step.stepId, fact.result.output ?? emptyOutput);
+      }
+      this.#recorder.record(fact, nowMs);
+    }
+  }
+
+  #retryAllowed(item: Item, result: ActionResult, nowMs: number): boolean {
+    if (result.error?.retryable !== true || this.#recorder.cut !== undefined) return false;
+    if (item.attempt >= this.#plan.retry.attemptsMax) return false;
+    const decision = decide(this.#deps.policy, "runtime.action.retry");
+    this.#journal.decision(decision, { action_id: item.actionId, reason: result.error.code }, nowMs);
+    return decision.allowed;
+  }
+
+  /** A deadline that came from the contract is the contract's budget running out: another try would not help. */
+  #withBudget(item: Item, result: ActionResult): ActionResult {
+    const timedOut = result.error?.code === "SUBPROCESS_TIMEOUT" || result.error?.code === "HTTP_TIMEOUT";
+    if (!timedOut || item.node.contract?.budget?.maxSeconds === undefined) return result;
+    const message = "runtime action exceeded max_seconds budget";
+    return { ...result, error: { code: "BUDGET_EXCEEDED", message, retryable: false } };
+  }
+
+  #account(result: ActionResult): void {
+    const { budget } = this.#deps;
+    const { input_tokens: input, output_tokens: output } = result.cost ?? {};
+    if (typeof input === "number") this.#used.inputTokens += input;
+    if (typeof output === "number") this.#used.outputTokens += output;
+    for (const kind of ["inputTokens", "outputTokens"] as const) {
+      if (this.#used[kind] > (budget[kind] ?? Number.POSITIVE_INFINITY)) {
+        this.#recorder.cutShort({
+          kind: "exhausted",
+          why: `the run used more than its ${budget[kind]} ${kind}`,
+        });
+      }
+    }
+  }
+
+  /** Looks whether the run must end: told to by a signal or another process, or out of time. */
+  async #checkCut(): Promise<void> {
+    const { clock, signal } = this.#deps;
+    const recorder = this.#recorder;
+    if (recorder.cut === undefined) {
+      const now = clock.monotonicMs();
+      if (now >= this.#deadlineAt) {
+        recorder.emit(
+          eventTypes.deadlineExceeded,
+          JSON.stringify({ deadline_ms: this.#deps.deadlineMs }),
+          clock.nowMs(),
+        );
+        recorder.cutShort({ kind: "exhausted", why: "the run reached its deadline" });
+      } else if (signal.aborted || (await this.#stopAsked(now))) {
+        const payload = { by: signal.aborted ? "signal" : "request" };
+        recorder.emit(eventTypes.stopRequested, JSON.stringify(payload), clock.nowMs());
+        recorder.cutShort({ kind: "stopped" });
+      }
+    }
+    if (recorder.cut !== undefined && !this.#cancel.signal.aborted) this.#cancel.abort();
+  }
+
+  async #stopAsked(now: number): Promise<boolean> {
+    if (now < this.#pollDueAt) return false;
+    this.#pollDueAt = now + limits.stopPollMs;
+    return this.#deps.stopRequested();
+  }
+
+  /** Takes what may start and asks the policy; what it allows is recorded and returned. */
+  #admitReady(): Item[] {
+    const starts: Item[] = [];
+    const nowMs = this.#deps.clock.nowMs();
+    while (this.#recorder.cut === undefined) {
+      const ready = this.#machine.take(nowMs);
+      if (ready.length === 0) break;
+      for (const item of ready) if (this.#admit(item, nowMs)) starts.push(item);
+    }
+    return starts;
+  }
+
+  #admit(item: Item, nowMs: number): boolean {
+    const { policy, adapter, context, specSha256, routeOf, hasEffect, budget } = this.#deps;
+    const action = actionOf(item, { runtimeRunId: context.runtimeRunId, specSha256, outputs: this });
+    const route = routeOf(item);
+    this.#recorder.open(item, action, route);
+    const admission = admit({
+      item,
+      action,
+      route,
+      policy,
+      routed: adapter.respectsRouting,
+      hasEffect: hasEffect(item, route),
+      missingInputs:
+        item.trigger === undefined || item.node.contract === undefined
+          ? []
+          : missingInputs(item.node.contract, item.trigger.payload),
+    });
+    const about = { action_id: action.actionId, action_type: action.actionType };
+    for (const decision of admission.decisions) this.#journal.decision(decision, about, nowMs);
+    if (!admission.admitted) {
+      const { reason, error } = admission;
+      this.#recorder.record({ kind: "dead_lettered", index: item.index, reason, error }, nowMs);
+      return false;
+    }
+    this.#used.dispatches += 1;
+    if (this.#used.dispatches > (budget.dispatches ?? Number.POSITIVE_INFINITY)) {
+      this.#recorder.cutShort({
+        kind: "exhausted",
+        why: `the run may start ${budget.dispatches} actions and no more`,
+      });
+      this.#recorder.record({ kind: "cancelled", index: item.index, reason: "deadline" }, nowMs);
+      return false;
+    }
+    this.#recorder.record({ kind: "allowed", index: item.index, attempt: item.attempt + 1 }, nowMs);
+    return true;
+  }
+
+  /** When nothing can move any more: what still waits has waited for something that never came. */
+  #blockForgotten(): void {
+    const nowMs = this.#deps.clock.nowMs();
+    for (const fact of this.#machine.neverTriggered()) this.#recorder.record(fact, nowMs);
+  }
+
+  async #commit(): Promise<void> {
+    const { writer, onProgress } = this.#deps;
+    if (this.#journal.empty) return;
+    await writer.commit(this.#journal.take());
+    if (onProgress !== undefined) for (const progress of this.#recorder.takeProgress()) onProgress(progress);
+  }
+
+  #launch(item: Item): void {
+    const about = this.#recorder.underWay.get(item.index);
+    if (about === undefined) return;
+    const { context, adapter, policy, writer, workdirOf } = this.#deps;
+    const { route, action } = about;
+    const instant = route.kind === "noop" || policy.mode === "simulate";
+    const request = (workdir: string): ActionRequest => ({
+      context,
+      action,
+      attempt: item.attempt,
+      route,
+      node: item.node,
+      ...(item.step === undefined ? {} : { step: item.step }),
+      handoffs: handoffsOf(item, this, writer.artifacts),
+      timeoutMs: this.#timeoutMs(item, route),
+      policy,
+      workdir,
+      artifacts: writer.artifacts,
+      signal: this.#cancel.signal,
+    });
+    const workdir = workdirOf(item, route);
+    this.#underWay += 1;
+    const result =
+      typeof workdir === "string"
+        ? attempt(adapter, request(workdir), instant)
+        : workdir.then((made) => attempt(adapter, request(made), instant));
+    result.then(
+      (ended) => this.#arrive(item, ended),
+      (cause) => this.#arrive(item, brokenBeforeStart(cause)),
+    );
+  }
+
+  #arrive(item: Item, result: ActionResult): void {
+    this.#underWay -= 1;
+    this.#inbox.push({ item, result });
+    this.#wake();
+  }
+
+  /** The least of the route's own, the contract's, the operator's and the run's time. */
+  #timeoutMs(item: Item, route: Route): number {
+    const own =
+      route.kind === "subprocess" || route.kind === "http" ? route.timeoutMs : limits.routeTimeoutMsMax;
+    const budgetMs = (item.node.contract?.budget?.maxSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
+    const left = this.#deadlineAt - this.#deps.clock.monotonicMs();
+    return Math.max(1, Math.min(own, budgetMs, this.#deps.policy.actionDeadlineMsMax, left));
+  }
+
+  /** Sleeps until an attempt ends, a retry is due, the run is out of time, or it is time to look for a stop request. */
+  async #wait(): Promise<void> {
+    const { clock } = this.#deps;
+    const now = clock.monotonicMs();
+    if (this.#inbox.length === 0) {
+      const retryIn = this.#machine.nextDueMs() - clock.nowMs();
+      const until = Math.min(retryIn, this.#deadlineAt - now, limits.stopPollMs);
+      await this.#sleep(Math.max(0, until));
+    }
+    // Signals, timers and other attempts' ends must get their turn, also when actions end at once.
+    if (clock.monotonicMs() >= this.#yieldDueAt) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      this.#yieldDueAt = clock.monotonicMs() + 2;
+    }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    if (this.#deps.signal.aborted && this.#recorder.cut === undefined) return;
+    await this.#deps.clock.sleep(ms, woken.signal);
+    this.#wake = () => {};
+  }
+
+  async #finish(): Promise<KernelReport> {
+    const { clock, context } = this.#deps;
+    const recorder = this.#recorder;
+    const counts = this.#machine.counts();
+    const outcome = outcomeOf(counts, recorder.cut, recorder.deniedElsewhere);
+    const status = legacyStatus(outcome, this.#machine.allTerminal());
+    const atMs = clock.nowMs();
+    const lastError = recorder.lastError;
+    const { runtimeRunId } = context;
+    recorder.emit(
+      eventTypes.loopFinished,
+      finishedPayload({ runtimeRunId, terminalStatus: status, outcome, iterations: this.#turns, counts }),
+      atMs,
+    );
+    this.#journal.run({ status, outcome, finishedAtMs: atMs, lastError: lastError ?? null });
+    await this.#commit();
+    return { outcome, status, counts, ...(lastError === undefined ? {} : { lastError }) };
+  }
+
+  /** On a fault of ours or of the store: nothing may be left running when the error is shown. */
+  async #endAll(): Promise<void> {
+    if (this.#underWay === 0) return;
+    this.#cancel.abort();
+    const until = this.#deps.clock.monotonicMs() + limits.cancelGraceMs + limits.killGraceMs;
+    while (this.#underWay > 0 && this.#deps.clock.monotonicMs() < until) await this.#sleep(limits.stopPollMs);
+  }
+}
+
+function brokenBeforeStart(cause: unknown): ActionResult {
+  const message = cause instanceof Error ? cause.message : "the working directory could not be made";
+  return {
+    status: "failed",
+    outputs: {},
+    error: { code: "ADAPTER_FAILED", message, retryable: true },
+    durationMs: 0,
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * Turns facts into the run's history: an event with the documented payload, the row that follows from it, and the
+ * actions that the event triggers. It changes the machine and the journal together and nothing else.
+ *
+ * Source: spec kernel §6, §9.5, §9.7; kernel:W-26.
+ */
+import type { RuntimeAction } from "../adapters/contract.ts";
+import type { Route } from "../bundle/model.ts";
+import { limits } from "../limits.ts";
+import { decide } from "../policy/decide.ts";
+import type { RunPolicy } from "../policy/model.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Journal } from "./journal.ts";
+import type { Machine } from "./machine.ts";
+import type { Fact, Item } from "./model.ts";
+import type { Cut } from "./outcome.ts";
+import type { RunPlan } from "./plan.ts";
+import {
+  actionText,
+  allowedPayload,
+  blockedPayload,
+  completedPayload,
+  deadLetteredPayload,
+  eventTypes,
+  retriedPayload,
+} from "./wire.ts";
+
+/** A fact as shown to whoever watches the run; small, and only built when somebody does. */
+export interface Progress {
+  readonly seq: number;
+  readonly type: string;
+  readonly atMs: number;
+  readonly item?: Item;
+  readonly error?: string;
+  readonly durationMs?: number;
+  readonly delayMs?: number;
+  readonly by?: readonly string[];
+}
+
+/** An action between its intent and its outcome. */
+export interface UnderWay {
+  readonly action: RuntimeAction;
+  readonly text: string;
+  readonly route: Route;
+  /** Set when the intent is recorded. */
+  allowedSeq: number;
+}
+
+export interface RecorderDeps {
+  readonly plan: RunPlan;
+  readonly machine: Machine;
+  readonly journal: Journal;
+  readonly policy: RunPolicy;
+  readonly clock: Clock;
+  readonly watched: boolean;
+}
+
+export class Recorder {
+  readonly underWay = new Map<number, UnderWay>();
+  /** The first thing that went wrong, for the run's record. */
+  lastError: string | undefined;
+  /** Why the run must end early, as soon as something says so. */
+  cut: Cut | undefined;
+  /** Whether the policy refused something that is no action. */
+  deniedElsewhere = false;
+  readonly #deps: RecorderDeps;
+  #progress: Progress[] = [];
+
+  constructor(deps: RecorderDeps) {
+    this.#deps = deps;
+  }
+
+  cutShort(cut: Cut): void {
+    this.cut ??= cut;
+    if (cut.kind === "exhausted") this.lastError ??= cut.why;
+  }
+
+  takeProgress(): readonly Progress[] {
+    const progress = this.#progress;
+    this.#progress = [];
+    return progress;
+  }
+
+  /** Applies a fact, writes its event and row, and records whatever can no longer start because of it. */
+  record(fact: Fact, atMs: number): void {
+    const { machine, journal } = this.#deps;
+    const item = machine.item(fact.index);
+    const about = this.underWay.get(fact.index);
+    machine.apply(fact);
+    const seq = this.#event(fact, item, about, atMs);
+    journal.row(item, seq);
+    if (fact.kind === "allowed") {
+      if (about !== undefined) about.allowedSeq = seq;
+      return;
+    }
+    this.underWay.delete(fact.index);
+    if (fact.kind !== "dead_lettered") return;
+    this.lastError ??= `${item.actionId}: ${fact.error.message}`;
+    for (const blocked of machine.blockedBy(fact.index)) this.record(blocked, atMs);
+  }
+
+  /** Appends an event and lets it trigger the nodes that wait for its type. */
+  emit(type: string, payload: string, atMs: number, about?: Omit<Progress, "seq" | "type" | "atMs">): number {
+    const { journal, plan, watched } = this.#deps;
+    const seq = journal.event(type, payload, atMs);
+    if (watched) this.#progress.push({ seq, type, atMs, ...about });
+    if (plan.triggered.has(type)) this.#trigger(type, payload, atMs, seq);
+    return seq;
+  }
+
+  #event(fact: Fact, item: Item, about: UnderWay | undefined, atMs: number): number {
+    const text = about?.text ?? "{}";
+    switch (fact.kind) {
+      case "allowed":
+        return this.emit(eventTypes.allowed, allowedPayload(item, fact.attempt), atMs, { item });
+      case "completed":
+        return this.emit(
+          eventTypes.completed,
+          completedPayload({
+            actionText: text,
+            attempt: item.attempt,
+            allowedSeq: about?.allowedSeq ?? 0,
+            fact,
+            atMs,
+          }),
+          atMs,
+          { item, durationMs: fact.result.durationMs },
+        );
+      case "retried": {
+        const { error, delayMs } = fact;
+        return this.emit(eventTypes.retried, retriedPayload(text, item.attempt, fact), atMs, {
+          item,
+          error: error.message,
+          delayMs,
+        });
+      }
+      case "dead_lettered": {
+        const payload = deadLetteredPayload({
+          actionText: text,
+          attempt: item.attempt,
+          allowedSeq: about?.allowedSeq,
+          fact,
+        });
+        return this.emit(eventTypes.deadLettered, payload, atMs, { item, error: fact.error.message });
+      }
+      case "blocked": {
+        const type = item.step === undefined ? eventTypes.blocked : eventTypes.stepBlocked;
+        return this.emit(type, blockedPayload(item, fact), atMs, { item, by: fact.by });
+      }
+      case "cancelled":
+        return this.emit(eventTypes.cancelled, `{"action":${text},"reason":"${fact.reason}"}`, atMs, {
+          item,
+        });
+    }
+  }
+
+  #trigger(type: string, payloadText: string, atMs: number, seq: number): void {
+    const { machine, journal, policy } = this.#deps;
+    const payload = JSON.parse(payloadText);
+    const nodes = machine.triggeredBy(type, payload);
+    if (nodes.length === 0 || this.cut !== undefined) return;
+    const eventId = journal.eventId(type, atMs, seq);
+    const decision = decide(policy, "runtime.event.consume");
+    journal.decision(decision, { event_id: eventId, event_type: type }, atMs);
+    if (!decision.allowed) {
+      this.deniedElsewhere = true;
+      this.lastError ??= `runtime policy blocked action='runtime.event.consume' reason='${decision.reason}'`;
+      return;
+    }
+    for (const item of machine.trigger({ eventId, type, atMs, payload }, nodes)) {
+      journal.row(item, seq);
+      if (machine.triggeredCount(item.node.nodeId) <= limits.triggersPerNodeMax) continue;
+      const times = `more than ${limits.triggersPerNodeMax} times`;
+      this.cutShort({
+        kind: "exhausted",
+        why: `node ${item.node.nodeId} was triggered ${times} by events of its own run`,
+      });
+    }
+  }
+
+  /** What an action looks like on the wire, kept while it is under way. */
+  open(item: Item, action: RuntimeAction, route: Route): void {
+    this.underWay.set(item.index, { action, text: actionText(action), route, allowedSeq: 0 });
+  }
+}

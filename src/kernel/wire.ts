@@ -1,0 +1,146 @@
+/**
+ * The JSON text of the kernel's events: the documented keys of each type, and nothing that another row already says.
+ * What is the same for a whole run (hashes of specs, trace ids) is added when events are shown; see evidence/.
+ *
+ * Source: spec kernel §4, §6.
+ */
+import type { ActionResult, RuntimeAction } from "../adapters/contract.ts";
+import type { Transition } from "../bundle/model.ts";
+import type { Counts, Fact, Item } from "./model.ts";
+
+export const eventTypes = {
+  planEnqueued: "runtime.coordination.plan_enqueued",
+  started: "runtime.kernel.started",
+  allowed: "runtime.action.policy_allowed",
+  completed: "runtime.action.completed",
+  retried: "runtime.action.retried",
+  deadLettered: "runtime.action.dead_lettered",
+  stepBlocked: "runtime.coordination.step_blocked",
+  blocked: "runtime.action.blocked",
+  cancelled: "runtime.action.cancelled",
+  stopRequested: "runtime.kernel.stop_requested",
+  deadlineExceeded: "runtime.kernel.deadline_exceeded",
+  fallback: "runtime.adapter.fallback",
+  loopFinished: "runtime.kernel.loop_finished",
+} as const;
+
+/** JSON text of an action (spec bundle §2.7). */
+export function actionText(action: RuntimeAction): string {
+  return JSON.stringify({
+    action_id: action.actionId,
+    action_type: action.actionType,
+    node_ref: { node_id: action.nodeId, kind: action.nodeKind, contract_id: action.contractId },
+    inputs_fingerprint: action.inputsFingerprint,
+    idempotency_key: action.idempotencyKey,
+    policy_context: action.policyContext,
+  });
+}
+
+export function allowedPayload(item: Item, attempt: number): string {
+  return JSON.stringify({ action_id: item.actionId, node_id: item.node.nodeId, attempt });
+}
+
+interface Parts<K extends Fact["kind"]> {
+  readonly actionText: string;
+  readonly attempt: number;
+  /** seq of the `policy_allowed` event of this attempt; absent when it was never allowed. */
+  readonly allowedSeq: number | undefined;
+  readonly fact: Extract<Fact, { kind: K }>;
+}
+
+export function completedPayload(parts: Parts<"completed"> & { readonly atMs: number }): string {
+  const { transition, result } = parts.fact;
+  const moved = transition === undefined ? "" : `,"transition":${transitionText(transition, parts.atMs)}`;
+  return `{"action":${parts.actionText},"attempt":${parts.attempt},"allowed_seq":${parts.allowedSeq ?? 0},"result":${resultText(result)}${moved}}`;
+}
+
+export function blockedPayload(item: Item, fact: Extract<Fact, { kind: "blocked" }>): string {
+  return JSON.stringify({
+    action_id: item.actionId,
+    node_id: item.node.nodeId,
+    graph_step_id: item.step?.stepId,
+    by: fact.by,
+    reason: fact.reason,
+  });
+}
+
+export function retriedPayload(
+  actionJson: string,
+  attempt: number,
+  fact: Extract<Fact, { kind: "retried" }>,
+): string {
+  const { reason, error, delayMs, dueAtMs } = fact;
+  const rest = JSON.stringify({
+    attempt,
+    reason,
+    error: error.message,
+    error_code: error.code,
+    delay_ms: delayMs,
+    due_at_ms: dueAtMs,
+  });
+  return `{"action":${actionJson},${rest.slice(1)}`;
+}
+
+export function deadLetteredPayload(parts: Parts<"dead_lettered">): string {
+  const { reason, error, result } = parts.fact;
+  const rest = JSON.stringify({
+    attempt: parts.attempt,
+    allowed_seq: parts.allowedSeq,
+    reason,
+    error: error.message,
+    error_code: error.code,
+  });
+  return `{"action":${parts.actionText}${result === undefined ? "" : `,"result":${resultText(result)}`},${rest.slice(1)}`;
+}
+
+export function finishedPayload(parts: {
+  readonly runtimeRunId: string;
+  readonly terminalStatus: string;
+  readonly outcome: string;
+  readonly iterations: number;
+  readonly counts: Counts;
+}): string {
+  const { counts } = parts;
+  return JSON.stringify({
+    terminal_status: parts.terminalStatus,
+    outcome: parts.outcome,
+    iterations: parts.iterations,
+    runtime_run_id: parts.runtimeRunId,
+    counts: {
+      total: counts.total,
+      succeeded: counts.succeeded,
+      failed: counts.failed,
+      denied: counts.denied,
+      blocked: counts.blocked,
+      cancelled: counts.cancelled,
+      retried: counts.retried,
+      without_effect: counts.withoutEffect,
+    },
+  });
+}
+
+function transitionText(transition: Transition, atMs: number): string {
+  return JSON.stringify({
+    from_state: transition.fromState,
+    to_state: transition.toState,
+    trigger_id: transition.triggerId ?? "runtime.action.completed",
+    transition_id: transition.transitionId,
+    occurred_at: atMs,
+  });
+}
+
+/** JSON text of a result (spec bundle §2.8): null-valued keys are left out. */
+function resultText(result: ActionResult): string {
+  return JSON.stringify({
+    status: result.status,
+    outputs: result.outputs,
+    error: result.error?.message,
+    error_code: result.error?.code,
+    duration_ms: Math.round(result.durationMs),
+    cost: result.cost,
+    output_ref:
+      result.output === undefined
+        ? undefined
+        : { sha256: result.output.sha256, size_bytes: result.output.sizeBytes },
+  });
+}

@@ -28,10 +28,29 @@ export interface Decision {
   readonly allowed: boolean;
   /** The documented token, e.g. `policy.default_deny.action_not_allowlisted`. */
   readonly reason: string;
-  readonly source: "allowlist" | "envelope" | "intent" | "ir" | "knowledge" | "operator" | "capability";
-  /** Where the rule stands: a JSON pointer into the bundle, or `operator:/pointer`, or `baseline`. */
+  readonly source:
+    | "allowlist"
+    | "envelope"
+    | "intent"
+    | "ir"
+    | "knowledge"
+    | "contract"
+    | "operator"
+    | "capability";
+  /**
+   * Where the rule stands: a JSON pointer into the bundle, `ir:/nodes/<id>/…` into an IR file beside it,
+   * `operator:/pointer`, or `baseline`.
+   */
   readonly rule: string;
   readonly mode: "enforce" | "audit_only";
+}
+
+/** What a policy of the bundle without explicit lists means here, said by the operator. */
+export interface PolicyResolution {
+  readonly allowActions?: readonly string[];
+  readonly denyActions?: readonly string[];
+  /** It describes and narrows nothing; the operator has read it. */
+  readonly acknowledge?: true;
 }
 
 /** What the operator's file says; absent fields do not narrow. Everything in it can only take away. */
@@ -51,6 +70,8 @@ export interface OperatorPolicy {
   readonly strictIntentAuthority?: boolean;
   /** Folders a contained child may read beside the system's own and its working directory. */
   readonly readOnlyRoots?: readonly string[];
+  /** Policy id → what it means; also narrows a policy that has lists of its own. */
+  readonly policies?: ReadonlyMap<string, PolicyResolution>;
   readonly limits?: {
     readonly runSeconds?: number;
     readonly actionSeconds?: number;
@@ -103,6 +124,8 @@ export interface RunPolicy {
   readonly http: HttpLane;
   /** Patterns for the HTTP agent worker; absent means that it may not run. */
   readonly agentWorkerHttp?: HttpLane;
+  /** Kinds of deployment provider that the operator permits; absent does not narrow. */
+  readonly providers?: readonly string[];
   readonly allowNetwork: boolean;
   readonly requireEffects: boolean;
   readonly runDeadlineMs?: number;

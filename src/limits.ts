@@ -3,9 +3,13 @@ export const limits = {
   // reading
   jsonTextBytesMax: 256 * 1024 * 1024,
   jsonDepthMax: 256,
+  /** Sign and digits of one integer; the same bound as Python's own. */
+  jsonIntegerCharsMax: 4_300,
   yamlTextBytesMax: 1024 * 1024,
   /** Issues listed in one error; the rest is counted. */
   issuesShownMax: 50,
+  /** Issues kept in memory while one document is checked. */
+  issuesCollectedMax: 10_000,
   idLengthMax: 128,
   // coordination
   stepsMax: 1_000_000,
@@ -54,4 +58,13 @@ export const limits = {
   /** Outputs up to this size live in the database, larger ones in files beside it. */
   artifactInlineBytesMax: 16 * 1024,
   eventPayloadBytesMax: 4 * 1024 * 1024,
+  /** How long a statement waits for another process's transaction before it fails with STORE_BUSY. */
+  storeBusyTimeoutMs: 10_000,
+  /** Lease renewal must not freeze the process that renews. */
+  leaseBusyTimeoutMs: 2_000,
+  /** Rows read at once when a run is exported or listed; bounds memory, not what is read. */
+  storePageRows: 512,
+  // evidence
+  /** Decisions copied into runtime_run.json; `policy_decisions.json` has them all. */
+  recordDecisionsMax: 1_000,
 } as const;

@@ -1,0 +1,61 @@
+/**
+ * The three JSON texts of AKC: COMPACT, which is what fingerprints are taken of, LINE and PRETTY, which files and output hold.
+ * Equal values give equal texts, whatever the order in which their keys were written; nothing is ever left out.
+ *
+ * Source: spec bundle §1, spec kernel §2, spec cli §1.1.
+ */
+import type { JsonValue } from "./value.ts";
+import { type BlockSink, type JsonForm, JsonWriter } from "./writer.ts";
+
+/** One line without blanks, keys by code point, characters as they are. @throws AkcError as {@link writeCanonical}. */
+export function canonicalJson(value: JsonValue): string {
+  return textOf(value, "compact");
+}
+
+/** Indented by two, keys by code point, all but printable ASCII escaped, no newline at the end. @throws AkcError as {@link writeCanonical}. */
+export function prettyJson(value: JsonValue): string {
+  return textOf(value, "pretty");
+}
+
+/** One line with blanks after `,` and `:`, keys by code point, all but printable ASCII escaped. @throws AkcError as {@link writeCanonical}. */
+export function lineJson(value: JsonValue): string {
+  return textOf(value, "line");
+}
+
+/**
+ * The UTF-8 bytes of `canonicalJson(value)` in blocks, for a document that should not stand in memory as text as well.
+ * A block is only valid during the call.
+ *
+ * @throws AkcError JSON_LONE_SURROGATE, JSON_NOT_FINITE, JSON_TOO_DEEP, or INTERNAL for what is no JSON value.
+ */
+export function writeCanonical(value: JsonValue, sink: BlockSink): void {
+  withWriter("compact", (writer) => {
+    const rest = writer.write(value, sink);
+    if (rest.length > 0) sink(rest);
+  });
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Writers at rest. One that is at work is not here, so a sink may write JSON itself. */
+const resting: Record<JsonForm, JsonWriter[]> = { compact: [], line: [], pretty: [] };
+
+function withWriter(form: JsonForm, work: (writer: JsonWriter) => void): void {
+  const writer = resting[form].pop() ?? new JsonWriter(form);
+  try {
+    work(writer);
+  } finally {
+    resting[form].push(writer);
+  }
+}
+
+function textOf(value: JsonValue, form: JsonForm): string {
+  let text = "";
+  withWriter(form, (writer) => {
+    const rest = writer.write(value, (block) => {
+      text += decoder.decode(block);
+    });
+    text += decoder.decode(rest);
+  });
+  return text;
+}

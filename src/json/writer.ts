@@ -1,0 +1,287 @@
+/**
+ * Writes values as JSON bytes in one of three forms, a block at a time, so that a large document never stands in memory twice.
+ * It never writes what is not JSON: half a surrogate pair, a number that is not finite and a value of another kind are errors.
+ *
+ * Source: spec cli §1.1 (the forms), spec bundle §1.3 (escapes and numbers).
+ */
+import { AkcError } from "../errors.ts";
+import { numberText } from "./number.ts";
+import { sortedByCodePoint } from "./order.ts";
+import { hasKeys, type Shape, ShapeMemory } from "./shape.ts";
+import { isJsonArray, type JsonArray, JsonFloat, type JsonObject, type JsonValue } from "./value.ts";
+
+/** Called with each finished block; the bytes are only valid during the call and end between two characters. */
+export type BlockSink = (block: Uint8Array) => void;
+
+/** COMPACT keeps characters as they are; LINE and PRETTY escape all but printable ASCII. */
+export type JsonForm = "compact" | "line" | "pretty";
+
+const blockBytes = 64 * 1024;
+/** Room that is there whenever a value begins: for a label, or a number, or a short string. */
+const roomBytes = 1_024;
+/** Longer strings are cheaper to hand to the engine than to copy unit by unit. */
+const shortStringUnits = 48;
+/** A guard against values that contain themselves; what `parseJson` reads is far below. */
+const depthMax = 2_000;
+
+const encoder = new TextEncoder();
+
+export class JsonWriter {
+  private readonly block = new Uint8Array(blockBytes);
+  private at = 0;
+  private depth = 0;
+  private sink: BlockSink = discard;
+  private readonly form: JsonForm;
+  private readonly spaced: boolean;
+  private readonly ascii: boolean;
+  private readonly shapes: ShapeMemory;
+  /** The shape last seen at each depth: neighbours are mostly alike. */
+  private readonly lastShapes: (Shape | undefined)[] = [];
+
+  constructor(form: JsonForm) {
+    this.form = form;
+    this.spaced = form !== "compact";
+    this.ascii = form !== "compact";
+    const colon = this.spaced ? ": " : ":";
+    this.shapes = new ShapeMemory((key) => encoder.encode(this.quoted(key) + colon));
+  }
+
+  /**
+   * Writes all of `value`. Blocks go to `sink` as they fill; what remains in the last one is returned, valid until the next call.
+   *
+   * @throws AkcError JSON_LONE_SURROGATE, JSON_NOT_FINITE, JSON_TOO_DEEP, or INTERNAL for what is no JSON value.
+   */
+  write(value: JsonValue, sink: BlockSink): Uint8Array {
+    this.at = 0;
+    this.depth = 0;
+    this.sink = sink;
+    try {
+      this.value(value);
+    } finally {
+      this.sink = discard;
+    }
+    return this.block.subarray(0, this.at);
+  }
+
+  private value(value: JsonValue): void {
+    if (this.at > blockBytes - roomBytes) this.flush();
+    switch (typeof value) {
+      case "string":
+        this.string(value);
+        return;
+      case "number":
+        this.number(value);
+        return;
+      case "boolean":
+        this.text(value ? "true" : "false");
+        return;
+      case "bigint":
+        this.text(numberText(value));
+        return;
+      case "object":
+        if (value === null) this.text("null");
+        else if (isJsonArray(value)) this.array(value);
+        else if (value instanceof JsonFloat) this.float(value);
+        else this.object(value);
+        return;
+      default:
+        throw new AkcError("INTERNAL", { message: `a value of kind ${typeof value} has no JSON form` });
+    }
+  }
+
+  private array(items: JsonArray): void {
+    if (items.length === 0) {
+      this.text("[]");
+      return;
+    }
+    this.descend();
+    this.byte(0x5b);
+    for (let index = 0; index < items.length; index += 1) {
+      this.separate(index);
+      const item = items[index];
+      if (item === undefined) throw new AkcError("INTERNAL", { message: "an array has a hole" });
+      this.value(item);
+    }
+    this.ascend();
+    this.byte(0x5d);
+  }
+
+  private object(object: JsonObject): void {
+    const keys = Object.keys(object);
+    if (keys.length === 0) {
+      this.text("{}");
+      return;
+    }
+    this.descend();
+    this.byte(0x7b);
+    const shape = this.shapeOf(keys);
+    if (shape === undefined) this.strangeMembers(object, keys);
+    else this.members(object, shape);
+    this.ascend();
+    this.byte(0x7d);
+  }
+
+  private shapeOf(keys: readonly string[]): Shape | undefined {
+    const last = this.lastShapes[this.depth];
+    if (last !== undefined && hasKeys(last, keys)) return last;
+    const shape = this.shapes.of(keys);
+    if (shape !== undefined) this.lastShapes[this.depth] = shape;
+    return shape;
+  }
+
+  private members(object: JsonObject, shape: Shape): void {
+    const { sorted, labels } = shape;
+    for (let index = 0; index < sorted.length; index += 1) {
+      this.separate(index);
+      if (this.at > blockBytes - roomBytes) this.flush();
+      const label = labels[index];
+      const key = sorted[index];
+      if (label === undefined || key === undefined) continue;
+      this.copy(label);
+      this.member(object[key]);
+    }
+  }
+
+  private strangeMembers(object: JsonObject, keys: readonly string[]): void {
+    let index = 0;
+    for (const key of sortedByCodePoint(keys)) {
+      this.separate(index);
+      if (this.at > blockBytes - roomBytes) this.flush();
+      this.string(key);
+      this.byte(0x3a);
+      if (this.spaced) this.byte(0x20);
+      this.member(object[key]);
+      index += 1;
+    }
+  }
+
+  private member(value: JsonValue | undefined): void {
+    if (value === undefined)
+      throw new AkcError("INTERNAL", { message: "an object has a member without value" });
+    this.value(value);
+  }
+
+  private descend(): void {
+    this.depth += 1;
+    if (this.depth > depthMax) throw new AkcError("JSON_TOO_DEEP", { details: { limit: depthMax } });
+  }
+
+  private ascend(): void {
+    this.depth -= 1;
+    if (this.form === "pretty") this.newLine();
+  }
+
+  /** What stands before the member or item of this index. */
+  private separate(index: number): void {
+    if (index > 0) this.byte(0x2c);
+    if (this.spaced) {
+      if (this.form === "pretty") this.newLine();
+      else if (index > 0) this.byte(0x20);
+    }
+  }
+
+  private newLine(): void {
+    this.byte(0x0a);
+    for (let level = 0; level < this.depth; level += 1) {
+      this.byte(0x20);
+      this.byte(0x20);
+    }
+  }
+
+  private string(value: string): void {
+    if (value.length > shortStringUnits || !this.plainString(value)) this.longText(this.quoted(value));
+  }
+
+  /** Writes a short string that needs no escape; false, and nothing written, when it is another. */
+  private plainString(value: string): boolean {
+    const block = this.block;
+    let at = this.at;
+    block[at++] = 0x22;
+    for (let index = 0; index < value.length; index += 1) {
+      const unit = value.charCodeAt(index);
+      if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return false;
+      block[at++] = unit;
+    }
+    block[at++] = 0x22;
+    this.at = at;
+    return true;
+  }
+
+  private quoted(value: string): string {
+    if (!value.isWellFormed()) throw new AkcError("JSON_LONE_SURROGATE");
+    const quoted = JSON.stringify(value);
+    return this.ascii ? quoted.replace(/[\u007f-\uffff]/g, unicodeEscape) : quoted;
+  }
+
+  private number(value: number): void {
+    if (value === (value | 0)) {
+      this.smallInteger(value | 0);
+    } else {
+      if (!Number.isFinite(value))
+        throw new AkcError("JSON_NOT_FINITE", { details: { token: String(value) } });
+      this.text(numberText(value));
+    }
+  }
+
+  private float(value: JsonFloat): void {
+    if (!Number.isFinite(value.value)) {
+      throw new AkcError("JSON_NOT_FINITE", { details: { token: String(value.value) } });
+    }
+    this.text(numberText(value));
+  }
+
+  private smallInteger(value: number): void {
+    if (value < 10 && value >= 0) {
+      this.byte(0x30 + value);
+      return;
+    }
+    this.text(String(value));
+  }
+
+  /** ASCII text, of any length. */
+  private text(text: string): void {
+    if (text.length > roomBytes / 2) {
+      this.longText(text);
+      return;
+    }
+    const block = this.block;
+    let at = this.at;
+    for (let index = 0; index < text.length; index += 1) block[at++] = text.charCodeAt(index);
+    this.at = at;
+  }
+
+  private longText(text: string): void {
+    let rest = text;
+    for (;;) {
+      const { read, written } = encoder.encodeInto(rest, this.block.subarray(this.at));
+      this.at += written;
+      if (read === rest.length) return;
+      rest = rest.slice(read);
+      this.flush();
+    }
+  }
+
+  private copy(bytes: Uint8Array): void {
+    const block = this.block;
+    let at = this.at;
+    for (let index = 0; index < bytes.length; index += 1) block[at++] = bytes[index] ?? 0;
+    this.at = at;
+  }
+
+  private byte(byte: number): void {
+    if (this.at === blockBytes) this.flush();
+    this.block[this.at] = byte;
+    this.at += 1;
+  }
+
+  private flush(): void {
+    this.sink(this.block.subarray(0, this.at));
+    this.at = 0;
+  }
+}
+
+function unicodeEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+function discard(): void {}

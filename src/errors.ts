@@ -318,6 +318,16 @@ export const errorCodes = {
     message: "the server could not be reached",
     hint: "Check that it runs and that the address is right.",
   },
+  HTTP_TLS_UNTRUSTED: {
+    class: "terminal",
+    message: "the server's certificate is not trusted",
+    hint: "Check the server's name and chain; a private authority is trusted with NODE_EXTRA_CA_CERTS=FILE.",
+  },
+  HTTP_NETWORK_DENIED: {
+    class: "denied",
+    message: "the step has no network permission",
+    hint: "Allow it in all of runtime_policy_envelope.allow_network, governance and the role's profile.",
+  },
   AGENT_WORKER_FAILED: {
     class: "retryable",
     message: "the agent worker failed",

@@ -42,15 +42,17 @@ export interface StoredEvent extends NewEvent {
   readonly sha256: string;
 }
 
-export type ActionPhase =
-  | "waiting"
-  | "running"
-  | "retrying"
-  | "succeeded"
-  | "failed"
-  | "blocked"
-  | "denied"
-  | "cancelled";
+export const actionPhases = [
+  "waiting",
+  "running",
+  "retrying",
+  "succeeded",
+  "failed",
+  "blocked",
+  "denied",
+  "cancelled",
+] as const;
+export type ActionPhase = (typeof actionPhases)[number];
 
 /** Where an action stands; derived from its events. */
 export interface ActionRow {
@@ -121,7 +123,11 @@ export interface RunReader {
   run(): Promise<RunRow>;
   /** In order, at most `limit`, with `seq > afterSeq`. */
   events(afterSeq: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** The event numbered `seq`, or null. */
+  eventAt(seq: number): Promise<StoredEvent | null>;
   actions(): Promise<readonly ActionRow[]>;
+  /** In order of `actionId` by code point, at most `limit`, with `actionId > afterActionId` (`""` starts). */
+  actionsAfter(afterActionId: string, limit: number): Promise<readonly ActionRow[]>;
   decisions(afterRow: number, limit: number): Promise<readonly (DecisionRow & { readonly row: number })[]>;
   lease(): Promise<Lease | null>;
   readonly artifacts: Pick<ArtifactStore, "read" | "sizeOf">;

@@ -1,0 +1,130 @@
+/**
+ * What actions put out, kept by content: small ones in the database, large ones in files beside it. An artifact that was
+ * put is readable at once and durable with the next commit, so before any event that can name it.
+ */
+import type { Database } from "bun:sqlite";
+import type { ArtifactRef, ArtifactSink, ArtifactStore } from "../../adapters/contract.ts";
+import { AkcError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { hasArtifactFile, IncomingFile, readArtifactFile } from "./artifact-files.ts";
+
+/** A row of `artifact`; `content` is null when it stands in a file. */
+interface ArtifactColumns {
+  readonly size_bytes: number;
+  readonly content: Uint8Array | null;
+}
+
+/** Rows that wait for the next commit, by hash. */
+export type PendingArtifacts = Map<string, ArtifactColumns>;
+
+/** Writes what is pending. Call it inside the turn's transaction, and clear the map once that is committed. */
+export function insertPending(db: Database, pending: PendingArtifacts): void {
+  if (pending.size === 0) return;
+  const insert = db.query("INSERT OR IGNORE INTO artifact VALUES (?, ?, ?)");
+  for (const [sha256, row] of pending) insert.run(Buffer.from(sha256, "hex"), row.size_bytes, row.content);
+}
+
+/** @param root folder of the artifact files. */
+export function createArtifacts(db: Database, root: string, pending: PendingArtifacts): ArtifactStore {
+  const keepSmall = (bytes: Uint8Array): ArtifactRef => {
+    const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+    // Copied: the caller may fill the same buffer again before the next commit.
+    if (!pending.has(sha256)) {
+      pending.set(sha256, { size_bytes: bytes.byteLength, content: Uint8Array.from(bytes) });
+    }
+    return { sha256, sizeBytes: bytes.byteLength };
+  };
+  const keepLarge = (sha256: string, sizeBytes: number): ArtifactRef => {
+    pending.set(sha256, { size_bytes: sizeBytes, content: null });
+    return { sha256, sizeBytes };
+  };
+  return {
+    ...createArtifactReader(db, root, pending),
+    async put(bytes) {
+      if (bytes.byteLength <= limits.artifactInlineBytesMax) return keepSmall(bytes);
+      const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+      if (!(await hasArtifactFile(root, sha256, bytes.byteLength))) {
+        const file = new IncomingFile(root);
+        file.write(bytes);
+        file.keep(sha256);
+      }
+      return keepLarge(sha256, bytes.byteLength);
+    },
+    begin: () => createSink(root, keepSmall, keepLarge),
+  };
+}
+
+/** The reading half, also for readers of a run. */
+export function createArtifactReader(
+  db: Database,
+  root: string,
+  pending: PendingArtifacts = new Map(),
+): Pick<ArtifactStore, "read" | "sizeOf"> {
+  const find = (sha256: string): ArtifactColumns => {
+    const row =
+      pending.get(sha256) ??
+      db
+        .query<ArtifactColumns, [Uint8Array]>("SELECT size_bytes, content FROM artifact WHERE sha256 = ?")
+        .get(Buffer.from(sha256, "hex"));
+    if (row === null) {
+      throw new AkcError("STORE_DAMAGED", {
+        message: "an artifact is not in the store",
+        details: { sha256 },
+      });
+    }
+    return row;
+  };
+  return {
+    async read(sha256) {
+      const row = find(sha256);
+      const bytes = row.content ?? (await readArtifactFile(root, sha256));
+      const actual = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+      if (actual !== sha256) {
+        throw new AkcError("STORE_DAMAGED", {
+          message: "an artifact's content is not what its name says",
+          details: { sha256, actual },
+        });
+      }
+      return Uint8Array.from(bytes);
+    },
+    sizeOf: async (sha256) => find(sha256).size_bytes,
+  };
+}
+
+/** Holds what is small in memory and spills to a file as soon as it is not. */
+function createSink(
+  root: string,
+  keepSmall: (bytes: Uint8Array) => ArtifactRef,
+  keepLarge: (sha256: string, sizeBytes: number) => ArtifactRef,
+): ArtifactSink {
+  const hasher = new Bun.CryptoHasher("sha256");
+  let held: Uint8Array[] = [];
+  let sizeBytes = 0;
+  let file: IncomingFile | undefined;
+  return {
+    write(chunk) {
+      hasher.update(chunk);
+      sizeBytes += chunk.byteLength;
+      if (file === undefined && sizeBytes <= limits.artifactInlineBytesMax) {
+        held.push(Uint8Array.from(chunk));
+        return;
+      }
+      if (file === undefined) {
+        file = new IncomingFile(root);
+        for (const part of held) file.write(part);
+        held = [];
+      }
+      file.write(chunk);
+    },
+    async finish() {
+      if (file === undefined) return keepSmall(Buffer.concat(held));
+      const sha256 = hasher.digest("hex");
+      file.keep(sha256);
+      return keepLarge(sha256, sizeBytes);
+    },
+    discard() {
+      held = [];
+      file?.discard();
+    },
+  };
+}

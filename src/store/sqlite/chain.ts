@@ -1,0 +1,61 @@
+/**
+ * The hash chain over a run's events: each digest covers the event and the digest before it, so nothing in between can be
+ * changed, dropped or put in without every later digest being wrong. It never reads or writes a database.
+ *
+ * digest(n) = SHA-256( digest(n-1) as 32 bytes || UTF-8 of "<seq>\n<type>\n<atMs>\n<payload>" ), digest(0) = 32 zero bytes.
+ * `type` holds no line feed, so the text has one reading only.
+ */
+import { AkcError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+
+export const digestBytes = 32;
+export const zeroDigestHex = "0".repeat(digestBytes * 2);
+
+/** Follows the chain, one event after the other. The digest it holds stands in a buffer of its own that is used again. */
+export class EventChain {
+  #buffer = Buffer.alloc(16 * 1024);
+  #head = this.#buffer.subarray(0, digestBytes);
+
+  /** Starts after the event whose digest is `head`. */
+  constructor(head?: Uint8Array) {
+    if (head !== undefined) this.#head.set(head);
+  }
+
+  /**
+   * The digest of the next event. Valid until the next call: copy it to keep it.
+   * @throws AkcError INTERNAL for a payload above `eventPayloadBytesMax` or a type with a line feed.
+   */
+  append(seq: number, type: string, atMs: number, payload: string): Uint8Array {
+    const text = `${seq}\n${type}\n${atMs}\n${payload}`;
+    // A UTF-16 unit takes three bytes at most.
+    if (digestBytes + text.length * 3 > this.#buffer.length) this.#grow(text);
+    const end = digestBytes + this.#buffer.write(text, digestBytes);
+    if (end > limits.eventPayloadBytesMax || type.includes("\n")) refuse(type, end);
+    // The digest replaces its predecessor in the very bytes that the next event is hashed after.
+    Bun.SHA256.hash(this.#buffer.subarray(0, end), this.#head);
+    return this.#head;
+  }
+
+  get head(): Uint8Array {
+    return Uint8Array.from(this.#head);
+  }
+
+  /** Goes back to an earlier digest, after a transaction that was not committed. */
+  reset(head: Uint8Array): void {
+    this.#head.set(head);
+  }
+
+  #grow(text: string): void {
+    const larger = Buffer.alloc(digestBytes + text.length * 3);
+    larger.set(this.#head);
+    this.#buffer = larger;
+    this.#head = larger.subarray(0, digestBytes);
+  }
+}
+
+function refuse(type: string, sizeBytes: number): never {
+  throw new AkcError("INTERNAL", {
+    message: "an event cannot be stored: its type has a line feed or it is too large",
+    details: { type, sizeBytes, bytesMax: limits.eventPayloadBytesMax },
+  });
+}

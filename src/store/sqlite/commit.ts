@@ -1,0 +1,157 @@
+/**
+ * The one writer of a run: a turn lands whole, fenced by the lease's token, or not at all. It derives nothing; what a row
+ * says was decided by whoever made the turn.
+ *
+ * Source: architecture "How a run flows", "State".
+ */
+import type { Database } from "bun:sqlite";
+import { AkcError } from "../../errors.ts";
+import type { Lease, RunWriter, Turn } from "../contract.ts";
+import { createArtifacts, insertPending, type PendingArtifacts } from "./artifacts.ts";
+import { EventChain } from "./chain.ts";
+import { storeFault } from "./faults.ts";
+import { rowIdBase } from "./keys.ts";
+import { leaseLost, releaseLease, renewLease } from "./leases.ts";
+
+export interface WriterParts {
+  readonly db: Database;
+  /** Opens the connection that renews the lease; called at the first renewal. */
+  readonly leaseDb: () => Database;
+  readonly path: string;
+  readonly artifactsRoot: string;
+  readonly runKey: number;
+  readonly lease: Lease;
+}
+
+/** For a run that has no events yet. */
+export function createRunWriter(parts: WriterParts): RunWriter {
+  const { db, path, runKey } = parts;
+  const statements = prepareStatements(db);
+  const chain = new EventChain();
+  const pending: PendingArtifacts = new Map();
+  const base = rowIdBase(runKey);
+  let lease = parts.lease;
+  let lastSeq = 0;
+  let decisions = 0;
+  let closed = false;
+
+  const insertTurn = (turn: Turn): void => {
+    if (statements.fence.get(runKey)?.token !== lease.token) throw leaseLost(lease);
+    insertPending(db, pending);
+    let seq = lastSeq;
+    for (const event of turn.events) {
+      if (event.seq !== seq + 1) throw outOfOrder(event.seq, seq + 1);
+      seq = event.seq;
+      const digest = chain.append(seq, event.type, event.atMs, event.payload);
+      statements.event.run(base + seq, event.type, event.atMs, event.payload, digest);
+    }
+    for (const action of turn.actions) {
+      statements.action.run(
+        runKey,
+        action.actionId,
+        action.nodeId,
+        action.stepId,
+        action.phase,
+        action.attempt,
+        action.seq,
+        action.outputSha256 === null ? null : Buffer.from(action.outputSha256, "hex"),
+      );
+    }
+    let number = decisions;
+    for (const decision of turn.decisions) {
+      number += 1;
+      statements.decision.run(
+        base + number,
+        decision.seq,
+        decision.atMs,
+        decision.action,
+        decision.allowed ? 1 : 0,
+        decision.reason,
+        decision.source,
+        decision.rule,
+        decision.mode,
+        decision.context,
+      );
+    }
+    if (turn.run !== undefined) updateRun(db, runKey, turn.run);
+    statements.commit.run();
+    // Nothing below can fail: from here on the turn is a fact.
+    lastSeq = seq;
+    decisions = number;
+    pending.clear();
+  };
+
+  return {
+    get lease() {
+      return lease;
+    },
+    artifacts: createArtifacts(db, parts.artifactsRoot, pending),
+    async commit(turn) {
+      if (closed) throw leaseLost(lease);
+      const head = chain.head;
+      try {
+        statements.begin.run();
+        insertTurn(turn);
+      } catch (cause) {
+        if (db.inTransaction) statements.rollback.run();
+        chain.reset(head);
+        throw storeFault(cause, path);
+      }
+    },
+    async renew(nowMs) {
+      if (closed) throw leaseLost(lease);
+      try {
+        lease = renewLease(parts.leaseDb(), runKey, lease, nowMs);
+      } catch (cause) {
+        throw storeFault(cause, path);
+      }
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      try {
+        releaseLease(db, runKey, lease);
+      } catch (cause) {
+        throw storeFault(cause, path);
+      }
+    },
+  };
+}
+
+type Values = (string | number | Uint8Array | null)[];
+
+function prepareStatements(db: Database) {
+  return {
+    begin: db.query("BEGIN IMMEDIATE"),
+    commit: db.query("COMMIT"),
+    rollback: db.query("ROLLBACK"),
+    fence: db.query<{ token: number }, [number]>("SELECT token FROM lease WHERE run_key = ?"),
+    event: db.query<unknown, Values>(
+      "INSERT INTO event (id, type, at_ms, payload, sha256) VALUES (?, ?, ?, ?, ?)",
+    ),
+    action: db.query<unknown, Values>(`
+      INSERT INTO action VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (run_key, action_id) DO UPDATE SET
+        phase = excluded.phase, attempt = excluded.attempt, seq = excluded.seq, output_sha256 = excluded.output_sha256`),
+    decision: db.query<unknown, Values>(`
+      INSERT INTO decision (id, seq, at_ms, action, allowed, reason, source, rule, mode, context)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+  };
+}
+
+function updateRun(db: Database, runKey: number, run: NonNullable<Turn["run"]>): void {
+  const set = (column: string, value: string | number | null) =>
+    db.query<unknown, Values>(`UPDATE run SET ${column} = ? WHERE run_key = ?`).run(value, runKey);
+  if (run.status !== undefined) set("status", run.status);
+  if (run.outcome !== undefined) set("outcome", run.outcome);
+  if (run.finishedAtMs !== undefined) set("finished_at_ms", run.finishedAtMs);
+  if (run.lastError !== undefined) set("last_error", run.lastError);
+  if (run.extra !== undefined) set("extra", run.extra);
+}
+
+function outOfOrder(seq: number, expected: number): AkcError {
+  return new AkcError("INTERNAL", {
+    message: "an event is out of order",
+    details: { seq, expected },
+  });
+}

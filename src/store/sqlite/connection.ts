@@ -1,0 +1,107 @@
+/**
+ * Connections to one state database, each with the settings its work needs. Knows nothing of runs.
+ *
+ * Source: https://sqlite.org/wal.html, https://sqlite.org/pragma.html
+ */
+import { Database } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { AkcError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { guarded, storeFault } from "./faults.ts";
+import { migrate } from "./migrate.ts";
+
+// The first release without the bug that could corrupt a database when its write-ahead log was reset (3.7.0 to 3.51.2).
+const oldestSqlite = [3, 51, 3] as const;
+
+/**
+ * The one writer of a process: every commit is on the disk when it returns. Creates the database where there is none.
+ * @throws AkcError STORE_UNWRITABLE, STORE_BUSY, DISK_FULL, STORE_TOO_NEW
+ */
+export function openWriter(path: string): Database {
+  return guarded(path, () => {
+    mkdirSync(dirname(path), { recursive: true });
+    const db = new Database(path, { create: true, readwrite: true, strict: true });
+    return configured(db, path, () => {
+      assertSqlite(db);
+      db.run(`PRAGMA busy_timeout = ${limits.storeBusyTimeoutMs}`);
+      // A page holds a typical outcome event whole; 4 KB pages would send many to overflow pages.
+      db.run("PRAGMA page_size = 8192");
+      switchToWal(db);
+      db.run("PRAGMA synchronous = FULL");
+      db.run("PRAGMA foreign_keys = ON");
+      db.run("PRAGMA wal_autocheckpoint = 2000");
+      db.run("PRAGMA cache_size = -16384");
+      migrate(db, path);
+    });
+  });
+}
+
+/** For lease renewal: never behind the writer's statements, and cheap, since a renewal that a power cut undoes does no harm. */
+export function openLeaseWriter(path: string): Database {
+  return guarded(path, () => {
+    const db = new Database(path, { readwrite: true, create: false, strict: true });
+    return configured(db, path, () => {
+      db.run(`PRAGMA busy_timeout = ${limits.leaseBusyTimeoutMs}`);
+      db.run("PRAGMA synchronous = NORMAL");
+      // A checkpoint belongs to whoever filled the log.
+      db.run("PRAGMA wal_autocheckpoint = 0");
+    });
+  });
+}
+
+/** Sees what was committed and never waits for a writer. */
+export function openReader(path: string): Database {
+  return guarded(path, () => {
+    const db = new Database(path, { readonly: true, strict: true });
+    return configured(db, path, () => {
+      db.run(`PRAGMA busy_timeout = ${limits.storeBusyTimeoutMs}`);
+      db.run("PRAGMA query_only = ON");
+    });
+  });
+}
+
+function configured(db: Database, path: string, settings: () => void): Database {
+  try {
+    settings();
+    return db;
+  } catch (cause) {
+    closeConnection(db);
+    throw storeFault(cause, path);
+  }
+}
+
+// SQLite does not call the busy handler while it changes the journal mode; two first openers would otherwise collide.
+function switchToWal(db: Database): void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      db.run("PRAGMA journal_mode = WAL");
+      return;
+    } catch (cause) {
+      const fault = storeFault(cause, db.filename);
+      if (attempt === 200 || !(fault instanceof AkcError && fault.code === "STORE_BUSY")) throw cause;
+      Bun.sleepSync(10);
+    }
+  }
+}
+
+function assertSqlite(db: Database): void {
+  const text = db.prepare<{ v: string }, []>("SELECT sqlite_version() AS v").get()?.v ?? "0";
+  const [major = 0, minor = 0, patch = 0] = text.split(".").map(Number);
+  const [needMajor, needMinor, needPatch] = oldestSqlite;
+  const tooOld =
+    major < needMajor ||
+    (major === needMajor && (minor < needMinor || (minor === needMinor && patch < needPatch)));
+  if (tooOld) {
+    throw new AkcError("STORE_UNWRITABLE", {
+      message: `this system's SQLite ${text} may corrupt a write-ahead log`,
+      hint: `Use an akc built with SQLite ${oldestSqlite.join(".")} or newer.`,
+      details: { sqlite: text },
+    });
+  }
+}
+
+/** Closes for good: statements that were kept would otherwise hold the file, and the log beside it, until they are collected. */
+export function closeConnection(db: Database): void {
+  db.close(true);
+}

@@ -1,0 +1,94 @@
+/**
+ * Brings a state database to the shape this akc knows. It only goes forward, in one transaction, and never touches a
+ * database that a newer akc made or that is none of ours.
+ */
+import { Database } from "bun:sqlite";
+import { closeSync, openSync, readSync } from "node:fs";
+import { AkcError } from "../../errors.ts";
+import { errnoOf } from "../../system/files.ts";
+import { guarded } from "./faults.ts";
+import { initial } from "./migrations/0001-initial.ts";
+
+export interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/** In order; the last one's version is the one this akc writes (`PRAGMA user_version`). */
+const migrations: readonly Migration[] = [initial];
+export const schemaVersion = migrations.length;
+
+/** "akcs" in ASCII: tells `file` and us whose database it is. */
+const applicationId = 0x616b_6373;
+
+/**
+ * The version of the database at `path`, 0 when there is none yet. Reads only.
+ * @throws AkcError STORE_TOO_NEW, STORE_DAMAGED
+ */
+export function versionAt(path: string): number {
+  const header = headerOf(path);
+  if (header === null) return 0;
+  // The header may be older than the write-ahead log, never newer: a refusal here needs no look at the log.
+  if (header.applicationId === applicationId) refuseNewer(header.version, path);
+  return guarded(path, () => {
+    using db = new Database(path, { readonly: true, strict: true });
+    db.run("PRAGMA busy_timeout = 2000");
+    const version = pragma(db, "user_version");
+    const owner = pragma(db, "application_id");
+    if (version === 0 && owner === 0 && isEmpty(db)) return 0;
+    if (owner !== applicationId) {
+      throw new AkcError("STORE_DAMAGED", {
+        message: "the file in the place of the state database belongs to another program",
+        details: { path, applicationId: owner },
+      });
+    }
+    refuseNewer(version, path);
+    return version;
+  });
+}
+
+/** Applies what is missing. Two processes may do this at once: the second finds nothing left to do. */
+export function migrate(db: Database, path: string): void {
+  db.transaction(() => {
+    const from = pragma(db, "user_version");
+    refuseNewer(from, path);
+    if (from === schemaVersion) return;
+    for (const migration of migrations.slice(from)) db.run(migration.sql);
+    db.run(`PRAGMA application_id = ${applicationId}`);
+    db.run(`PRAGMA user_version = ${schemaVersion}`);
+  }).immediate();
+}
+
+function refuseNewer(version: number, path: string): void {
+  if (version <= schemaVersion) return;
+  throw new AkcError("STORE_TOO_NEW", { details: { path, version, newestKnown: schemaVersion } });
+}
+
+export function pragma(db: Database, name: "user_version" | "application_id"): number {
+  return db.prepare<Record<string, number>, []>(`PRAGMA ${name}`).get()?.[name] ?? 0;
+}
+
+function isEmpty(db: Database): boolean {
+  return db.prepare<{ n: number }, []>("SELECT count(*) AS n FROM sqlite_schema").get()?.n === 0;
+}
+
+/** From the first 100 bytes of the file, or null when it is missing or empty (file format §1.3). */
+function headerOf(path: string): { readonly version: number; readonly applicationId: number } | null {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT") return null;
+    return guarded(path, () => {
+      throw cause;
+    });
+  }
+  try {
+    const header = new DataView(new ArrayBuffer(100));
+    const size = readSync(file, header, 0, 100, 0);
+    if (size === 0) return null;
+    return { version: header.getUint32(60), applicationId: header.getUint32(68) };
+  } finally {
+    closeSync(file);
+  }
+}

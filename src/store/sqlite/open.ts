@@ -1,0 +1,108 @@
+/**
+ * Opens the state of one scope, `<scope>/.akc/runtime/state.sqlite3`. Connections are made when they are first needed, so
+ * that reading a run takes no right to write.
+ *
+ * Source: architecture "State".
+ */
+import type { Database } from "bun:sqlite";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { AkcError } from "../../errors.ts";
+import type { Store } from "../contract.ts";
+import { sweepIncoming } from "./artifact-files.ts";
+import { createRunWriter } from "./commit.ts";
+import { closeConnection, openLeaseWriter, openReader, openWriter } from "./connection.ts";
+import { guarded } from "./faults.ts";
+import { schemaVersion, versionAt } from "./migrate.ts";
+import { createRunReader } from "./reader.ts";
+import { allRuns, askToStop, insertRun } from "./runs.ts";
+import { createStopWatch, type StopWatch } from "./stop-watch.ts";
+
+export interface OpenOptions {
+  /** Whether a scope without a database gets one. Default true; commands that only look set false. */
+  readonly create?: boolean;
+}
+
+export function databasePath(scopeRoot: string): string {
+  return join(scopeRoot, ".akc", "runtime", "state.sqlite3");
+}
+
+export function artifactsRoot(scopeRoot: string): string {
+  return join(scopeRoot, ".akc", "runtime", "artifacts");
+}
+
+/**
+ * @param scopeRoot `<outputs_root>/<tenant>/<repo>`, absolute.
+ * @throws AkcError STORE_TOO_NEW, STORE_DAMAGED, STORE_UNWRITABLE, DISK_FULL; RUN_NOT_FOUND when there is no database and
+ * none is to be made.
+ */
+export async function openStore(scopeRoot: string, options: OpenOptions = {}): Promise<Store> {
+  const path = databasePath(scopeRoot);
+  const create = options.create ?? true;
+  if (!create && !existsSync(path)) {
+    throw new AkcError("RUN_NOT_FOUND", { message: "the scope has no runs", details: { path } });
+  }
+  const version = versionAt(path);
+  const connections = createConnections(path);
+  // An older or a new database takes its shape before anybody reads it.
+  if (version < schemaVersion) connections.writer();
+  const artifacts = artifactsRoot(scopeRoot);
+
+  return {
+    async createRun(row, holder, nowMs) {
+      const db = connections.writer();
+      sweepIncoming(artifacts);
+      const { key, lease } = guarded(path, () => insertRun(db, row, holder, nowMs));
+      return createRunWriter({
+        db,
+        leaseDb: connections.leaseWriter,
+        path,
+        artifactsRoot: artifacts,
+        runKey: key,
+        lease,
+      });
+    },
+    async openRun(runtimeRunId) {
+      const db = openReader(path);
+      try {
+        return guarded(path, () => createRunReader(db, path, artifacts, runtimeRunId));
+      } catch (cause) {
+        closeConnection(db);
+        throw cause;
+      }
+    },
+    async listRuns() {
+      const db = openReader(path);
+      try {
+        return guarded(path, () => allRuns(db));
+      } finally {
+        closeConnection(db);
+      }
+    },
+    requestStop: async (runtimeRunId, nowMs) =>
+      guarded(path, () => askToStop(connections.writer(), runtimeRunId, nowMs)),
+    stopRequested: async (runtimeRunId) =>
+      guarded(path, () => connections.stopWatch().requested(runtimeRunId)),
+    close: async () => connections.close(),
+  };
+}
+
+function createConnections(path: string) {
+  let writer: Database | undefined;
+  let leaseWriter: Database | undefined;
+  let stopWatch: StopWatch | undefined;
+  return {
+    writer: () => (writer ??= openWriter(path)),
+    leaseWriter: () => (leaseWriter ??= openLeaseWriter(path)),
+    stopWatch: () => (stopWatch ??= createStopWatch(openReader(path))),
+    close() {
+      stopWatch?.close();
+      if (leaseWriter !== undefined) closeConnection(leaseWriter);
+      // Last, so that the log is folded into the database by the one connection that may write.
+      if (writer !== undefined) closeConnection(writer);
+      stopWatch = undefined;
+      leaseWriter = undefined;
+      writer = undefined;
+    },
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * Reads one run over a read-only connection of its own: what was committed, in pages, never waiting for the writer.
+ */
+import type { Database } from "bun:sqlite";
+import * as v from "valibot";
+import { AkcError } from "../../errors.ts";
+import {
+  type ActionRow,
+  actionPhases,
+  type DecisionRow,
+  type RunReader,
+  type StoredEvent,
+} from "../contract.ts";
+import { createArtifactReader } from "./artifacts.ts";
+import { zeroDigestHex } from "./chain.ts";
+import { closeConnection } from "./connection.ts";
+import { storeFault } from "./faults.ts";
+import { rowIdBase, rowIdEnd } from "./keys.ts";
+import { leaseNamed, runNamed } from "./runs.ts";
+
+interface EventColumns {
+  readonly id: number;
+  readonly type: string;
+  readonly at_ms: number;
+  readonly payload: string;
+  readonly sha256: Uint8Array;
+}
+
+interface ActionColumns {
+  readonly action_id: string;
+  readonly node_id: string;
+  readonly step_id: string | null;
+  readonly phase: string;
+  readonly attempt: number;
+  readonly seq: number;
+  readonly output_sha256: Uint8Array | null;
+}
+
+interface DecisionColumns {
+  readonly id: number;
+  readonly seq: number;
+  readonly at_ms: number;
+  readonly action: string;
+  readonly allowed: number;
+  readonly reason: string;
+  readonly source: string;
+  readonly rule: string;
+  readonly mode: string;
+  readonly context: string;
+}
+
+const Phase = v.picklist(actionPhases);
+
+/** @throws AkcError RUN_NOT_FOUND */
+export function createRunReader(
+  db: Database,
+  path: string,
+  artifactsRoot: string,
+  runtimeRunId: string,
+): RunReader {
+  const { key } = runNamed(db, runtimeRunId);
+  const base = rowIdBase(key);
+  const end = rowIdEnd(key);
+  const events = db.query<EventColumns, [number, number, number]>(
+    "SELECT id, type, at_ms, payload, sha256 FROM event WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+  );
+  const digestAt = db.query<{ sha256: Uint8Array }, [number]>("SELECT sha256 FROM event WHERE id = ?");
+  const actionsAfter = db.query<ActionColumns, [number, string, number]>(`
+    SELECT action_id, node_id, step_id, phase, attempt, seq, output_sha256 FROM action
+    WHERE run_key = ? AND action_id > ? ORDER BY action_id LIMIT ?`);
+  const decisions = db.query<DecisionColumns, [number, number, number]>(`
+    SELECT id, seq, at_ms, action, allowed, reason, source, rule, mode, context FROM decision
+    WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`);
+
+  const page = (afterSeq: number, limit: number): readonly StoredEvent[] => {
+    const rows = events.all(base + afterSeq, end, limit);
+    let prevSha256 = zeroDigestHex;
+    if (afterSeq > 0 && rows.length > 0) {
+      const before = digestAt.get(base + afterSeq);
+      if (before !== null) prevSha256 = Buffer.from(before.sha256).toString("hex");
+    }
+    return rows.map((row) => {
+      const sha256 = Buffer.from(row.sha256).toString("hex");
+      const event = {
+        seq: row.id - base,
+        type: row.type,
+        atMs: row.at_ms,
+        payload: row.payload,
+        prevSha256,
+        sha256,
+      };
+      prevSha256 = sha256;
+      return event;
+    });
+  };
+  const read = async <T>(work: () => T): Promise<T> => {
+    try {
+      return work();
+    } catch (cause) {
+      throw storeFault(cause, path);
+    }
+  };
+
+  return {
+    run: () => read(() => runNamed(db, runtimeRunId).row),
+    events: (afterSeq, limit) => read(() => page(afterSeq, limit)),
+    eventAt: (seq) =>
+      read(() => {
+        const [event] = page(seq - 1, 1);
+        return event?.seq === seq ? event : null;
+      }),
+    actions: () => read(() => actionsAfter.all(key, "", -1).map(actionOf)),
+    actionsAfter: (afterActionId, limit) =>
+      read(() => actionsAfter.all(key, afterActionId, limit).map(actionOf)),
+    decisions: (afterRow, limit) =>
+      read(() =>
+        decisions.all(base + afterRow, end, limit).map((row) => ({ ...decisionOf(row), row: row.id - base })),
+      ),
+    lease: () => read(() => leaseNamed(db, runtimeRunId)),
+    artifacts: createArtifactReader(db, artifactsRoot),
+    close: async () => closeConnection(db),
+  };
+}
+
+function actionOf(row: ActionColumns): ActionRow {
+  if (!v.is(Phase, row.phase)) {
+    throw new AkcError("STORE_DAMAGED", {
+      message: "an action stands in a phase that does not exist",
+      details: { actionId: row.action_id, phase: row.phase },
+    });
+  }
+  return {
+    actionId: row.action_id,
+    nodeId: row.node_id,
+    stepId: row.step_id,
+    phase: row.phase,
+    attempt: row.attempt,
+    seq: row.seq,
+    outputSha256: row.output_sha256 === null ? null : Buffer.from(row.output_sha256).toString("hex"),
+  };
+}
+
+function decisionOf(row: DecisionColumns): DecisionRow {
+  return {
+    seq: row.seq,
+    atMs: row.at_ms,
+    action: row.action,
+    allowed: row.allowed === 1,
+    reason: row.reason,
+    source: row.source,
+    rule: row.rule,
+    mode: row.mode,
+    context: row.context,
+  };
+}

@@ -4,10 +4,9 @@
  * Source: spec kernel §9.7, §9.8; kernel:W-2, W-12, W-13, W-29.
  */
 import type { ActionError, ActionResult } from "../adapters/contract.ts";
-import { chooseTransition, missingOutputs } from "../bundle/contract.ts";
+import { chooseTransition, missingOutputs, type TriggeringEvent } from "../bundle/contract.ts";
 import type { Transition } from "../bundle/model.ts";
 import { type ErrorCode, errorCodes } from "../errors.ts";
-import { isJsonObject, type JsonObject } from "../json/value.ts";
 import type { DeadLetterReason, Fact, Item } from "./model.ts";
 import { type RetryPolicy, retryDelayMs } from "./retry.ts";
 
@@ -42,13 +41,7 @@ export function judge(input: JudgeInput): Fact {
       retryable: false,
     });
   }
-  const transition = transitionOf(input);
-  return {
-    kind: "completed",
-    index: item.index,
-    result,
-    ...(transition === undefined ? {} : { transition }),
-  };
+  return { kind: "completed", index: item.index, result, transition: transitionOf(input) };
 }
 
 /** The documented dead-letter reason of an error code. */
@@ -74,20 +67,18 @@ function afterFailure({ item, result, nowMs, retry, retryAllowed }: JudgeInput, 
 }
 
 /** The declared transition that the triggering event allows, or the synthetic one to `completed`. */
-function transitionOf({ item, result, nodeState }: JudgeInput): Transition | undefined {
+function transitionOf({ item, result, nodeState }: JudgeInput): Transition {
   const contract = item.node.contract;
   if (contract !== undefined && contract.transitions.length > 0) {
-    const chosen = chooseTransition(contract, nodeState, triggerOf(item), result.outputs);
-    if (chosen !== undefined) return chosen;
+    const choice = chooseTransition(contract, nodeState, triggerOf(item), result.outputs);
+    if (choice.kind === "taken") return choice.transition;
   }
   return { transitionId: `${item.actionId}:completed`, fromState: nodeState, toState: "completed" };
 }
 
 /** A step is started by the plan, not by an event: it counts as whatever trigger its node's contract names. */
-function triggerOf(item: Item): { type: string; payload: JsonObject } | undefined {
+function triggerOf(item: Item): TriggeringEvent | undefined {
   if (item.trigger !== undefined) return { type: item.trigger.type, payload: item.trigger.payload };
-  const context = item.step?.policyContext;
   const first = item.node.contract?.triggers[0];
-  if (first === undefined) return undefined;
-  return { type: first.eventType, payload: isJsonObject(context) ? context : {} };
+  return first === undefined ? undefined : { type: first.eventType, payload: item.step?.policyContext ?? {} };
 }

@@ -5,7 +5,7 @@
  *
  * Source: architecture "How a run flows"; spec kernel §9; kernel:W-1, W-2, W-7, W-14.
  */
-import type { ActionRequest, ActionResult, Adapter, ArtifactRef, RunContext } from "../adapters/contract.ts";
+import type { ActionResult, Adapter, ArtifactRef, RunContext } from "../adapters/contract.ts";
 import { missingInputs } from "../bundle/contract.ts";
 import type { Route } from "../bundle/model.ts";
 import { limits } from "../limits.ts";
@@ -13,11 +13,11 @@ import { decide } from "../policy/decide.ts";
 import type { RunPolicy } from "../policy/model.ts";
 import type { Outcome, RunWriter } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
-import { actionOf, emptyOutput, handoffsOf, type StepOutputs } from "./action.ts";
+import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
-import { attempt } from "./attempt.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { judge } from "./judge.ts";
+import { Launcher } from "./launcher.ts";
 import { Machine } from "./machine.ts";
 import type { Counts, Item } from "./model.ts";
 import { legacyStatus, outcomeOf } from "./outcome.ts";
@@ -74,13 +74,13 @@ class Kernel implements StepOutputs {
   readonly #machine: Machine;
   readonly #journal: Journal;
   readonly #recorder: Recorder;
+  readonly #launcher: Launcher;
   /** Aborts every attempt under way. */
   readonly #cancel = new AbortController();
   readonly #outputs = new Map<string, ArtifactRef>();
   readonly #used = { dispatches: 0, inputTokens: 0, outputTokens: 0 };
   readonly #deadlineAt: number;
   #inbox: { readonly item: Item; readonly result: ActionResult }[] = [];
-  #underWay = 0;
   #wake: () => void = () => {};
   #turns = 0;
   #pollDueAt = 0;
@@ -100,6 +100,17 @@ class Kernel implements StepOutputs {
       watched: deps.onProgress !== undefined,
     });
     this.#deadlineAt = deps.clock.monotonicMs() + (deps.deadlineMs ?? limits.runDeadlineMsMax);
+    this.#launcher = new Launcher({
+      ...deps,
+      recorder: this.#recorder,
+      outputs: this,
+      cancelled: this.#cancel.signal,
+      deadlineAt: this.#deadlineAt,
+      arrive: (item, result) => {
+        this.#inbox.push({ item, result });
+        this.#wake();
+      },
+    });
   }
 
   async run(): Promise<KernelReport> {
@@ -115,7 +126,7 @@ class Kernel implements StepOutputs {
         const starts = this.#admitReady();
         if (this.#recorder.cut === undefined && this.#machine.quiescent) this.#blockForgotten();
         await this.#commit();
-        for (const item of starts) this.#launch(item);
+        for (const item of starts) this.#launcher.launch(item);
         if (this.#machine.inFlight === 0 && (this.#recorder.cut !== undefined || this.#machine.quiescent))
           break;
         await this.#wait();
@@ -285,53 +296,6 @@ class Kernel implements StepOutputs {
     if (onProgress !== undefined) for (const progress of this.#recorder.takeProgress()) onProgress(progress);
   }
 
-  #launch(item: Item): void {
-    const about = this.#recorder.underWay.get(item.index);
-    if (about === undefined) return;
-    const { context, adapter, policy, writer, workdirOf } = this.#deps;
-    const { route, action } = about;
-    const instant = route.kind === "noop" || policy.mode === "simulate";
-    const request = (workdir: string): ActionRequest => ({
-      context,
-      action,
-      attempt: item.attempt,
-      route,
-      node: item.node,
-      ...(item.step === undefined ? {} : { step: item.step }),
-      handoffs: handoffsOf(item, this, writer.artifacts),
-      timeoutMs: this.#timeoutMs(item, route),
-      policy,
-      workdir,
-      artifacts: writer.artifacts,
-      signal: this.#cancel.signal,
-    });
-    const workdir = workdirOf(item, route);
-    this.#underWay += 1;
-    const result =
-      typeof workdir === "string"
-        ? attempt(adapter, request(workdir), instant)
-        : workdir.then((made) => attempt(adapter, request(made), instant));
-    result.then(
-      (ended) => this.#arrive(item, ended),
-      (cause) => this.#arrive(item, brokenBeforeStart(cause)),
-    );
-  }
-
-  #arrive(item: Item, result: ActionResult): void {
-    this.#underWay -= 1;
-    this.#inbox.push({ item, result });
-    this.#wake();
-  }
-
-  /** The least of the route's own, the contract's, the operator's and the run's time. */
-  #timeoutMs(item: Item, route: Route): number {
-    const own =
-      route.kind === "subprocess" || route.kind === "http" ? route.timeoutMs : limits.routeTimeoutMsMax;
-    const budgetMs = (item.node.contract?.budget?.maxSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
-    const left = this.#deadlineAt - this.#deps.clock.monotonicMs();
-    return Math.max(1, Math.min(own, budgetMs, this.#deps.policy.actionDeadlineMsMax, left));
-  }
-
   /** Sleeps until an attempt ends, a retry is due, the run is out of time, or it is time to look for a stop request. */
   async #wait(): Promise<void> {
     const { clock } = this.#deps;
@@ -377,19 +341,10 @@ class Kernel implements StepOutputs {
 
   /** On a fault of ours or of the store: nothing may be left running when the error is shown. */
   async #endAll(): Promise<void> {
-    if (this.#underWay === 0) return;
+    if (this.#launcher.underWay === 0) return;
     this.#cancel.abort();
     const until = this.#deps.clock.monotonicMs() + limits.cancelGraceMs + limits.killGraceMs;
-    while (this.#underWay > 0 && this.#deps.clock.monotonicMs() < until) await this.#sleep(limits.stopPollMs);
+    while (this.#launcher.underWay > 0 && this.#deps.clock.monotonicMs() < until)
+      await this.#sleep(limits.stopPollMs);
   }
-}
-
-function brokenBeforeStart(cause: unknown): ActionResult {
-  const message = cause instanceof Error ? cause.message : "the working directory could not be made";
-  return {
-    status: "failed",
-    outputs: {},
-    error: { code: "ADAPTER_FAILED", message, retryable: true },
-    durationMs: 0,
-  };
 }

@@ -193,7 +193,7 @@ export class Machine {
         item.outputSha256 = fact.result.output?.sha256 ?? null;
         if (fact.result.outputs["effect"] === "none") this.#withoutEffect += 1;
         this.#move(item, "succeeded");
-        this.#succeedNode(item, fact.transition?.toState ?? this.nodeState(item.node.nodeId));
+        this.#succeedNode(item, fact.transition.toState);
         for (const dependent of item.step === undefined ? [] : (this.#plan.dependents[item.index] ?? [])) {
           this.#oneLess(dependent);
         }

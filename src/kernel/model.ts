@@ -49,8 +49,7 @@ export type Fact =
       readonly kind: "completed";
       readonly index: number;
       readonly result: ActionResult;
-      readonly transition?: Transition;
-      readonly synthetic?: true;
+      readonly transition: Transition;
     }
   | {
       readonly kind: "retried";

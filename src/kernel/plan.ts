@@ -35,12 +35,19 @@ export interface RunPlan {
   readonly retry: RetryPolicy;
 }
 
+/** The part of a bundle that says what there is to run. */
+export type PlannedBundle = Pick<Bundle, "nodes" | "coordination" | "coordinationContract">;
+
 export interface CapOverrides {
   /** Operator's and caller's limit on actions in flight. */
   readonly actionsInFlight?: number;
 }
 
-export function planRun(bundle: Bundle, steps: readonly StepPlan[], overrides: CapOverrides = {}): RunPlan {
+export function planRun(
+  bundle: PlannedBundle,
+  steps: readonly StepPlan[],
+  overrides: CapOverrides = {},
+): RunPlan {
   const nodes = new Map(bundle.nodes.map((node) => [node.nodeId, node]));
   const coordinated = bundle.coordination !== undefined;
   const eventNodes = bundle.nodes.filter(
@@ -57,7 +64,7 @@ export function planRun(bundle: Bundle, steps: readonly StepPlan[], overrides: C
   };
 }
 
-function capsOf(bundle: Bundle, overrides: CapOverrides): Caps {
+function capsOf(bundle: PlannedBundle, overrides: CapOverrides): Caps {
   const contract = bundle.coordinationContract;
   const steps = contract.parallelDispatchEnabled ? contract.maxInFlightSteps : 1;
   const ceiling = Math.min(overrides.actionsInFlight ?? limits.actionsInFlightMax, limits.actionsInFlightMax);

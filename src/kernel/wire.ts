@@ -50,8 +50,7 @@ interface Parts<K extends Fact["kind"]> {
 
 export function completedPayload(parts: Parts<"completed"> & { readonly atMs: number }): string {
   const { transition, result } = parts.fact;
-  const moved = transition === undefined ? "" : `,"transition":${transitionText(transition, parts.atMs)}`;
-  return `{"action":${parts.actionText},"attempt":${parts.attempt},"allowed_seq":${parts.allowedSeq ?? 0},"result":${resultText(result)}${moved}}`;
+  return `{"action":${parts.actionText},"attempt":${parts.attempt},"allowed_seq":${parts.allowedSeq ?? 0},"result":${resultText(result)},"transition":${transitionText(transition, parts.atMs)}}`;
 }
 
 export function blockedPayload(item: Item, fact: Extract<Fact, { kind: "blocked" }>): string {

@@ -1,0 +1,96 @@
+/**
+ * Starts what the kernel has recorded as allowed, and hands back what came of it. Knows how long an attempt may take;
+ * decides nothing else and records nothing.
+ */
+import type { ActionRequest, ActionResult, Adapter, RunContext } from "../adapters/contract.ts";
+import type { Route } from "../bundle/model.ts";
+import { limits } from "../limits.ts";
+import type { RunPolicy } from "../policy/model.ts";
+import type { RunWriter } from "../store/contract.ts";
+import type { Clock } from "../system/clock.ts";
+import { handoffsOf, type StepOutputs } from "./action.ts";
+import { attempt } from "./attempt.ts";
+import type { Item } from "./model.ts";
+import type { Recorder } from "./recorder.ts";
+
+export interface LauncherDeps {
+  readonly clock: Clock;
+  readonly writer: RunWriter;
+  readonly adapter: Adapter;
+  readonly policy: RunPolicy;
+  readonly context: RunContext;
+  readonly recorder: Recorder;
+  readonly outputs: StepOutputs;
+  /** Aborts every attempt. */
+  readonly cancelled: AbortSignal;
+  /** Monotonic milliseconds at which the run is out of time. */
+  readonly deadlineAt: number;
+  workdirOf(item: Item, route: Route): Promise<string> | string;
+  arrive(item: Item, result: ActionResult): void;
+}
+
+export class Launcher {
+  /** Attempts that have not come back yet. */
+  underWay = 0;
+  readonly #deps: LauncherDeps;
+
+  constructor(deps: LauncherDeps) {
+    this.#deps = deps;
+  }
+
+  launch(item: Item): void {
+    const about = this.#deps.recorder.underWay.get(item.index);
+    if (about === undefined) return;
+    const { adapter, policy, workdirOf } = this.#deps;
+    const { route } = about;
+    const instant = route.kind === "noop" || policy.mode === "simulate";
+    const workdir = workdirOf(item, route);
+    this.underWay += 1;
+    const result =
+      typeof workdir === "string"
+        ? attempt(adapter, this.#request(item, about, workdir), instant)
+        : workdir.then((made) => attempt(adapter, this.#request(item, about, made), instant));
+    result.then(
+      (ended) => this.#back(item, ended),
+      (cause) => this.#back(item, brokenBeforeStart(cause)),
+    );
+  }
+
+  #back(item: Item, result: ActionResult): void {
+    this.underWay -= 1;
+    this.#deps.arrive(item, result);
+  }
+
+  #request(item: Item, about: Pick<ActionRequest, "action" | "route">, workdir: string): ActionRequest {
+    const { context, policy, writer, outputs, cancelled } = this.#deps;
+    return {
+      context,
+      action: about.action,
+      attempt: item.attempt,
+      route: about.route,
+      node: item.node,
+      ...(item.step === undefined ? {} : { step: item.step }),
+      handoffs: handoffsOf(item, outputs, writer.artifacts),
+      timeoutMs: this.#timeoutMs(item, about.route),
+      policy,
+      workdir,
+      artifacts: writer.artifacts,
+      signal: cancelled,
+    };
+  }
+
+  /** The least of the route's own, the contract's, the operator's and the run's time. */
+  #timeoutMs(item: Item, route: Route): number {
+    const { clock, policy, deadlineAt } = this.#deps;
+    const own =
+      route.kind === "subprocess" || route.kind === "http" ? route.timeoutMs : limits.routeTimeoutMsMax;
+    const budgetMs = (item.node.contract?.budget?.maxSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
+    return Math.max(1, Math.min(own, budgetMs, policy.actionDeadlineMsMax, deadlineAt - clock.monotonicMs()));
+  }
+}
+
+function brokenBeforeStart(cause: unknown): ActionResult {
+  const message = cause instanceof Error ? cause.message : "the working directory could not be made";
+  const error = { code: "ADAPTER_FAILED" as const, message, retryable: true };
+  return { status: "failed", outputs: {}, error, durationMs: 0 };
+}

@@ -1,0 +1,140 @@
+/**
+ * Everything that is settled before a run exists: the bundle, the policy, the plan, the adapter's id and every route.
+ * Nothing here writes, runs or connects; it reads the bundle's files and the operator's policy.
+ */
+
+import { type LoadOptions, loadBundle } from "../bundle/load.ts";
+import type { Bundle, PolicyMode, Route } from "../bundle/model.ts";
+import { resolveRoute } from "../bundle/routing.ts";
+import { checkGovernance } from "../coordination/governance.ts";
+import type { StepPlan } from "../coordination/model.ts";
+import { planSteps } from "../coordination/step.ts";
+import { AkcError } from "../errors.ts";
+import { isJsonObject } from "../json/value.ts";
+import { limits } from "../limits.ts";
+import { derivePolicy } from "../policy/derive.ts";
+import type { OperatorPolicy, RunPolicy } from "../policy/model.ts";
+import { parseOperatorPolicy } from "../policy/operator.ts";
+import { readBundleSource } from "../system/bundle-files.ts";
+import { readFileBounded } from "../system/files.ts";
+import type { Item } from "./model.ts";
+import { planRun, type RunPlan } from "./plan.ts";
+
+export interface PrepareInput {
+  readonly bundlePath: string;
+  readonly mode: PolicyMode;
+  /** `auto`, `native`, `local_depth` or the id of a registered adapter. */
+  readonly adapter: string;
+  /** Digest that the bundle must have. */
+  readonly expectedSha256?: string;
+  /** Operator's policy; absent means `/etc/akc/policy.yaml` where that file exists. */
+  readonly policyPath?: string;
+  readonly requireEffects?: boolean;
+  readonly strictIntentAuthority?: boolean;
+  readonly maxInFlight?: number;
+  readonly coordinationOverrides?: LoadOptions["coordinationOverrides"];
+}
+
+export interface Prepared {
+  readonly bundle: Bundle;
+  readonly operator?: OperatorPolicy;
+  readonly policy: RunPolicy;
+  readonly steps: readonly StepPlan[];
+  readonly plan: RunPlan;
+  readonly adapterId: string;
+  routeOf(item: Pick<Item, "node" | "step">): Route;
+}
+
+export const defaultPolicyPath = "/etc/akc/policy.yaml";
+
+/** @throws AkcError of the bundle, its coordination, its governance or the operator's policy. */
+export async function prepareRun(input: PrepareInput): Promise<Prepared> {
+  const operator = await readOperatorPolicy(input.policyPath);
+  const source = await readBundleSource(input.bundlePath);
+  const bundle = await loadBundle(source, {
+    mode: input.mode,
+    ...(input.expectedSha256 === undefined ? {} : { expectedSha256: input.expectedSha256 }),
+    ...(input.strictIntentAuthority === true || operator?.strictIntentAuthority === true
+      ? { strictIntentAuthority: true }
+      : {}),
+    ...(input.coordinationOverrides === undefined
+      ? {}
+      : { coordinationOverrides: input.coordinationOverrides }),
+  });
+  const policy = derivePolicy(bundle, input.mode, operator, {
+    requireEffects: input.requireEffects === true,
+  });
+  const steps = stepsOf(bundle, policy);
+  const inFlight = Math.min(input.maxInFlight ?? limits.actionsInFlightMax, policy.actionsInFlightMax);
+  const narrowed = input.maxInFlight !== undefined || inFlight < limits.actionsInFlightMax;
+  return {
+    bundle,
+    ...(operator === undefined ? {} : { operator }),
+    policy,
+    steps,
+    plan: planRun(bundle, steps, narrowed ? { actionsInFlight: inFlight } : {}),
+    adapterId: input.adapter === "auto" ? autoAdapter(bundle, policy) : input.adapter,
+    routeOf: createRouter(bundle),
+  };
+}
+
+/** Reads the operator's policy. A path that was given must exist; the default one may be absent. */
+export async function readOperatorPolicy(path: string | undefined): Promise<OperatorPolicy | undefined> {
+  try {
+    const bytes = await readFileBounded(path ?? defaultPolicyPath, limits.yamlTextBytesMax);
+    return parseOperatorPolicy(new TextDecoder().decode(bytes), path ?? defaultPolicyPath);
+  } catch (cause) {
+    if (path === undefined && cause instanceof AkcError && cause.code === "FILE_NOT_FOUND") return undefined;
+    throw cause;
+  }
+}
+
+function stepsOf(bundle: Bundle, policy: RunPolicy): readonly StepPlan[] {
+  const { coordination } = bundle;
+  if (coordination === undefined) return [];
+  const { spec, sha256, plan, orchestration, nodeOfStep } = coordination;
+  const steps = planSteps({
+    spec,
+    sha256,
+    plan,
+    orchestration,
+    nodeOfStep,
+    envelopeAllowNetwork: policy.allowNetwork,
+  });
+  const issues = checkGovernance(spec, steps, policy.allowNetwork);
+  if (issues.length > 0) throw new AkcError("GOVERNANCE_EXCEEDED", { issues });
+  return steps;
+}
+
+/** `local_depth` as soon as the bundle enables a process or an HTTP call, or replaces a whole layer. */
+function autoAdapter(bundle: Bundle, policy: RunPolicy): string {
+  const { metadata } = bundle;
+  const contract = metadata["workflow_execution_contract"];
+  const provider = metadata["deployment_provider_contract"];
+  const full =
+    String(metadata["layer_replacement_mode"] ?? "")
+      .trim()
+      .toLowerCase() === "full" ||
+    (isJsonObject(provider) && provider["mutation_mode"] === "full") ||
+    (isJsonObject(contract) && contract["full_layer_replacement"] === true);
+  return policy.subprocess.enabled || policy.http.enabled || full ? "local_depth" : "native";
+}
+
+/** Routes depend on the node and the action type alone: each is resolved once. */
+function createRouter(bundle: Bundle): Prepared["routeOf"] {
+  const steps = new Map<string, Route>();
+  const events = new Map<string, Route>();
+  return ({ node, step }) => {
+    const known = step === undefined ? events : steps;
+    let route = known.get(node.nodeId);
+    if (route === undefined) {
+      route = resolveRoute(
+        step === undefined ? `${node.kind}.execute` : "coordination.step",
+        node,
+        bundle.metadata,
+      );
+      known.set(node.nodeId, route);
+    }
+    return route;
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * A run's truth in memory: for embedding and for tests that need no disk. It keeps the same facts in the same order as
+ * the database and forgets them with the process.
+ */
+import type { ArtifactRef, ArtifactSink, ArtifactStore } from "../adapters/contract.ts";
+import { AkcError } from "../errors.ts";
+import { sha256Hex } from "../json/fingerprint.ts";
+import type { ActionRow, DecisionRow, Lease, NewEvent, RunWriter, Turn } from "./contract.ts";
+
+export interface MemoryRun extends RunWriter {
+  readonly events: readonly NewEvent[];
+  /** Where every action stands now. */
+  readonly actions: ReadonlyMap<string, ActionRow>;
+  readonly decisions: readonly DecisionRow[];
+  /** How many commits there were. */
+  readonly commits: number;
+}
+
+export function createMemoryRun(runtimeRunId: string): MemoryRun {
+  const events: NewEvent[] = [];
+  const actions = new Map<string, ActionRow>();
+  const decisions: DecisionRow[] = [];
+  let commits = 0;
+  const holder = { name: "memory", host: "", pid: 0, bootId: "" };
+  const lease: Lease = { runtimeRunId, holder, token: 1, expiresAtMs: Number.MAX_SAFE_INTEGER };
+  return {
+    lease,
+    artifacts: createMemoryArtifacts(),
+    events,
+    actions,
+    decisions,
+    get commits() {
+      return commits;
+    },
+    async commit(turn: Turn) {
+      commits += 1;
+      for (const event of turn.events) events.push(event);
+      for (const row of turn.actions) actions.set(row.actionId, row);
+      for (const decision of turn.decisions) decisions.push(decision);
+    },
+    async renew() {},
+    async close() {},
+  };
+}
+
+export function createMemoryArtifacts(): ArtifactStore {
+  const contents = new Map<string, Uint8Array>();
+  const keep = (bytes: Uint8Array): ArtifactRef => {
+    const sha256 = sha256Hex(bytes);
+    contents.set(sha256, bytes);
+    return { sha256, sizeBytes: bytes.byteLength };
+  };
+  const find = (sha256: string): Uint8Array => {
+    const bytes = contents.get(sha256);
+    if (bytes === undefined) throw new AkcError("FILE_NOT_FOUND", { message: `no artifact ${sha256}` });
+    return bytes;
+  };
+  return {
+    put: async (bytes) => keep(bytes),
+    begin(): ArtifactSink {
+      const chunks: Uint8Array[] = [];
+      return {
+        write: (chunk) => void chunks.push(chunk.slice()),
+        finish: async () => keep(new Uint8Array(Buffer.concat(chunks))),
+        discard: () => void chunks.splice(0),
+      };
+    },
+    read: async (sha256) => find(sha256),
+    sizeOf: async (sha256) => find(sha256).byteLength,
+  };
+}

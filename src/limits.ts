@@ -67,4 +67,10 @@ export const limits = {
   // evidence
   /** Decisions copied into runtime_run.json; `policy_decisions.json` has them all. */
   recordDecisionsMax: 1_000,
+  // commands
+  runsListedMax: 1_000_000,
+  /** Events read from the store at a time. */
+  eventsPageMax: 1_000,
+  /** How often `events --follow` looks for new ones. */
+  followPollMs: 200,
 } as const;

@@ -1,0 +1,139 @@
+/**
+ * Builds the runtime graph: the nodes a bundle refers to, each with its document and its contract. Where the IR has the
+ * node, the IR's word counts; nothing is made up for a node that is in neither.
+ *
+ * Source: spec kernel §5.3; kernel:W-6.
+ */
+import type { Issue } from "../errors.ts";
+import { isJsonObject, type JsonObject } from "../json/value.ts";
+import { readContract } from "./contract-document.ts";
+import { inlineNodeIssues, readIrNode } from "./ir.ts";
+import { listAt, member, objectAt, objectsAt, requiredText, textAt } from "./member.ts";
+import type { Contract, GraphNode, IrDocument, IrNode } from "./model.ts";
+
+export interface Graph {
+  readonly nodes: readonly GraphNode[];
+  /** Faults that only show once nodes, contracts and IR are seen together; any of them stops the bundle. */
+  readonly issues: readonly Issue[];
+  readonly warnings: readonly Issue[];
+}
+
+/** The graph of a bundle whose shape has been checked. Linear in nodes, contracts and dependencies. */
+export function buildGraph(bundle: JsonObject, ir: IrDocument | undefined): Graph {
+  const issues: Issue[] = [];
+  const warnings: Issue[] = [];
+  const irNodes = new Map((ir?.nodes ?? []).map((node) => [node.id, node]));
+  const contracts = new Map(
+    objectsAt(bundle, "referenced_contracts").map((document) => [
+      requiredText(document, "contract_id"),
+      readContract(document),
+    ]),
+  );
+  const tenantId = requiredText(bundle, "tenant_id");
+  const found: { readonly place: string; readonly node: IrNode; readonly contractId: string }[] = [];
+  for (const [index, item] of listAt(bundle, "referenced_ir_nodes").entries()) {
+    if (!isJsonObject(item)) continue;
+    const place = `/referenced_ir_nodes/${index}`;
+    const fromIr = irNodes.get(requiredText(item, "id"));
+    const faults = fromIr === undefined ? inlineNodeIssues(item, tenantId, place) : [];
+    issues.push(...faults);
+    if (faults.length > 0) continue;
+    const node = fromIr ?? readIrNode(item);
+    found.push({ place, node, contractId: contractIdOf(item, node) });
+  }
+  const ids = new Set(found.map(({ node }) => node.id));
+  const nodes = found.map(({ place, node, contractId }) => {
+    const contract = contracts.get(contractId);
+    if (contractId !== "unknown" && contract === undefined) {
+      warnings.push({ path: place, message: `its contract "${contractId}" is not in referenced_contracts` });
+    }
+    const outside = node.dependsOn.filter((id) => !ids.has(id));
+    if (outside.length > 0) {
+      warnings.push({
+        path: place,
+        message: `depends on nodes that the bundle does not refer to: ${outside.join(", ")}`,
+      });
+    }
+    return graphNode(
+      node,
+      contractId,
+      contract,
+      outside.length === 0 ? node.dependsOn : node.dependsOn.filter((id) => ids.has(id)),
+    );
+  });
+  issues.push(...circularDependencies(nodes));
+  return { nodes, issues, warnings };
+}
+
+/** The states that no transition leaves; `completed` when there are none. */
+export function terminalStates(contract: Contract | undefined): readonly string[] {
+  const transitions = contract?.transitions ?? [];
+  const left = new Set(transitions.map((transition) => transition.fromState));
+  const terminal = new Set(
+    transitions.map((transition) => transition.toState).filter((state) => !left.has(state)),
+  );
+  return terminal.size === 0 ? ["completed"] : [...terminal];
+}
+
+function graphNode(
+  node: IrNode,
+  contractId: string,
+  contract: Contract | undefined,
+  dependsOn: readonly string[],
+): GraphNode {
+  return {
+    nodeId: node.id,
+    kind: node.kind,
+    name: node.name,
+    properties: node.properties,
+    dependsOn,
+    contractId,
+    ...(contract === undefined ? {} : { contract }),
+    initialState: contract?.initialState ?? "ready",
+    terminalStates: terminalStates(contract),
+  };
+}
+
+/** The bundle's own reference names the contract; where it has none, the IR's node does. */
+function contractIdOf(reference: JsonObject, node: IrNode): string {
+  const named = member(reference, "contract");
+  const own = isJsonObject(named) ? textAt(objectAt(reference, "contract"), "contract_id") : undefined;
+  return own ?? node.contract?.contractId ?? "unknown";
+}
+
+/**
+ * Nodes with a contract that wait for each other in a circle could never start. Nodes without one are never run, so
+ * nothing waits for them.
+ */
+function circularDependencies(nodes: readonly GraphNode[]): Issue[] {
+  const waiting = new Map<string, number>();
+  const dependants = new Map<string, string[]>();
+  const running = new Set(nodes.filter((node) => node.contract !== undefined).map((node) => node.nodeId));
+  for (const node of nodes) {
+    if (!running.has(node.nodeId)) continue;
+    const needs = new Set(node.dependsOn.filter((id) => running.has(id)));
+    waiting.set(node.nodeId, needs.size);
+    for (const id of needs) {
+      const list = dependants.get(id);
+      if (list === undefined) dependants.set(id, [node.nodeId]);
+      else list.push(node.nodeId);
+    }
+  }
+  const free = [...waiting].filter(([, count]) => count === 0).map(([id]) => id);
+  for (let id = free.pop(); id !== undefined; id = free.pop()) {
+    waiting.delete(id);
+    for (const dependant of dependants.get(id) ?? []) {
+      const left = (waiting.get(dependant) ?? 0) - 1;
+      waiting.set(dependant, left);
+      if (left === 0) free.push(dependant);
+    }
+  }
+  if (waiting.size === 0) return [];
+  const stuck = [...waiting.keys()].slice(0, 10).join(", ");
+  return [
+    {
+      path: "/referenced_ir_nodes",
+      message: `depends_on goes in a circle, so that these nodes (or nodes they wait for) can never start: ${stuck}`,
+    },
+  ];
+}

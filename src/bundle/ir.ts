@@ -1,0 +1,130 @@
+/**
+ * Reads IR documents: what is wrong with one, its normal form, and the fingerprint of that form, which is what bundles
+ * refer to. A document that breaks a rule is never half used.
+ *
+ * Source: spec bundle §3.1, §3.2, §22.
+ */
+
+import { AkcError, type Issue } from "../errors.ts";
+import { fingerprint, sha256Hex } from "../json/fingerprint.ts";
+import { compareCodePoints, sortedByCodePoint } from "../json/order.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
+import { normalContract, readContract } from "./contract-document.ts";
+import { member, objectAt, objectsAt, requiredText, textAt, textsAt, withoutNulls } from "./member.ts";
+import type { IrDocument, IrNode, NodeKind } from "./model.ts";
+import { irDocument, irNode, nodeKinds } from "./shape/ir.ts";
+import { issuesOf } from "./shape/rule.ts";
+
+/** A document together with the scope it says it belongs to. */
+export interface ScopedIr {
+  readonly ir: IrDocument;
+  readonly tenantId: string;
+  readonly repoId: string;
+}
+
+/** @throws AkcError IR_PARSE with every issue; pointers start at `base`. */
+export function parseIr(value: JsonValue, base = ""): ScopedIr {
+  const issues = issuesOf(value, irDocument, base);
+  if (issues.length > 0 || !isJsonObject(value)) throw new AkcError("IR_PARSE", { issues });
+  return readIr(value);
+}
+
+/** A document that has passed `irDocument`. */
+export function readIr(value: JsonObject): ScopedIr {
+  const nodes = objectsAt(value, "nodes")
+    .map(readIrNode)
+    .sort((a, b) => compareCodePoints(a.id, b.id));
+  const tenantId = requiredText(value, "tenant_id");
+  const repoId = requiredText(value, "repo_id");
+  const normal: JsonObject = {
+    schema_kind: "akc_ir",
+    schema_version: member(value, "schema_version") ?? 2,
+    format_version: member(value, "format_version") ?? "2.0",
+    tenant_id: tenantId,
+    repo_id: repoId,
+    nodes: nodes.map((node) => node.document),
+  };
+  return { ir: { nodes, sha256: fingerprint(normal) }, tenantId, repoId };
+}
+
+/** What is wrong with a node that a bundle carries itself; it must be whole and belong to the bundle's tenant. */
+export function inlineNodeIssues(value: JsonValue, tenantId: string, base: string): Issue[] {
+  const issues = issuesOf(value, irNode, base);
+  const foreign = isJsonObject(value) && (textAt(value, "tenant_id") ?? tenantId) !== tenantId;
+  if (foreign) issues.push({ path: `${base}/tenant_id`, message: "must equal the bundle's tenant_id" });
+  return issues;
+}
+
+/** A node that has passed `irNode`. */
+export function readIrNode(value: JsonObject): IrNode {
+  const contract = member(value, "contract");
+  const document = normalNode(value);
+  return {
+    id: requiredText(value, "id"),
+    kind: readNodeKind(value),
+    name: requiredText(value, "name"),
+    properties: objectAt(value, "properties"),
+    dependsOn: textsAt(document, "depends_on"),
+    ...(isJsonObject(contract) ? { contract: readContract(contract) } : {}),
+    document,
+  };
+}
+
+export function readNodeKind(value: JsonObject): NodeKind {
+  const word = textAt(value, "kind") ?? "other";
+  const kind = nodeKinds.find((known) => known === word);
+  if (kind === undefined) throw new AkcError("INTERNAL", { message: "a node's kind was not checked" });
+  return kind;
+}
+
+/** The id that the compiler gives a node of this kind and name. */
+export function stableNodeId(kind: string, name: string): string {
+  return `irn_${sha256Hex(`${kind.trim()}::${name.trim()}`).slice(0, 16)}`;
+}
+
+function normalNode(value: JsonObject): JsonObject {
+  const effects = member(value, "effects");
+  const contract = member(value, "contract");
+  return {
+    id: requiredText(value, "id"),
+    tenant_id: requiredText(value, "tenant_id"),
+    kind: readNodeKind(value),
+    name: requiredText(value, "name"),
+    properties: objectAt(value, "properties"),
+    depends_on: sortedByCodePoint([...new Set(textsAt(value, "depends_on"))]),
+    provenance: objectsAt(value, "provenance").map(normalPointer).sort(byPlace),
+    ...(isJsonObject(effects) ? { effects: normalEffects(effects) } : {}),
+    ...(isJsonObject(contract) ? { contract: normalContract(contract) } : {}),
+  };
+}
+
+function normalEffects(value: JsonObject): JsonObject {
+  return {
+    network: member(value, "network") ?? false,
+    fs_read: textsAt(value, "fs_read"),
+    fs_write: textsAt(value, "fs_write"),
+    secrets: textsAt(value, "secrets"),
+    tools: textsAt(value, "tools"),
+  };
+}
+
+function normalPointer(value: JsonObject): JsonObject {
+  const locator = textAt(value, "locator") ?? null;
+  const sha256 = textAt(value, "sha256")?.toLowerCase() ?? null;
+  return withoutNulls({
+    tenant_id: requiredText(value, "tenant_id"),
+    kind: requiredText(value, "kind"),
+    source_id: requiredText(value, "source_id"),
+    locator,
+    sha256,
+    metadata: member(value, "metadata") ?? null,
+  });
+}
+
+function byPlace(a: JsonObject, b: JsonObject): number {
+  for (const key of ["kind", "source_id", "locator"]) {
+    const order = compareCodePoints(textAt(a, key) ?? "", textAt(b, key) ?? "");
+    if (order !== 0) return order;
+  }
+  return 0;
+}

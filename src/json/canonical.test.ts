@@ -1,0 +1,144 @@
+import { expect, test } from "bun:test";
+import { AkcError } from "../errors.ts";
+import { canonicalJson, lineJson, prettyJson, writeCanonical } from "./canonical.ts";
+import { parseJson } from "./read.ts";
+import { JsonFloat, type JsonValue } from "./value.ts";
+
+const canonicalTexts: readonly (readonly [string, string])[] = [
+  ["{}", "{}"],
+  ['{"b":1,"a":2}', '{"a":2,"b":1}'],
+  ['{"a":1.0}', '{"a":1.0}'],
+  ['{"a":1e2}', '{"a":100.0}'],
+  ['{"a":1e16}', '{"a":1e+16}'],
+  ['{"a":1e15}', '{"a":1000000000000000.0}'],
+  ['{"a":9999999999999998.0}', '{"a":9999999999999998.0}'],
+  ['{"a":0.0001}', '{"a":0.0001}'],
+  ['{"a":0.00001}', '{"a":1e-05}'],
+  ['{"a":-1.5e-7}', '{"a":-1.5e-07}'],
+  ['{"a":5e-324}', '{"a":5e-324}'],
+  ['{"a":1e300}', '{"a":1e+300}'],
+  ['{"a":123456789012345680.0}', '{"a":1.2345678901234568e+17}'],
+  ['{"a":12345678901234567890}', '{"a":12345678901234567890}'],
+  ['{"a":-0.0}', '{"a":-0.0}'],
+  ['{"a":-0}', '{"a":0}'],
+  ['{"a":-1700000000000}', '{"a":-1700000000000}'],
+  ['{"a":[],"b":{},"c":null,"d":true}', '{"a":[],"b":{},"c":null,"d":true}'],
+  ['{"\\ud83d\\ude00":1,"\\uffee":2}', '{"\uffee":2,"😀":1}'],
+  [
+    '{"a":"\\u00e9\\u2028\\u007f\\u0001\\b\\f\\n\\r\\t\\"\\\\/"}',
+    '{"a":"é\u2028\u007f\\u0001\\b\\f\\n\\r\\t\\"\\\\/"}',
+  ],
+  ['{"9":1,"10":2,"b":3,"":4}', '{"":4,"10":2,"9":1,"b":3}'],
+  ['{"__proto__":1,"a":{"__proto__":{}}}', '{"__proto__":1,"a":{"__proto__":{}}}'],
+];
+
+test.each(canonicalTexts)("%s becomes %s", (text, canonical) => {
+  expect(canonicalJson(parseJson(text))).toBe(canonical);
+});
+
+test("PRETTY is what Python's json.dumps(indent=2, sort_keys=True) prints", () => {
+  const value = parseJson('{"b":[1,{"x":[]},[[]]],"a":{},"\\u00e9\\u007f":"\\ud83d\\ude00\\/","c":1.0}');
+  const lines = [
+    "{",
+    '  "a": {},',
+    '  "b": [',
+    "    1,",
+    "    {",
+    '      "x": []',
+    "    },",
+    "    [",
+    "      []",
+    "    ]",
+    "  ],",
+    '  "c": 1.0,',
+    '  "\\u00e9\\u007f": "\\ud83d\\ude00/"',
+    "}",
+  ];
+  expect(prettyJson(value)).toBe(lines.join("\n"));
+  expect(prettyJson([])).toBe("[]");
+});
+
+test("LINE is what Python's json.dumps(sort_keys=True) prints", () => {
+  const value = parseJson('{"b":[1,{"x":[]}],"a":{},"\\u00e9\\u007f":"\\ud83d\\ude00"}');
+  expect(lineJson(value)).toBe('{"a": {}, "b": [1, {"x": []}], "\\u00e9\\u007f": "\\ud83d\\ude00"}');
+});
+
+/** Larger than the writer's block in every way: many items, one long string of wide characters, long keys, many keys. */
+const large: JsonValue = {
+  items: Array.from({ length: 20_000 }, (_, index) => ({
+    id: `step_${index}`,
+    at: index / 8,
+    name: "é".repeat(index % 40),
+  })),
+  text: `😀"\\${"日本語".repeat(60_000)}`,
+  digits: 10n ** 4000n,
+  [`${"k".repeat(70_000)}`]: [],
+  keys: Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`key ${index} 😀`, null])),
+};
+
+test("blocks end anywhere without a trace in the text", () => {
+  expect(parseJson(canonicalJson(large))).toEqual(large);
+  expect(parseJson(prettyJson(large))).toEqual(large);
+  expect(parseJson(lineJson(large))).toEqual(large);
+});
+
+test("the blocks are the text's bytes, and each ends between two characters", () => {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let blocks = 0;
+  writeCanonical(large, (block) => {
+    text += decoder.decode(block);
+    blocks += 1;
+  });
+  expect(text).toBe(canonicalJson(large));
+  expect(blocks).toBeGreaterThan(10);
+});
+
+test("a sink may write JSON itself", () => {
+  const seen: string[] = [];
+  writeCanonical({ a: "x".repeat(200_000) }, (block) => {
+    seen.push(canonicalJson({ bytes: block.length }));
+  });
+  expect(seen.length).toBeGreaterThan(1);
+  expect(new Set(seen).has('{"bytes":0}')).toBe(false);
+});
+
+test("many shapes that begin with the same key, and more shapes than are remembered, come out right", () => {
+  for (let round = 0; round < 3_000; round += 1) {
+    const value = { same: 1, [`b${round % 2_500}`]: 2, [`a${round % 7}`]: 3 };
+    expect(canonicalJson(value)).toBe(`{"a${round % 7}":3,"b${round % 2_500}":2,"same":1}`);
+  }
+});
+
+const cycle: JsonValue[] = [];
+cycle.push(cycle);
+
+test.each([
+  ["half a surrogate pair", ["\ud83d"], "JSON_LONE_SURROGATE"],
+  ["half a surrogate pair in a long string", [`${"a".repeat(100)}\ude00`], "JSON_LONE_SURROGATE"],
+  ["half a surrogate pair in a key", { "\ud83d": 1 }, "JSON_LONE_SURROGATE"],
+  ["NaN", [Number.NaN], "JSON_NOT_FINITE"],
+  ["an infinite float", [new JsonFloat(Number.POSITIVE_INFINITY)], "JSON_NOT_FINITE"],
+  ["a value that contains itself", cycle, "JSON_TOO_DEEP"],
+] satisfies [string, JsonValue, string][])(
+  "%s is refused, and the next value is written as if nothing had happened",
+  (_, value, code) => {
+    for (const write of [canonicalJson, lineJson, prettyJson]) {
+      let refused = "";
+      try {
+        write({ before: "x", value });
+      } catch (error) {
+        if (error instanceof AkcError) refused = error.code;
+      }
+      expect(refused).toBe(code);
+      expect(canonicalJson(parseJson(write({ b: [1], a: "é" })))).toBe('{"a":"é","b":[1]}');
+    }
+  },
+);
+
+test("a plain number beyond 2^53 is written as the float it is", () => {
+  expect(canonicalJson([2 ** 53, -(2 ** 70), 1e23])).toBe(
+    "[9007199254740992.0,-1.1805916207174113e+21,1e+23]",
+  );
+  expect(canonicalJson([2 ** 31, -(2 ** 31), 2 ** 53 - 1])).toBe("[2147483648,-2147483648,9007199254740991]");
+});

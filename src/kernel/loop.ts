@@ -11,10 +11,12 @@ import type { Route } from "../bundle/model.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
 import type { RunPolicy } from "../policy/model.ts";
+import type { ResourceStatus } from "../reconciler/pass.ts";
 import type { Outcome, RunWriter } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
+import { type Convergence, converge } from "./converge.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { judge } from "./judge.ts";
 import { Launcher } from "./launcher.ts";
@@ -23,6 +25,7 @@ import type { Counts, Item } from "./model.ts";
 import { legacyStatus, outcomeOf } from "./outcome.ts";
 import type { RunPlan } from "./plan.ts";
 import { type Progress, Recorder } from "./recorder.ts";
+import { createSpending, type RunBudget, type Spending } from "./spending.ts";
 import { eventTypes, finishedPayload } from "./wire.ts";
 
 export interface KernelDeps {
@@ -46,15 +49,9 @@ export interface KernelDeps {
   readonly signal: AbortSignal;
   readonly deadlineMs?: number;
   readonly budget: RunBudget;
+  /** What should stand once every action has succeeded; absent on bundles that want nothing. */
+  readonly convergence?: Convergence;
   onProgress?(progress: Progress): void;
-}
-
-/** What all actions of the run may use together; absent bounds nothing. */
-export interface RunBudget {
-  /** Attempts that may be started. */
-  readonly dispatches?: number;
-  readonly inputTokens?: number;
-  readonly outputTokens?: number;
 }
 
 export interface KernelReport {
@@ -62,6 +59,7 @@ export interface KernelReport {
   readonly status: string;
   readonly counts: Counts;
   readonly lastError?: string;
+  readonly resources: readonly ResourceStatus[];
 }
 
 export async function runKernel(plan: RunPlan, deps: KernelDeps): Promise<KernelReport> {
@@ -78,7 +76,7 @@ class Kernel implements StepOutputs {
   /** Aborts every attempt under way. */
   readonly #cancel = new AbortController();
   readonly #outputs = new Map<string, ArtifactRef>();
-  readonly #used = { dispatches: 0, inputTokens: 0, outputTokens: 0 };
+  readonly #spending: Spending;
   readonly #deadlineAt: number;
   #inbox: { readonly item: Item; readonly result: ActionResult }[] = [];
   #wake: () => void = () => {};
@@ -90,6 +88,7 @@ class Kernel implements StepOutputs {
     this.#plan = plan;
     this.#deps = deps;
     this.#machine = new Machine(plan);
+    this.#spending = createSpending(deps.budget);
     this.#journal = createJournal(deps.context.runtimeRunId, 0);
     this.#recorder = new Recorder({
       plan,
@@ -157,7 +156,8 @@ class Kernel implements StepOutputs {
     // One clock reading a turn: what is committed together happened together.
     const nowMs = this.#deps.clock.nowMs();
     for (const { item, result } of ended) {
-      this.#account(result);
+      const spent = this.#spending.account(result);
+      if (spent !== undefined) this.#recorder.cutShort(spent);
       const fact = judge({
         item,
         result: this.#withBudget(item, result),
@@ -189,21 +189,6 @@ class Kernel implements StepOutputs {
     if (!timedOut || item.node.contract?.budget?.maxSeconds === undefined) return result;
     const message = "runtime action exceeded max_seconds budget";
     return { ...result, error: { code: "BUDGET_EXCEEDED", message, retryable: false } };
-  }
-
-  #account(result: ActionResult): void {
-    const { budget } = this.#deps;
-    const { input_tokens: input, output_tokens: output } = result.cost ?? {};
-    if (typeof input === "number") this.#used.inputTokens += input;
-    if (typeof output === "number") this.#used.outputTokens += output;
-    for (const kind of ["inputTokens", "outputTokens"] as const) {
-      if (this.#used[kind] > (budget[kind] ?? Number.POSITIVE_INFINITY)) {
-        this.#recorder.cutShort({
-          kind: "exhausted",
-          why: `the run used more than its ${budget[kind]} ${kind}`,
-        });
-      }
-    }
   }
 
   /** Looks whether the run must end: told to by a signal or another process, or out of time. */
@@ -247,7 +232,7 @@ class Kernel implements StepOutputs {
   }
 
   #admit(item: Item, nowMs: number): boolean {
-    const { policy, adapter, context, specSha256, routeOf, hasEffect, budget } = this.#deps;
+    const { policy, adapter, context, specSha256, routeOf, hasEffect } = this.#deps;
     const action = actionOf(item, { runtimeRunId: context.runtimeRunId, specSha256, outputs: this });
     const route = routeOf(item);
     this.#recorder.open(item, action, route);
@@ -270,12 +255,9 @@ class Kernel implements StepOutputs {
       this.#recorder.record({ kind: "dead_lettered", index: item.index, reason, error }, nowMs);
       return false;
     }
-    this.#used.dispatches += 1;
-    if (this.#used.dispatches > (budget.dispatches ?? Number.POSITIVE_INFINITY)) {
-      this.#recorder.cutShort({
-        kind: "exhausted",
-        why: `the run may start ${budget.dispatches} actions and no more`,
-      });
+    const spent = this.#spending.dispatch();
+    if (spent !== undefined) {
+      this.#recorder.cutShort(spent);
       this.#recorder.record({ kind: "cancelled", index: item.index, reason: "deadline" }, nowMs);
       return false;
     }
@@ -324,6 +306,12 @@ class Kernel implements StepOutputs {
     const { clock, context } = this.#deps;
     const recorder = this.#recorder;
     const counts = this.#machine.counts();
+    const wants =
+      outcomeOf(counts, recorder.cut, recorder.deniedElsewhere) === "succeeded"
+        ? this.#deps.convergence
+        : undefined;
+    const resources =
+      wants === undefined ? [] : await converge(wants, { ...this.#deps, journal: this.#journal, recorder });
     const outcome = outcomeOf(counts, recorder.cut, recorder.deniedElsewhere);
     const status = legacyStatus(outcome, this.#machine.allTerminal());
     const atMs = clock.nowMs();
@@ -336,7 +324,7 @@ class Kernel implements StepOutputs {
     );
     this.#journal.run({ status, outcome, finishedAtMs: atMs, lastError: lastError ?? null });
     await this.#commit();
-    return { outcome, status, counts, ...(lastError === undefined ? {} : { lastError }) };
+    return { outcome, status, counts, resources, ...(lastError === undefined ? {} : { lastError }) };
   }
 
   /** On a fault of ours or of the store: nothing may be left running when the error is shown. */

@@ -21,6 +21,7 @@ export const eventTypes = {
   stopRequested: "runtime.kernel.stop_requested",
   deadlineExceeded: "runtime.kernel.deadline_exceeded",
   fallback: "runtime.adapter.fallback",
+  resourceStatus: "runtime.reconcile.resource_status",
   loopFinished: "runtime.kernel.loop_finished",
 } as const;
 

@@ -1,0 +1,50 @@
+/**
+ * What a bundle wants to stand, from its IR or its deployment intents. Pure: looks at nothing that stands.
+ *
+ * Source: spec reconcile §1.4.
+ */
+import type { Bundle, NodeKind } from "../bundle/model.ts";
+import { compareCodePoints } from "../coordination/code-point.ts";
+import { fingerprint } from "../json/fingerprint.ts";
+import { isJsonArray, isJsonObject, type JsonObject } from "../json/value.ts";
+import type { DesiredResource } from "../providers/contract.ts";
+
+const deployable: ReadonlySet<NodeKind> = new Set(["service", "integration", "infrastructure", "agent"]);
+
+/** Sorted by id; of two intents for one node the later counts. */
+export function desiredResources(bundle: Bundle): readonly DesiredResource[] {
+  const fromIr = bundle.desiredStateSource === "ir";
+  const irNodes = new Map((fromIr ? (bundle.ir?.nodes ?? []) : []).map((node) => [node.id, node]));
+  const desired = new Map<string, DesiredResource>();
+  const want = (resourceId: string, resourceClass: string, intent: JsonObject) =>
+    desired.set(resourceId, { resourceId, resourceClass, desiredHash: fingerprint(intent), intent });
+  if (fromIr && bundle.metadata["reconcile_deploy_targets_from_ir_only"] === true) {
+    const referenced = new Set(bundle.nodes.map((node) => node.nodeId));
+    for (const node of irNodes.values()) {
+      if (deployable.has(node.kind) && (referenced.size === 0 || referenced.has(node.id)))
+        want(node.id, node.kind, node.document);
+    }
+  } else {
+    for (const row of intentRows(bundle)) {
+      const id = String(row["node_id"] ?? "").trim();
+      const kind = typeof row["kind"] === "string" && row["kind"] !== "" ? row["kind"] : "service";
+      if (id !== "") want(id, kind, irNodes.get(id)?.document ?? row);
+    }
+  }
+  return [...desired.values()].sort((a, b) => compareCodePoints(a.resourceId, b.resourceId));
+}
+
+function intentRows(bundle: Bundle): readonly JsonObject[] {
+  const rows = bundle.metadata["deployment_intents"];
+  return isJsonArray(rows) ? rows.filter((row) => isJsonObject(row)) : [];
+}
+
+/** The kind of provider a bundle asks for; `in_memory` when it names none. */
+export function providerKind(bundle: Bundle): string {
+  for (const key of ["deployment_provider", "deployment_provider_contract"]) {
+    const named = bundle.metadata[key];
+    if (isJsonObject(named) && typeof named["kind"] === "string" && named["kind"].trim() !== "")
+      return named["kind"].trim();
+  }
+  return "in_memory";
+}

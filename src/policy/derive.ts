@@ -7,6 +7,7 @@
 import type { Bundle, PolicyMode } from "../bundle/model.ts";
 import { AkcError, type Issue } from "../errors.ts";
 import { fingerprint } from "../json/fingerprint.ts";
+import { sortedByCodePoint } from "../json/order.ts";
 import type { JsonObject } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import { evidenceExpectations } from "./expectations.ts";
@@ -106,15 +107,6 @@ function unknownPolicies(unresolved: readonly UnresolvedPolicy[]): AkcError {
   });
 }
 
-/** Once each, in the order of their code points, as the fingerprint of the envelope wants it. */
 function sorted(names: Iterable<string>): readonly string[] {
-  return [...new Set(names)].sort((a, b) => {
-    const left = [...a];
-    const right = [...b];
-    for (let at = 0; at < left.length && at < right.length; at++) {
-      const difference = (left[at]?.codePointAt(0) ?? 0) - (right[at]?.codePointAt(0) ?? 0);
-      if (difference !== 0) return difference;
-    }
-    return left.length - right.length;
-  });
+  return sortedByCodePoint([...new Set(names)]);
 }

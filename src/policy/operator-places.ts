@@ -1,0 +1,88 @@
+/**
+ * Walks the YAML tree of an operator's file: what stands where, and which keys or shapes do not belong.
+ * Never reads a value; the schema does that.
+ */
+import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Pair } from "yaml";
+import type { Issue } from "../errors.ts";
+import { pointer } from "./border.ts";
+import { impossiblePolicyIds, isMapAt, keysAt } from "./operator-schema.ts";
+import { nearestWord } from "./spelling.ts";
+
+export interface YamlText {
+  readonly document: Document;
+  readonly lines: LineCounter;
+}
+
+/** Keys that nobody knows, keys that are no words, and maps that are none: what the schema would not report. */
+export function shapeIssues(text: YamlText): readonly Issue[] {
+  return mapIssues(text, text.document.contents, []);
+}
+
+function mapIssues(text: YamlText, node: unknown, path: readonly string[]): readonly Issue[] {
+  if (!isMapAt(path)) return [];
+  const map = target(text, node);
+  if (!isMap(map)) {
+    const subject = path.length === 0 ? "the file" : `\`${path.join(".")}\``;
+    return [{ path: pointer(...path), message: `${subject} must be a map`, ...placeOf(text, node) }];
+  }
+  const known = keysAt(path);
+  return map.items.flatMap((pair): readonly Issue[] => {
+    const key = wordOf(pair);
+    const at = placeOf(text, pair.key);
+    if (key === undefined) return [{ path: pointer(...path), message: "a key must be a word", ...at }];
+    const here = [...path, key];
+    if (known !== undefined && !known.includes(key)) {
+      return [{ path: pointer(...here), message: unknownKey(key, known), ...at }];
+    }
+    if (known === undefined && impossiblePolicyIds.includes(key)) {
+      return [{ path: pointer(...here), message: `\`${key}\` is not a policy id`, ...at }];
+    }
+    return mapIssues(text, pair.value, here);
+  });
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = nearestWord(key, known);
+  return `unknown key \`${key}\`; ${near === undefined ? `known: ${known.join(", ")}` : `did you mean \`${near}\`?`}`;
+}
+
+/** Line and column of the value at `path`, or of the nearest thing above it that is there. */
+export function placeAt(text: YamlText, path: readonly string[]): Pick<Issue, "line" | "column"> {
+  let node: unknown = text.document.contents;
+  let place = placeOf(text, node);
+  for (const key of path) {
+    const holder = target(text, node);
+    if (isMap(holder)) {
+      const pair = holder.items.find((item) => wordOf(item) === key);
+      if (pair === undefined) break;
+      node = pair.value;
+      place = placeOf(text, node ?? pair.key);
+    } else if (isSeq(holder)) {
+      node = holder.items[Number(key)];
+      place = placeOf(text, node);
+    } else break;
+  }
+  return place;
+}
+
+/** Line and column of an offset into the text, both from 1. */
+export function placeOfOffset(
+  lines: LineCounter,
+  offset: number,
+): { readonly line: number; readonly column: number } {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(1, line), column: Math.max(1, col) };
+}
+
+function placeOf({ lines }: YamlText, node: unknown): { readonly line: number; readonly column: number } {
+  const known = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node);
+  return placeOfOffset(lines, known ? (node.range?.[0] ?? 0) : 0);
+}
+
+function target({ document }: YamlText, node: unknown): unknown {
+  return isAlias(node) ? node.resolve(document) : node;
+}
+
+function wordOf(pair: Pair): string | undefined {
+  return isScalar(pair.key) ? String(pair.key.value) : undefined;
+}

@@ -432,6 +432,11 @@ export const errorCodes = {
     message: "the run has already ended",
     hint: "Choose another --runtime-run-id, or leave it out.",
   },
+  STOP_NOT_SEEN: {
+    class: "terminal",
+    message: "the run has not ended yet",
+    hint: "The request stays recorded; look again with `akc runtime status RUN`, or wait longer.",
+  },
   RUN_AMBIGUOUS: {
     class: "usage",
     message: "several runs have this id",

@@ -42,6 +42,11 @@ export const limits = {
   subprocessOutputBytesDefault: 16 * 1024 * 1024,
   subprocessOutputBytesMax: 1024 * 1024 * 1024,
   subprocessStdinBytesMax: 1024 * 1024,
+  /** Output is sent to the main thread in pieces of about this size, and read no further while a window is under way. */
+  subprocessOutputMessageBytes: 64 * 1024,
+  subprocessOutputWindowBytes: 1024 * 1024,
+  /** Threads kept for profiles that no child uses just now. */
+  spawnWorkersIdleMax: 8,
   /** Between TERM and KILL to the group. */
   killGraceMs: 2_000,
   rlimitOpenFiles: 1_024,

@@ -13,6 +13,8 @@ export interface Place {
   readonly color: boolean;
   /** Width in columns now; 80 where there is no terminal. */
   columns(): number;
+  /** Height in rows now; 24 where there is no terminal. */
+  rows(): number;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -60,6 +62,7 @@ function place(fd: number, stream: NodeJS.WriteStream, env: Environment, color: 
     isTerminal,
     color: color && isTerminal && !colorRefused,
     columns: () => (isTerminal && stream.columns > 0 ? stream.columns : 80),
+    rows: () => (isTerminal && stream.rows > 0 ? stream.rows : 24),
   };
 }
 

@@ -26,6 +26,59 @@ export const tree: Group = {
     { command: "akc runtime list", says: "What ran, and how did it end?" },
   ],
   nodes: {
+    runtime: {
+      kind: "group",
+      summary: "Runs",
+      nodes: {
+        "coordination-plan": {
+          kind: "leaf",
+          summary: "Print the order in which a bundle's steps run.",
+          load: async () => (await import("./runtime/coordination-plan.ts")).coordinationPlan,
+        },
+        list: {
+          kind: "leaf",
+          summary: "List runs, newest first, and how they ended.",
+          load: async () => (await import("./runtime/list.ts")).list,
+        },
+        stop: {
+          kind: "leaf",
+          summary: "Stop a run: running actions are cancelled, then it ends `stopped`.",
+          load: async () => (await import("./runtime/stop.ts")).stop,
+        },
+      },
+    },
+    bundle: {
+      kind: "group",
+      summary: "Bundles",
+      nodes: {
+        validate: {
+          kind: "leaf",
+          summary: "Say everything that is wrong with a bundle.",
+          load: async () => (await import("./bundle/validate.ts")).validate,
+        },
+        inspect: {
+          kind: "leaf",
+          summary: "Show what a bundle would be allowed to do, what would run, and where.",
+          load: async () => (await import("./bundle/inspect.ts")).inspect,
+        },
+        hash: {
+          kind: "leaf",
+          summary: "Print the fingerprint of a JSON file.",
+          load: async () => (await import("./bundle/hash.ts")).hash,
+        },
+      },
+    },
+    policy: {
+      kind: "group",
+      summary: "Policy",
+      nodes: {
+        explain: {
+          kind: "leaf",
+          summary: "Say what the policy would answer for an action, and by which rule.",
+          load: async () => (await import("./policy/explain.ts")).explain,
+        },
+      },
+    },
     version: {
       kind: "leaf",
       summary: "Say which akc this is, and what it is made of.",

@@ -17,7 +17,7 @@ export const version = command({
       kind: "Version",
       version: AKC_VERSION,
       bun: Bun.version,
-      bunRevision: Bun.revision,
+      bun_revision: Bun.revision,
       platform: process.platform,
       arch: process.arch,
       executable: process.execPath,
@@ -27,7 +27,7 @@ export const version = command({
       text: () =>
         facts([
           ["akc", data.version],
-          ["bun", `${data.bun} (${data.bunRevision.slice(0, 9)})`],
+          ["bun", `${data.bun} (${data.bun_revision.slice(0, 9)})`],
           ["host", `${data.platform} ${data.arch}`],
         ]),
     });

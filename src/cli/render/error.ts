@@ -61,11 +61,11 @@ export function errorData(error: AkcError): Plain {
     error: error.message,
     code: error.code,
     class: error.class,
-    exitCode: error.exitCode,
+    exit_code: error.exitCode,
     hint: error.hint,
     details: plainDetails(error.details),
     issues: error.issues.slice(0, limits.issuesShownMax).map((issue) => ({ ...issue })),
-    issueCount: error.issues.length,
+    issue_count: error.issues.length,
   };
 }
 

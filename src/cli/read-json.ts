@@ -1,0 +1,31 @@
+/** Reads a JSON document that a command was pointed at: a file, or standard input where the path is `-`. */
+import { AkcError } from "../errors.ts";
+import { parseJson } from "../json/read.ts";
+import type { JsonValue } from "../json/value.ts";
+import { limits } from "../limits.ts";
+import { readFileBounded } from "../system/files.ts";
+
+/** @throws AkcError FILE_NOT_FOUND, FILE_UNREADABLE, JSON_TOO_LARGE and the codes of the JSON reader, with the path. */
+export async function readJson(path: string): Promise<JsonValue> {
+  const bytes = path === "-" ? await readStdin() : await readFileBounded(path, limits.jsonTextBytesMax);
+  try {
+    return parseJson(bytes);
+  } catch (cause) {
+    if (!(cause instanceof AkcError)) throw cause;
+    const { message, hint, details, issues } = cause;
+    throw new AkcError(cause.code, { message, hint, issues, cause, details: { path, ...details } });
+  }
+}
+
+async function readStdin(): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of Bun.stdin.stream()) {
+    chunks.push(chunk);
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > limits.jsonTextBytesMax) {
+      throw new AkcError("JSON_TOO_LARGE", { details: { path: "-", bytesMax: limits.jsonTextBytesMax } });
+    }
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,133 @@
+/** How one step, the header and the counts read, in the live picture and in plain lines. Pure: text in, text out. */
+import { limits } from "../../../limits.ts";
+import type { Style } from "../style.ts";
+import { fit, padEnd, padStart, printable } from "../text.ts";
+import { elapsed } from "../time.ts";
+import type { Board, Phase, StepView, Tally } from "./board.ts";
+
+export interface Header {
+  readonly bundle: string;
+  readonly runtimeRunId: string;
+  readonly scope: string;
+  readonly mode: string;
+  readonly containment: string;
+}
+
+const labelColumnsMax = 40;
+/** Predecessors named in one row; the rest is counted. */
+const namesMax = 3;
+
+export function headerRow(header: Header, style: Style): string {
+  const { bundle, runtimeRunId, scope, mode, containment } = header;
+  return `${style.strong(printable(bundle))}  run ${runtimeRunId}  ${printable(scope)}  ${mode}  ${containment}`;
+}
+
+/** `  ✓ checkout            1.2 s`, at most `columns` wide. */
+export function stepRow(
+  step: StepView,
+  board: Board,
+  at: { readonly nowMs: number; readonly labelColumns: number; readonly columns: number },
+  style: Style,
+): string {
+  const label = padEnd(fit(printable(step.label), at.labelColumns), at.labelColumns);
+  const time = padStart(timeOf(step, at.nowMs), 9);
+  const room = at.columns - 4 - at.labelColumns - 9 - 2;
+  const remark = fit(printable(remarkOf(step, board, at.nowMs)), room);
+  const body = `${label}${time}  ${remark}`.trimEnd();
+  return `  ${markOf(step.phase, style)} ${step.phase === "waiting" ? style.faint(body) : body}`;
+}
+
+/** `8 of 12 done · 1 running · 1 retrying · 2 waiting · 7.3 s` */
+export function countsRow(tally: Tally, total: number, elapsedMs: number): string {
+  const parts = [`${tally.succeeded} of ${total} done`];
+  const say = (count: number, word: string) => count > 0 && parts.push(`${count} ${word}`);
+  say(tally.started, "running");
+  say(tally.retrying, "retrying");
+  say(tally.waiting, "waiting");
+  say(tally.failed, "failed");
+  say(tally.denied, "denied");
+  say(tally.blocked, "blocked");
+  say(tally.cancelled, "cancelled");
+  return [...parts, elapsed(elapsedMs)].join(" · ");
+}
+
+export function labelColumns(steps: readonly StepView[], columns: number): number {
+  const widest = steps.reduce((most, step) => Math.max(most, Bun.stringWidth(step.label)), 8);
+  return Math.max(8, Math.min(widest, labelColumnsMax, columns - 24));
+}
+
+/** The plain line of a step that has just changed; undefined where a plain log stays silent. */
+export function plainLine(step: StepView): string | undefined {
+  const name = printable(step.label);
+  switch (step.phase) {
+    case "succeeded":
+      return `done       ${name}  ${elapsed(step.durationMs ?? 0)}`;
+    case "failed":
+    case "denied":
+      return `${padEnd(step.phase, 9)}  ${name}  ${printable(step.why ?? "")}`;
+    case "retrying":
+      return `retrying   ${name}  ${printable(retryText(step, step.delayMs ?? 0))}`;
+    case "blocked":
+      return `blocked    ${name}  by ${printable(step.why ?? "")}`;
+    case "cancelled":
+      return `cancelled  ${name}`;
+    default:
+      return undefined;
+  }
+}
+
+function markOf(phase: Phase, style: Style): string {
+  switch (phase) {
+    case "succeeded":
+      return style.good("✓");
+    case "failed":
+    case "denied":
+      return style.bad("✗");
+    case "started":
+      return style.busy("●");
+    case "retrying":
+      return style.warn("●");
+    case "blocked":
+    case "cancelled":
+      return style.faint("–");
+    case "waiting":
+      return style.faint("·");
+  }
+}
+
+function timeOf(step: StepView, nowMs: number): string {
+  if (step.durationMs !== undefined) return elapsed(step.durationMs);
+  if (step.phase !== "started" && step.phase !== "retrying") return "";
+  return elapsed(nowMs - (step.startedAtMs ?? step.atMs));
+}
+
+function remarkOf(step: StepView, board: Board, nowMs: number): string {
+  switch (step.phase) {
+    case "waiting": {
+      const pending = board.pending(step);
+      return pending.length === 0 ? "" : `waits for ${names(pending)}`;
+    }
+    case "started":
+      return step.attempt > 1 ? `attempt ${step.attempt} of ${limits.attemptsMax}` : "";
+    case "retrying":
+      return retryText(step, step.atMs + (step.delayMs ?? 0) - nowMs);
+    case "blocked":
+      return `blocked by ${step.why ?? ""}`;
+    case "cancelled":
+      return "cancelled";
+    case "denied":
+      return `denied: ${step.why ?? ""}`;
+    default:
+      return step.why ?? "";
+  }
+}
+
+function retryText(step: StepView, inMs: number): string {
+  const due = inMs > 0 ? ` in ${Math.ceil(inMs / 1_000)} s` : "";
+  return `retry ${step.attempt} of ${limits.attemptsMax - 1}${due}: ${step.why ?? ""}`;
+}
+
+function names(ids: readonly string[]): string {
+  const shown = ids.slice(0, namesMax).join(", ");
+  return ids.length > namesMax ? `${shown} and ${ids.length - namesMax} more` : shown;
+}

@@ -1,0 +1,99 @@
+/** `akc runtime list`: the runs below an outputs root, newest first. */
+import { limits } from "../../limits.ts";
+import { systemClock } from "../../system/clock.ts";
+import { command } from "../command.ts";
+import type { Style } from "../render/style.ts";
+import { styleOf } from "../render/style.ts";
+import { type Column, table } from "../render/table.ts";
+import { printable } from "../render/text.ts";
+import { elapsed, instant } from "../render/time.ts";
+import { wholeNumber } from "../values.ts";
+import { allRuns, type FoundRun, locatingArgs, locatingEnvironment } from "./locate.ts";
+import { durationMs, runData, standing } from "./run-view.ts";
+
+const shownDefault = 50;
+
+export const list = command({
+  path: "runtime list",
+  summary: "List runs, newest first, and how they ended.",
+  notes: [
+    "A run that is `abandoned` was cut off: its process is gone and it has no outcome. Everything up to its last commit is kept.",
+  ],
+  examples: [
+    { command: "akc runtime list --outputs-root out", says: "All runs below out/." },
+    {
+      command:
+        "akc runtime list -o json | jq -r '.items[] | select(.standing == \"failed\") | .runtime_run_id'",
+      says: "The ids of those that failed.",
+    },
+  ],
+  exits: [0, 2],
+  environment: locatingEnvironment,
+  args: {
+    ...locatingArgs,
+    limit: {
+      type: "string",
+      valueHint: "N",
+      description: `Show at most N runs; ${shownDefault} by default.`,
+    },
+  },
+  async run(args, session) {
+    const max =
+      args.limit === undefined
+        ? shownDefault
+        : wholeNumber("--limit", args.limit, { min: 1, max: limits.runsListedMax });
+    const nowMs = systemClock.nowMs();
+    const runs = await allRuns(session.io, args);
+    const shown = runs.slice(0, max);
+    const place = session.io.stdout;
+    await session.print({
+      data: { kind: "RunList", items: shown.map((run) => runData(run, nowMs)), total: runs.length },
+      text: () =>
+        shown.length === 0
+          ? ""
+          : table(
+              shown,
+              columns(nowMs, styleOf(place.color)),
+              place.isTerminal ? place.columns() : undefined,
+            ),
+    });
+    if (runs.length === 0) session.io.words("no runs here; `akc runtime start` makes one\n");
+    if (runs.length > shown.length) {
+      session.io.words(`${runs.length - shown.length} older runs not shown; --limit shows more\n`);
+    }
+    return 0;
+  },
+});
+
+function columns(nowMs: number, style: Style): Column<FoundRun>[] {
+  return [
+    { title: "RUN", value: ({ row }) => row.context.runtimeRunId },
+    {
+      title: "SCOPE",
+      value: ({ row }) => printable(`${row.context.scope.tenantId}/${row.context.scope.repoId}`),
+      narrowest: 10,
+    },
+    { title: "MODE", value: ({ row }) => row.context.mode },
+    {
+      title: "STANDING",
+      value: ({ row }) => standing(row, nowMs),
+      paint: (cell, { row }) => paintStanding(style, standing(row, nowMs), cell),
+    },
+    { title: "STARTED", value: ({ row }) => instant(row.startedAtMs).replace(/\.\d+Z$/, "Z") },
+    { title: "TOOK", value: ({ row }) => elapsed(durationMs(row, nowMs)), align: "end" },
+  ];
+}
+
+export function paintStanding(style: Style, word: string, cell: string): string {
+  switch (word) {
+    case "succeeded":
+      return style.good(cell);
+    case "running":
+      return style.busy(cell);
+    case "stopping":
+    case "stopped":
+      return style.warn(cell);
+    default:
+      return style.bad(cell);
+  }
+}

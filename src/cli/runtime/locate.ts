@@ -1,0 +1,153 @@
+/**
+ * Finds runs below an outputs root: the databases of its scopes, and in them the run that an id means. Reads only.
+ * Says what it could not read instead of passing over it, and never tells one scope about another.
+ *
+ * Source: spec cli §3.5; cli:W-41, cli:W-69.
+ */
+import { readdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { isIdentifier } from "../../bundle/identifier.ts";
+import { AkcError } from "../../errors.ts";
+import type { Lease, RunRow, Store } from "../../store/contract.ts";
+import { databasePath, openStore } from "../../store/sqlite/open.ts";
+import { errnoOf } from "../../system/files.ts";
+import type { Io } from "../io.ts";
+import { asAkcError } from "../render/error.ts";
+import { printable } from "../render/text.ts";
+
+/** Flags that say where to look; shared by every command that looks at runs. */
+export const locatingArgs = {
+  outputsRoot: {
+    type: "string",
+    valueHint: "DIR",
+    description: "Where runs are kept; else AKC_OUTPUTS_ROOT, else the working directory.",
+  },
+  tenantId: { type: "string", valueHint: "ID", description: "Look only at this tenant." },
+  repoId: { type: "string", valueHint: "ID", description: "Look only at this repository." },
+} as const;
+
+/** Names one run: as a word, or with the flag of old. */
+export const runArgs = {
+  run: {
+    type: "positional",
+    required: false,
+    valueHint: "RUN",
+    description: "The run's id, or a beginning of it that no other run has.",
+  },
+  runtimeRunId: { type: "string", valueHint: "RUN", description: "The same, as a flag." },
+  ...locatingArgs,
+} as const;
+
+export const locatingEnvironment = {
+  AKC_OUTPUTS_ROOT: "Where runs are kept, unless --outputs-root says so.",
+};
+
+export interface Where {
+  readonly outputsRoot?: string | undefined;
+  readonly tenantId?: string | undefined;
+  readonly repoId?: string | undefined;
+}
+
+export type ListedRun = RunRow & { readonly lease: Lease | null };
+
+export interface FoundRun {
+  readonly row: ListedRun;
+  /** `<outputs_root>/<tenant>/<repo>`, absolute. */
+  readonly scopeRoot: string;
+}
+
+/** Shorter beginnings would match by accident. */
+const prefixLengthMin = 4;
+
+/** All runs, newest first. Scopes that cannot be read are named on stderr. */
+export async function allRuns(io: Io, where: Where): Promise<FoundRun[]> {
+  const found: FoundRun[] = [];
+  for (const scopeRoot of await scopeRoots(outputsRootOf(io, where), where)) {
+    try {
+      const rows = await withStore(scopeRoot, (store) => store.listRuns());
+      for (const row of rows) found.push({ row, scopeRoot });
+    } catch (cause) {
+      const error = asAkcError(cause);
+      io.words(
+        `warning: ${printable(scopeRoot)} was left out: ${printable(error.message)} [${error.code}]\n`,
+      );
+    }
+  }
+  return found.sort((a, b) => b.row.startedAtMs - a.row.startedAtMs);
+}
+
+/**
+ * The one run that is meant.
+ * @throws AkcError USAGE without an id, RUN_NOT_FOUND, RUN_AMBIGUOUS with all that match
+ */
+export async function oneRun(
+  io: Io,
+  args: Where & { readonly run?: string | undefined; readonly runtimeRunId?: string | undefined },
+): Promise<FoundRun> {
+  const id = (args.run ?? args.runtimeRunId)?.trim();
+  if (id === undefined || (args.run !== undefined && args.runtimeRunId !== undefined)) {
+    throw new AkcError("USAGE", {
+      message: id === undefined ? "RUN is missing" : "the run is named twice",
+      hint: "Name one run; `akc runtime list` shows them.",
+    });
+  }
+  const runs = await allRuns(io, args);
+  const exact = runs.filter(({ row }) => row.context.runtimeRunId === id);
+  const begins = (run: FoundRun) => run.row.context.runtimeRunId.startsWith(id);
+  const matches = exact.length > 0 || id.length < prefixLengthMin ? exact : runs.filter(begins);
+  const [first, ...others] = matches;
+  if (first === undefined) {
+    throw new AkcError("RUN_NOT_FOUND", { details: { run: id, outputs_root: outputsRootOf(io, args) } });
+  }
+  if (others.length > 0) {
+    const names = matches.map(
+      ({ row }) => `${row.context.scope.tenantId}/${row.context.scope.repoId} ${row.context.runtimeRunId}`,
+    );
+    throw new AkcError("RUN_AMBIGUOUS", {
+      hint: exact.length > 0 ? "Add --tenant-id and --repo-id." : "Write more of the id.",
+      details: { run: id, matches: names },
+    });
+  }
+  return first;
+}
+
+/** Opens a scope's store for the length of `work`. */
+export async function withStore<T>(scopeRoot: string, work: (store: Store) => Promise<T>): Promise<T> {
+  const store = await openStore(scopeRoot, { create: false });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+export function outputsRootOf(io: Io, where: Where): string {
+  return resolve(where.outputsRoot ?? (io.env["AKC_OUTPUTS_ROOT"]?.trim() || "."));
+}
+
+/** Every `<root>/<tenant>/<repo>` with a database. */
+async function scopeRoots(root: string, where: Where): Promise<string[]> {
+  const roots: string[] = [];
+  for (const tenant of await names(root, where.tenantId, "--tenant-id")) {
+    for (const repo of await names(join(root, tenant), where.repoId, "--repo-id")) {
+      const scopeRoot = join(root, tenant, repo);
+      if (await Bun.file(databasePath(scopeRoot)).exists()) roots.push(scopeRoot);
+    }
+  }
+  return roots;
+}
+
+async function names(folder: string, only: string | undefined, flag: string): Promise<string[]> {
+  if (only !== undefined) {
+    if (!isIdentifier(only))
+      throw new AkcError("USAGE", { message: `${flag} cannot be "${printable(only)}"` });
+    return [only];
+  }
+  try {
+    const entries = await readdir(folder);
+    return entries.filter((name) => isIdentifier(name) && !name.startsWith(".")).sort();
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR"].includes(errnoOf(cause) ?? "")) return [];
+    throw cause;
+  }
+}

@@ -1,0 +1,68 @@
+/** One run as the commands show it: the shape `Run` of docs/json-output.md, and the word that says how it stands. */
+import type { ActionPhase, ActionRow, Lease, RunRow } from "../../store/contract.ts";
+import { isHeld, thisProcess } from "../../store/sqlite/holder.ts";
+import type { Plain } from "../render/output.ts";
+import type { FoundRun, ListedRun } from "./locate.ts";
+
+/**
+ * How a run stands, in one word: its outcome when it has ended, else `running`, `stopping`, or `abandoned` when the
+ * process that ran it is gone.
+ */
+export function standing(row: ListedRun, nowMs: number): string {
+  if (row.outcome !== null) return row.outcome;
+  if (row.lease === null || !isHeld(row.lease, thisProcess(), nowMs)) return "abandoned";
+  return row.stopRequestedAtMs === null ? "running" : "stopping";
+}
+
+export function runData({ row, scopeRoot }: FoundRun, nowMs: number): { readonly [key: string]: Plain } {
+  const { context } = row;
+  return {
+    kind: "Run",
+    runtime_run_id: context.runtimeRunId,
+    tenant_id: context.scope.tenantId,
+    repo_id: context.scope.repoId,
+    run_id: context.runId,
+    mode: context.mode,
+    adapter_id: context.adapterId,
+    standing: standing(row, nowMs),
+    status: row.status,
+    outcome: row.outcome,
+    bundle_path: row.bundlePath,
+    bundle_sha256: row.bundleSha256,
+    coordination_spec_sha256: row.coordinationSha256,
+    started_at_ms: row.startedAtMs,
+    finished_at_ms: row.finishedAtMs,
+    stop_requested_at_ms: row.stopRequestedAtMs,
+    last_error: row.lastError,
+    event_count: row.lastSeq,
+    trace_id: row.traceId,
+    scope_root: scopeRoot,
+    holder: row.lease === null ? null : holderData(row.lease),
+  };
+}
+
+/** How long it ran, or runs. */
+export function durationMs(row: RunRow, nowMs: number): number {
+  return (row.finishedAtMs ?? nowMs) - row.startedAtMs;
+}
+
+export type PhaseCounts = Readonly<Record<ActionPhase, number>>;
+
+export function countPhases(actions: readonly ActionRow[]): PhaseCounts {
+  const counts: Record<ActionPhase, number> = {
+    waiting: 0,
+    running: 0,
+    retrying: 0,
+    succeeded: 0,
+    failed: 0,
+    blocked: 0,
+    denied: 0,
+    cancelled: 0,
+  };
+  for (const action of actions) counts[action.phase]++;
+  return counts;
+}
+
+function holderData({ holder, token, expiresAtMs }: Lease): Plain {
+  return { name: holder.name, host: holder.host, pid: holder.pid, token, expires_at_ms: expiresAtMs };
+}

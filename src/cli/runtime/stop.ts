@@ -1,0 +1,66 @@
+/** `akc runtime stop`: asks the process that runs a run to end it, and waits until it has if told so. */
+import { AkcError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { systemClock } from "../../system/clock.ts";
+import { command } from "../command.ts";
+import { duration } from "../values.ts";
+import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
+import { standing } from "./run-view.ts";
+
+export const stop = command({
+  path: "runtime stop",
+  summary: "Stop a run: running actions are cancelled, then it ends `stopped`.",
+  notes: [
+    "Stopping a run that has already ended changes nothing and succeeds. Without --wait the command returns as soon as the request is recorded; the run's process sees it within a fraction of a second.",
+  ],
+  examples: [
+    { command: "akc runtime stop 0193f2c1", says: "Ask for it." },
+    { command: "akc runtime stop 0193f2c1 --wait 30s", says: "Ask, and return when the run has ended." },
+  ],
+  exits: [0, 1, 2],
+  environment: locatingEnvironment,
+  args: {
+    ...runArgs,
+    wait: { type: "string", valueHint: "TIME", description: "Wait up to TIME for the end, e.g. 30 or 30s." },
+  },
+  async run(args, session) {
+    const waitMs =
+      args.wait === undefined ? 0 : duration("--wait", args.wait, { min: 0, max: limits.runDeadlineMsMax });
+    const found = await oneRun(session.io, args);
+    const { runtimeRunId } = found.row.context;
+    const requested = await withStore(found.scopeRoot, (store) =>
+      store.requestStop(runtimeRunId, systemClock.nowMs()),
+    );
+    const row = requested && waitMs > 0 ? await untilEnded(found, waitMs) : found.row;
+    const status = row.outcome === null && requested ? "stop_requested" : row.status;
+    await session.print({
+      data: { kind: "StopResult", runtime_run_id: runtimeRunId, status, outcome: row.outcome, requested },
+      text: () => `runtime_run_id: ${runtimeRunId}\nstatus: ${status}`,
+    });
+    if (!requested) session.io.words("the run had already ended; nothing was changed\n");
+    else if (standing(row, systemClock.nowMs()) === "abandoned") {
+      session.io.words("warning: no process runs this run any more; nothing will act on the request\n");
+    }
+    if (requested && waitMs > 0 && row.outcome === null) {
+      throw new AkcError("STOP_NOT_SEEN", { details: { run: runtimeRunId, waited_ms: waitMs } });
+    }
+    return 0;
+  },
+});
+
+async function untilEnded(found: FoundRun, waitMs: number): Promise<FoundRun["row"]> {
+  const endAtMs = systemClock.monotonicMs() + waitMs;
+  let row = found.row;
+  do {
+    await systemClock.sleep(limits.followPollMs);
+    row = await withStore(found.scopeRoot, async (store) => {
+      const reader = await store.openRun(found.row.context.runtimeRunId);
+      try {
+        return { ...(await reader.run()), lease: await reader.lease() };
+      } finally {
+        await reader.close();
+      }
+    });
+  } while (row.outcome === null && systemClock.monotonicMs() < endAtMs);
+  return row;
+}

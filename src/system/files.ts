@@ -90,6 +90,68 @@ export async function writeFileAtomic(
   }
 }
 
+/** A file that is written in parts and appears whole, or not at all. */
+export interface AtomicFile {
+  write(part: string | Uint8Array): Promise<void>;
+  /** Makes it durable and puts it in place. @throws AkcError DISK_FULL */
+  finish(): Promise<void>;
+  /** Leaves what was there before. Never fails; does nothing once finished. */
+  discard(): Promise<void>;
+}
+
+/** Begins a file of unknown length; small parts are gathered before they are written. */
+export async function createAtomicFile(path: string): Promise<AtomicFile> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.tmp.${process.pid}.${crypto.randomUUID().slice(0, 8)}`,
+  );
+  const file = await open(temporary, "wx", 0o644);
+  const gatherChars = 256 * 1024;
+  let gathered = "";
+  let pending = true;
+  const settle = async (work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (cause) {
+      await discard();
+      throw asDiskError(cause, path);
+    }
+  };
+  const flush = async () => {
+    const text = gathered;
+    gathered = "";
+    if (text !== "") await file.writeFile(text);
+  };
+  const discard = async () => {
+    if (!pending) return;
+    pending = false;
+    await file.close().catch(() => undefined);
+    await unlink(temporary).catch(() => undefined);
+  };
+  return {
+    write: (part) =>
+      settle(async () => {
+        if (typeof part === "string") {
+          gathered += part;
+          if (gathered.length >= gatherChars) await flush();
+          return;
+        }
+        await flush();
+        await file.writeFile(part);
+      }),
+    finish: () =>
+      settle(async () => {
+        await flush();
+        await file.sync();
+        await file.close();
+        await rename(temporary, path);
+        pending = false;
+      }),
+    discard,
+  };
+}
+
 /** Turns "no space left" into its own code; everything else passes unchanged. */
 export function asDiskError(cause: unknown, path: string): unknown {
   const code = errnoOf(cause);

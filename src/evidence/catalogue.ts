@@ -1,0 +1,112 @@
+/**
+ * The events of a run: their types and what each payload must hold. Schemas let further keys pass, so that a payload may
+ * grow; they never change a value.
+ *
+ * Source: spec kernel §6.
+ */
+import * as v from "valibot";
+
+const Text = v.pipe(v.string(), v.nonEmpty());
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+
+/** Spec kernel §4.4. */
+export const WireAction = v.looseObject({
+  action_id: Text,
+  action_type: Text,
+  node_ref: v.looseObject({ node_id: Text, kind: Text, contract_id: Text }),
+  inputs_fingerprint: Text,
+  idempotency_key: Text,
+  policy_context: v.optional(v.looseObject({})),
+});
+
+/** Spec kernel §4.5: a key without a value is left out. */
+export const WireResult = v.looseObject({
+  status: v.picklist(["pending", "running", "succeeded", "failed", "cancelled"]),
+  outputs: v.looseObject({}),
+  error: v.optional(Text),
+  duration_ms: v.optional(Count),
+  cost: v.optional(v.looseObject({})),
+});
+
+/** Spec kernel §4.6. */
+export const WireTransition = v.looseObject({
+  from_state: Text,
+  to_state: Text,
+  trigger_id: Text,
+  transition_id: Text,
+  occurred_at: Count,
+});
+
+/** `allowed_seq` numbers the `policy_allowed` event of the same attempt; `attempt` counts from 1. Both are additions. */
+const attempt = { attempt: v.optional(Count), allowed_seq: v.optional(Count) };
+
+export const eventPayloads = {
+  "runtime.coordination.plan_enqueued": v.looseObject({
+    layer_count: Count,
+    step_order: v.array(Text),
+    coordination_spec_sha256: Digest,
+  }),
+  "runtime.kernel.started": v.looseObject({ runtime_run_id: Text, node_count: Count }),
+  "runtime.action.policy_allowed": v.looseObject({ action_id: Text, node_id: Text, ...attempt }),
+  "runtime.action.completed": v.looseObject({
+    action: WireAction,
+    result: WireResult,
+    transition: v.optional(WireTransition),
+    ...attempt,
+  }),
+  "runtime.action.retried": v.looseObject({
+    action: WireAction,
+    reason: Text,
+    error: v.string(),
+    ...attempt,
+  }),
+  "runtime.action.dead_lettered": v.looseObject({
+    action: WireAction,
+    reason: Text,
+    error: v.optional(v.string()),
+    result: v.optional(WireResult),
+    ...attempt,
+  }),
+  "runtime.action.replayed": v.looseObject({ action: WireAction, replay_token: Text }),
+  "runtime.adapter.fallback": v.looseObject({
+    tenant_id: Text,
+    repo_id: Text,
+    run_id: Text,
+    runtime_run_id: Text,
+    primary_adapter_id: Text,
+    fallback_adapter_id: Text,
+    capability: Text,
+    reason: Text,
+  }),
+  "runtime.kernel.loop_finished": v.looseObject({
+    terminal_status: Text,
+    iterations: Count,
+    runtime_run_id: Text,
+    outcome: v.optional(Text),
+    counts: v.optional(v.looseObject({})),
+  }),
+  "runtime.operational_validity.attested": v.looseObject({ passed: v.boolean() }),
+  // Additions.
+  "runtime.coordination.step_blocked": v.looseObject({ action_id: Text, node_id: Text, reason: Text }),
+  "runtime.action.blocked": v.looseObject({ action_id: Text, node_id: Text, reason: Text }),
+  "runtime.action.cancelled": v.looseObject({ action: v.looseObject({}), reason: Text }),
+  "runtime.kernel.stop_requested": v.looseObject({}),
+  "runtime.kernel.deadline_exceeded": v.looseObject({}),
+} as const;
+
+export type EventType = keyof typeof eventPayloads;
+export type EventPayload<Type extends EventType> = v.InferOutput<(typeof eventPayloads)[Type]>;
+
+export function isEventType(type: string): type is EventType {
+  return Object.hasOwn(eventPayloads, type);
+}
+
+/** What is wrong with a payload, as `path: message`; empty when nothing is, or when the type is not in the catalogue. */
+export function payloadFaults(type: string, payload: unknown): readonly string[] {
+  if (!isEventType(type)) return [];
+  const schema: v.GenericSchema = eventPayloads[type];
+  const parsed = v.safeParse(schema, payload);
+  if (parsed.success) return [];
+  return parsed.issues.map((issue) => `${v.getDotPath(issue) ?? ""}: ${issue.message}`);
+}

@@ -1,0 +1,44 @@
+/**
+ * The rows of `policy_decisions.json`: every answer of the policy, with when, why and by which rule. Pure.
+ *
+ * Source: spec bundle §8.6; bundle:W-41 (time, number, source and rule are additions).
+ */
+import { parseJson } from "../json/read.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
+import type { DecisionRow, RunRow } from "../store/contract.ts";
+
+export interface DecisionJson {
+  readonly action: string;
+  readonly token_id: string;
+  readonly context: JsonObject;
+  readonly allowed: boolean;
+  readonly reason: string;
+  readonly mode: string;
+  /** From 0, in the order in which the decisions were made. */
+  readonly seq: number;
+  readonly at_ms: number;
+  readonly [key: string]: JsonValue;
+}
+
+export function decisionJson(run: RunRow, decision: DecisionRow & { readonly row: number }): DecisionJson {
+  const { scope, runId, runtimeRunId } = run.context;
+  const context = parseJson(decision.context);
+  return {
+    action: decision.action,
+    // Names the row for good: nothing else in a run's evidence has this id.
+    token_id: `${runtimeRunId}:decision:${decision.row}`,
+    tenant_id: scope.tenantId,
+    repo_id: scope.repoId,
+    run_id: runId,
+    runtime_run_id: runtimeRunId,
+    context: isJsonObject(context) ? context : {},
+    allowed: decision.allowed,
+    reason: decision.reason,
+    mode: decision.mode,
+    at_ms: decision.atMs,
+    seq: decision.row - 1,
+    event_seq: decision.seq,
+    source: decision.source,
+    rule: decision.rule,
+  };
+}

@@ -1,0 +1,133 @@
+/**
+ * What evidence needs to know of a bundle beside the events: hashes and names that are the same for a whole run and are
+ * therefore not stored with every event. Pure; without a bundle, evidence is made with fewer keys.
+ */
+
+import { member, objectAt, objectsAt, textAt, textsAt } from "../bundle/member.ts";
+import type { Bundle } from "../bundle/model.ts";
+import { isJsonArray, type JsonObject } from "../json/value.ts";
+import type { RunPolicy } from "../policy/model.ts";
+
+export interface CoordinationFacts {
+  readonly specSha256: string;
+  readonly specVersion: number;
+  readonly orchestrationSha256?: string;
+  readonly loweredPrecedenceSha256: string;
+  readonly layers: readonly (readonly string[])[];
+}
+
+export interface NodeFacts {
+  readonly nodeId: string;
+  readonly kind: string;
+  readonly contractId: string;
+  readonly initialState: string;
+}
+
+export interface BundleFacts {
+  readonly policyEnvelopeSha256: string;
+  /** 64 hex digits, or absent. */
+  readonly stableIntentSha256?: string;
+  readonly otelQueryStubs: readonly string[];
+  readonly traceTags: readonly string[];
+  readonly coordination?: CoordinationFacts;
+  readonly nodes: readonly NodeFacts[];
+  /** `deployment_provider.kind`, or `in_memory`. */
+  readonly providerId: string;
+  readonly providerContract: JsonObject;
+  /** Spec bundle §11; empty when there is nothing to hand over. */
+  readonly deliveryHandoff: JsonObject;
+  /** Types of evidence that the run must leave (`RunPolicy.evidenceExpectations`). */
+  readonly expectations: readonly string[];
+  /** How many resources the bundle wants to stand; evidence of their health is asked for only then. */
+  readonly desiredResources: number;
+  /** The execution contract in force, as it stands in the record. */
+  readonly executionPolicy?: JsonObject;
+}
+
+/** For a run whose bundle is not at hand any more. */
+export const noBundleFacts: BundleFacts = {
+  policyEnvelopeSha256: "",
+  otelQueryStubs: [],
+  traceTags: [],
+  nodes: [],
+  providerId: "in_memory",
+  providerContract: {},
+  deliveryHandoff: {},
+  expectations: [],
+  desiredResources: 0,
+};
+
+export function bundleFacts(
+  bundle: Bundle,
+  policy: Pick<RunPolicy, "envelopeSha256" | "evidenceExpectations">,
+): BundleFacts {
+  const { document, coordination, coordinationContract: contract } = bundle;
+  const stableIntent = textAt(bundle.intentRef, "stable_intent_sha256");
+  const observability = objectAt(
+    objectAt(bundle.intentProjection, "success_criteria_summary"),
+    "observability",
+  );
+  return {
+    policyEnvelopeSha256: policy.envelopeSha256,
+    ...(stableIntent?.length === 64 ? { stableIntentSha256: stableIntent } : {}),
+    otelQueryStubs: textsAt(observability, "otel_query_stubs").toSorted(),
+    traceTags: textsAt(observability, "intent_trace_tags").toSorted(),
+    ...(coordination === undefined
+      ? {}
+      : {
+          coordination: {
+            specSha256: coordination.sha256,
+            specVersion: coordination.spec.version,
+            ...(coordination.orchestrationSha256 === undefined
+              ? {}
+              : { orchestrationSha256: coordination.orchestrationSha256 }),
+            loweredPrecedenceSha256: coordination.plan.loweredPrecedenceSha256,
+            layers: coordination.plan.layers,
+          },
+        }),
+    nodes: bundle.nodes.map(({ nodeId, kind, contractId, initialState }) => ({
+      nodeId,
+      kind,
+      contractId,
+      initialState,
+    })),
+    providerId: textAt(objectAt(document, "deployment_provider"), "kind") ?? "in_memory",
+    providerContract: objectAt(document, "deployment_provider_contract"),
+    deliveryHandoff: deliveryHandoff(document),
+    expectations: policy.evidenceExpectations,
+    desiredResources: 0,
+    executionPolicy: {
+      parallel_dispatch_enabled: contract.parallelDispatchEnabled,
+      max_in_flight_steps: contract.maxInFlightSteps,
+      max_in_flight_per_role: contract.maxInFlightPerRole,
+      completion_fold_order: contract.completionFoldOrder,
+    },
+  };
+}
+
+/** Source: spec bundle §11. */
+export function deliveryHandoff(document: JsonObject): JsonObject {
+  const plan = objectAt(document, "delivery_plan_ref");
+  const path = textAt(plan, "path");
+  const fingerprint = textAt(plan, member(plan, "fingerprint") == null ? "sha256" : "fingerprint");
+  const intents = member(document, "deployment_intents");
+  const enriched = objectsAt(document, "deployment_intents").filter((intent) => {
+    const target = textAt(intent, "target_class");
+    return target !== undefined && target.toLowerCase() !== "unknown";
+  });
+  const readiness = textAt(objectAt(document, "promotion_readiness"), "status");
+  return {
+    ...(path === undefined && fingerprint === undefined
+      ? {}
+      : {
+          delivery_plan_ref: {
+            ...(path === undefined ? {} : { path }),
+            ...(fingerprint === undefined ? {} : { fingerprint }),
+          },
+        }),
+    ...(isJsonArray(intents)
+      ? { deployment_intent_count: intents.length, deployment_intents_enriched_rows: enriched.length }
+      : {}),
+    ...(readiness === undefined ? {} : { promotion_readiness_status: readiness }),
+  };
+}

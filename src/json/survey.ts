@@ -12,10 +12,11 @@ export interface Survey {
   readonly loneSurrogate: boolean;
   /** A key is an array index (`"10"`): engines list such members first, whatever the text's order is. */
   readonly indexKey: boolean;
-  /** Ordinals, among all numbers of the text, of those that may not be plain numbers; ascending. */
-  readonly numbers: readonly number[];
-  /** For each of `numbers` the offset of an integer token, or -1 for a token with a fraction or an exponent. */
-  readonly offsets: readonly number[];
+  /**
+   * The numbers that may not be plain, in the order of the text, as pairs: the ordinal among all numbers of the text, then the
+   * offset of an integer token, or -1 for a token with a fraction or an exponent.
+   */
+  readonly numbers: Int32Array;
 }
 
 /** Longest integer token, sign included, that is a safe integer whatever its digits: 2^53 - 1 has 16 of them. */
@@ -42,8 +43,8 @@ const lowerU = 0x75;
 /** Stops early once the nesting exceeds `depthMax`; `depth` is then larger than it. */
 export function survey(text: string, depthMax: number): Survey {
   const length = text.length;
-  const numbers: number[] = [];
-  const offsets: number[] = [];
+  let numbers = none;
+  let found = 0;
   let nesting = 0;
   let depth = 0;
   let members = 0;
@@ -101,38 +102,59 @@ export function survey(text: string, depthMax: number): Survey {
         next = text.charCodeAt(at);
       }
       if (next === dot || next === lowerE || next === upperE) {
-        const tenth = next === dot ? text.charCodeAt(at + 1) : zero;
-        let plain = tenth > zero && tenth < nine && at - start <= roomyTokenChars;
-        do {
-          if (next === lowerE || next === upperE) plain = false;
+        let plain = false;
+        if (next === dot) {
+          const whole = at - start;
           at += 1;
           next = text.charCodeAt(at);
-        } while (isFloatTail(next));
+          plain = next > zero && next < nine && whole <= roomyTokenChars;
+          while (next >= zero && next <= nine) {
+            at += 1;
+            next = text.charCodeAt(at);
+          }
+        }
+        if (next === lowerE || next === upperE) {
+          plain = false;
+          at += 2;
+          next = text.charCodeAt(at);
+          while (next >= zero && next <= nine) {
+            at += 1;
+            next = text.charCodeAt(at);
+          }
+        }
         if (!plain) {
-          numbers.push(ordinal);
-          offsets.push(-1);
+          if (found === numbers.length) numbers = enlarged(numbers);
+          numbers[found] = ordinal;
+          numbers[found + 1] = -1;
+          found += 2;
         }
       } else if (at - start > safeTokenChars || (unit === minus && text.charCodeAt(start + 1) === zero)) {
-        numbers.push(ordinal);
-        offsets.push(start);
+        if (found === numbers.length) numbers = enlarged(numbers);
+        numbers[found] = ordinal;
+        numbers[found + 1] = start;
+        found += 2;
       }
       ordinal += 1;
     } else {
       at += 1;
     }
   }
-  return { depth, members, loneSurrogate, indexKey, numbers, offsets };
+  return {
+    depth,
+    members,
+    loneSurrogate,
+    indexKey,
+    numbers: found === 0 ? none : numbers.subarray(0, found),
+  };
 }
 
-function isFloatTail(unit: number): boolean {
-  return (
-    (unit >= zero && unit <= nine) ||
-    unit === lowerE ||
-    unit === upperE ||
-    unit === minus ||
-    unit === 0x2b ||
-    unit === dot
-  );
+/** Most texts have no such number, and most texts are short: they share one empty list. */
+const none = new Int32Array(0);
+
+function enlarged(numbers: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(Math.max(64, numbers.length * 2));
+  larger.set(numbers);
+  return larger;
 }
 
 /**

@@ -1,43 +1,36 @@
 /**
- * Writes a plan as `akc runtime coordination-plan` prints it, to the byte: sorted keys, indent 2, ASCII only, one newline.
- * It writes text directly, because a plan of 200 000 edges would else be built twice.
+ * A plan as JSON: what `akc runtime coordination-plan` prints, to the byte, and the rows whose fingerprint runs carry.
+ * It only shows a plan; a document without coordination is the command's to print.
  *
- * Source: spec kernel §11.6, §11.7.
+ * Source: spec kernel §11.4 step 5, §11.6, §11.7, §12.6.
  */
+import { prettyJson } from "../json/canonical.ts";
+import type { JsonObject } from "../json/value.ts";
 import type { CoordinationPlan, PrecedenceEdge } from "./model.ts";
-import { quotedForPeople } from "./text/quote.ts";
 
-/** @param specSha256 fingerprint of the coordination spec, 64 hex digits. */
+/**
+ * Sorted keys, indent 2, ASCII only, one newline at the end.
+ * @param specSha256 fingerprint of the coordination spec, 64 hex digits.
+ */
 export function planJson(plan: CoordinationPlan, specSha256: string): string {
-  const members = [`"coordination_spec_sha256": ${quotedForPeople(specSha256)}`];
-  if (plan.layers.length > 0) {
-    const reasons = plan.layers.map((_layer, index) => `"kahn_layer:${index}"`);
-    members.push(`"layer_reason": ${list(reasons, "  ")}`);
-  }
-  members.push(`"layers": ${list(plan.layers.map(layerJson), "  ")}`);
-  if (plan.precedence.length > 0) {
-    members.push(`"lowered_precedence_edges": ${list(plan.precedence.map(arcJson), "  ")}`);
-  }
-  members.push(`"step_order": ${list(plan.stepOrder.map(quotedForPeople), "  ")}`);
-  return `{\n  ${members.join(",\n  ")}\n}\n`;
+  const { layers, precedence, stepOrder } = plan;
+  const document: JsonObject = {
+    coordination_spec_sha256: specSha256,
+    layers: layers.map((stepIds, index) => ({ layer_index: index, step_ids: stepIds })),
+    step_order: stepOrder,
+    // The two that existing tools leave out when they are empty.
+    ...(layers.length === 0 ? {} : { layer_reason: layers.map((_layer, index) => `kahn_layer:${index}`) }),
+    ...(precedence.length === 0 ? {} : { lowered_precedence_edges: precedenceRows(precedence) }),
+  };
+  return `${prettyJson(document)}\n`;
 }
 
-function layerJson(stepIds: readonly string[], index: number): string {
-  const ids = list(stepIds.map(quotedForPeople), "      ");
-  return `{\n      "layer_index": ${index},\n      "step_ids": ${ids}\n    }`;
-}
-
-function arcJson({ src, dst, edgeIds, kinds }: PrecedenceEdge): string {
-  return (
-    `{\n      "dst_step_id": ${quotedForPeople(dst)},` +
-    `\n      "lowered_from_edge_ids": ${list(edgeIds.map(quotedForPeople), "      ")},` +
-    `\n      "original_kinds": ${list(kinds.map(quotedForPeople), "      ")},` +
-    `\n      "src_step_id": ${quotedForPeople(src)}\n    }`
-  );
-}
-
-/** Items of a list that stands at `indent`; each item is JSON text already. */
-function list(items: readonly string[], indent: string): string {
-  if (items.length === 0) return "[]";
-  return `[\n${indent}  ${items.join(`,\n${indent}  `)}\n${indent}]`;
+/** The arcs of a plan with their provenance, in the plan's order. */
+export function precedenceRows(precedence: readonly PrecedenceEdge[]): readonly JsonObject[] {
+  return precedence.map(({ src, dst, edgeIds, kinds }) => ({
+    dst_step_id: dst,
+    lowered_from_edge_ids: edgeIds,
+    original_kinds: kinds,
+    src_step_id: src,
+  }));
 }

@@ -8,7 +8,7 @@ import { canonicalJson } from "../json/canonical.ts";
 import type { JsonObject, JsonValue } from "../json/value.ts";
 import type { EdgeContext } from "./graph/edge-context.ts";
 import type { RoleIsolation } from "./roles.ts";
-import { quotedForHash } from "./text/quote.ts";
+import { quoted } from "./text/quote.ts";
 
 /** The context before anything was handed over: the list of predecessors' digests is empty. */
 export function planContext(
@@ -77,7 +77,7 @@ const members = [
 ].map((key) => [key, `"${key}":`] as const);
 
 function valueText(value: JsonValue): string {
-  if (typeof value === "string") return quotedForHash(value);
+  if (typeof value === "string") return quoted(value);
   if (value === true) return "true";
   if (value === false) return "false";
   if (Array.isArray(value) && value.length === 0) return "[]";

@@ -4,11 +4,11 @@
  *
  * Source: spec kernel §11.4 (Kahn's algorithm, layer by layer), §12.6.
  */
-import { sha256Hex } from "../json/fingerprint.ts";
+import { fingerprint } from "../json/fingerprint.ts";
 import { cycleError } from "./graph/cycle.ts";
 import { at, lower, type PrecedenceGraph } from "./lower.ts";
-import type { CoordinationPlan, CoordinationSpec, PrecedenceEdge } from "./model.ts";
-import { quotedForHash } from "./text/quote.ts";
+import type { CoordinationPlan, CoordinationSpec } from "./model.ts";
+import { precedenceRows } from "./plan-json.ts";
 
 /**
  * Linear in steps and edges, apart from sorting the ids.
@@ -25,7 +25,7 @@ export function schedule(spec: CoordinationSpec): CoordinationPlan {
     precedence,
     // Taken when it is first asked for: showing a plan of 200 000 edges does not need it, running one does.
     get loweredPrecedenceSha256() {
-      hash ??= loweredPrecedenceSha256(precedence);
+      hash ??= fingerprint({ lowered_precedence_edges: precedenceRows(precedence) });
       return hash;
     },
   };
@@ -35,7 +35,9 @@ function layersOf(graph: PrecedenceGraph): readonly (readonly string[])[] {
   const layerOf = layerOfEachRank(graph);
   const layers: string[][] = [];
   // By ascending rank, so that every layer comes out in the order of ids without being sorted.
-  for (const [rank, id] of graph.stepIds.entries()) {
+  const { stepIds } = graph;
+  for (let rank = 0; rank < stepIds.length; rank++) {
+    const id = stepIds[rank] ?? "";
     const index = at(layerOf, rank);
     const layer = layers[index];
     if (layer === undefined) layers[index] = [id];
@@ -45,12 +47,15 @@ function layersOf(graph: PrecedenceGraph): readonly (readonly string[])[] {
 }
 
 /** A step's layer is the length of the longest chain that leads to it. */
-function layerOfEachRank(graph: PrecedenceGraph): Uint32Array {
+function layerOfEachRank(graph: PrecedenceGraph): Int32Array {
   const { stepIds, successorStart, successors } = graph;
-  const waitsFor = new Uint32Array(stepIds.length);
-  for (const dst of successors) waitsFor[dst] = at(waitsFor, dst) + 1;
-  const layerOf = new Uint32Array(stepIds.length);
-  const ready = new Uint32Array(stepIds.length);
+  const waitsFor = new Int32Array(stepIds.length);
+  for (let arc = 0; arc < successors.length; arc++) {
+    const dst = at(successors, arc);
+    waitsFor[dst] = at(waitsFor, dst) + 1;
+  }
+  const layerOf = new Int32Array(stepIds.length);
+  const ready = new Int32Array(stepIds.length);
   let found = 0;
   for (let rank = 0; rank < stepIds.length; rank++) if (waitsFor[rank] === 0) ready[found++] = rank;
   for (let done = 0; done < found; done++) {
@@ -67,14 +72,4 @@ function layerOfEachRank(graph: PrecedenceGraph): Uint32Array {
   }
   if (found < stepIds.length) throw cycleError(graph, waitsFor);
   return layerOf;
-}
-
-/** The fingerprint of `{"lowered_precedence_edges": […]}`, written without building the JSON values first. */
-function loweredPrecedenceSha256(precedence: readonly PrecedenceEdge[]): string {
-  const rows = precedence.map(
-    ({ src, dst, edgeIds, kinds }) =>
-      `{"dst_step_id":${quotedForHash(dst)},"lowered_from_edge_ids":[${edgeIds.map(quotedForHash).join(",")}],` +
-      `"original_kinds":[${kinds.map(quotedForHash).join(",")}],"src_step_id":${quotedForHash(src)}}`,
-  );
-  return sha256Hex(`{"lowered_precedence_edges":[${rows.join(",")}]}`);
 }

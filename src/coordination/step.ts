@@ -19,8 +19,9 @@ import type {
 } from "./model.ts";
 import { actionContext, contextText, planContext } from "./policy-context.ts";
 import { isolationOf, type RoleIsolation, roleFinder } from "./roles.ts";
+import { Numbering } from "./text/numbering.ts";
 import { pythonRepr } from "./text/python.ts";
-import { quotedForHash } from "./text/quote.ts";
+import { quoted } from "./text/quote.ts";
 
 export interface StepsInput {
   readonly spec: CoordinationSpec;
@@ -37,7 +38,7 @@ export interface StepsInput {
 /** Every step in plan order: by layer, then by id. */
 export function planSteps(input: StepsInput): readonly StepPlan[] {
   const { plan, spec } = input;
-  const arrivals = arrivalsOf(spec.edges, plan);
+  const arrivals = arrivalsOf(spec, plan);
   const roleOf = roleFinder(spec, input.orchestration);
   const isolations = new Map<string, RoleIsolation>();
   const isolate = (role: string): RoleIsolation => {
@@ -51,16 +52,15 @@ export function planSteps(input: StepsInput): readonly StepPlan[] {
     for (const stepId of stepIds) {
       const nodeId = input.nodeOfStep.get(stepId);
       if (nodeId === undefined) throw new AkcError("INTERNAL", { message: `step ${stepId} has no node` });
-      const arrival = arrivals[steps.length] ?? { edges: [], predecessors: [] };
       const roleId = roleOf(stepId);
       const isolation = isolate(roleId);
-      const edges = edgeContext(arrival.edges);
+      const edges = edgeContext(arrivals.edges[steps.length] ?? none);
       steps.push({
         stepId,
         layer,
         roleId,
         nodeId,
-        predecessors: arrival.predecessors,
+        predecessors: arrivals.predecessors[steps.length] ?? none,
         handoffFrom: edges.handoffFrom,
         ...isolation,
         policyContext: planContext(stepId, roleId, isolation, edges, hashes),
@@ -69,6 +69,8 @@ export function planSteps(input: StepsInput): readonly StepPlan[] {
   }
   return steps;
 }
+
+const none: readonly never[] = [];
 
 export interface StepActionInput {
   readonly runtimeRunId: string;
@@ -90,14 +92,14 @@ export function stepAction(step: StepPlan, input: StepActionInput): RuntimeActio
     step.handoffFrom.length === 0
       ? step.policyContext
       : actionContext(step.policyContext, digestsOf(step, input.handoffDigests));
-  const id = quotedForHash(stepId);
-  const spec = quotedForHash(specSha256);
+  const id = quoted(stepId);
+  const spec = quoted(specSha256);
   // Canonical JSON by hand, keys in order: this runs once a step, and a general writer costs more than all the rest.
   const inputs =
-    `{"coordination_role_id":${quotedForHash(roleId)},"coordination_spec_sha256":${spec},` +
+    `{"coordination_role_id":${quoted(roleId)},"coordination_spec_sha256":${spec},` +
     `"coordination_step_id":${id},"layer":${layer},"policy_context":${contextText(policyContext)}}`;
   const identity =
-    `{"coordination":true,"layer":${layer},"runtime_run_id":${quotedForHash(runtimeRunId)},` +
+    `{"coordination":true,"layer":${layer},"runtime_run_id":${quoted(runtimeRunId)},` +
     `"spec_sha256":${spec},"step_id":${id}}`;
   return {
     actionId: `coordination:${stepId}:${layer}`,
@@ -128,18 +130,26 @@ function digestsOf(step: StepPlan, recorded: ReadonlyMap<string, string>): reado
   });
 }
 
-interface Arrival {
+/** What leads to each step, by its position in the plan; a step without predecessors may have nothing there. */
+interface Arrivals {
   /** Every edge that leads to the step, self-edges included, as its evidence shows them. */
-  readonly edges: CoordinationEdge[];
+  readonly edges: readonly (readonly CoordinationEdge[] | undefined)[];
   /** Distinct ids in order, without the step itself. */
-  readonly predecessors: string[];
+  readonly predecessors: readonly (readonly string[] | undefined)[];
 }
 
-/** What leads to each step, by its position in the plan. */
-function arrivalsOf(edges: readonly CoordinationEdge[], plan: CoordinationPlan): readonly Arrival[] {
-  const byId = new Map<string, Arrival>();
-  for (const stepId of plan.stepOrder) byId.set(stepId, { edges: [], predecessors: [] });
-  for (const edge of edges) byId.get(edge.dst)?.edges.push(edge);
-  for (const { src, dst } of plan.precedence) byId.get(dst)?.predecessors.push(src);
-  return [...byId.values()];
+function arrivalsOf(spec: CoordinationSpec, plan: CoordinationPlan): Arrivals {
+  const position = new Numbering();
+  for (const stepId of plan.stepOrder) position.of(stepId);
+  const edges: CoordinationEdge[][] = [];
+  for (const edge of spec.edges) append(edges, position.of(edge.dst), edge);
+  const predecessors: string[][] = [];
+  for (const { src, dst } of plan.precedence) append(predecessors, position.of(dst), src);
+  return { edges, predecessors };
+}
+
+function append<Item>(lists: Item[][], index: number, item: Item): void {
+  const list = lists[index];
+  if (list === undefined) lists[index] = [item];
+  else list.push(item);
 }

@@ -8,7 +8,7 @@ import { AkcError } from "../../errors.ts";
 import { at, type PrecedenceGraph } from "../lower.ts";
 
 /** `unscheduled[rank]` is above 0 for every step that Kahn's algorithm could not take. */
-export function cycleError(graph: PrecedenceGraph, unscheduled: Uint32Array): AkcError {
+export function cycleError(graph: PrecedenceGraph, unscheduled: Int32Array): AkcError {
   const arcs = oneCycle(graph, unscheduled).map((arc) => graph.arcs[arc]);
   const cycle = arcs.map((arc) => arc?.src ?? "");
   return new AkcError("COORDINATION_CYCLE", {
@@ -22,7 +22,7 @@ export function cycleError(graph: PrecedenceGraph, unscheduled: Uint32Array): Ak
 }
 
 /** Indexes of arcs, head to tail; the first is the one that leaves the step with the lowest rank on this cycle. */
-function oneCycle(graph: PrecedenceGraph, unscheduled: Uint32Array): number[] {
+function oneCycle(graph: PrecedenceGraph, unscheduled: Int32Array): number[] {
   // Every unscheduled step has an unscheduled predecessor, so walking backwards must come round.
   const arcInto = arcFromLowestUnscheduled(graph, unscheduled);
   const source = sources(graph);
@@ -47,8 +47,8 @@ function oneCycle(graph: PrecedenceGraph, unscheduled: Uint32Array): number[] {
 }
 
 /** For every unscheduled step, the index of its arc from the unscheduled predecessor with the lowest rank. */
-function arcFromLowestUnscheduled(graph: PrecedenceGraph, unscheduled: Uint32Array): Uint32Array {
-  const arcInto = new Uint32Array(graph.stepIds.length);
+function arcFromLowestUnscheduled(graph: PrecedenceGraph, unscheduled: Int32Array): Int32Array {
+  const arcInto = new Int32Array(graph.stepIds.length);
   for (let src = graph.stepIds.length - 1; src >= 0; src--) {
     if (unscheduled[src] === 0) continue;
     for (let arc = at(graph.successorStart, src); arc < at(graph.successorStart, src + 1); arc++) {
@@ -58,8 +58,8 @@ function arcFromLowestUnscheduled(graph: PrecedenceGraph, unscheduled: Uint32Arr
   return arcInto;
 }
 
-function sources({ stepIds, successorStart, successors }: PrecedenceGraph): Uint32Array {
-  const source = new Uint32Array(successors.length);
+function sources({ stepIds, successorStart, successors }: PrecedenceGraph): Int32Array {
+  const source = new Int32Array(successors.length);
   for (let src = 0; src < stepIds.length; src++) {
     source.fill(src, at(successorStart, src), at(successorStart, src + 1));
   }

@@ -24,8 +24,7 @@ export interface EdgeContext {
 export function edgeContext(incoming: readonly CoordinationEdge[]): EdgeContext {
   if (incoming.length === 0) return noEdges;
   const edgeKind = joined(incoming.map(({ kind }) => kind));
-  if (incoming.every(({ kind }) => kind === "depends_on" || kind === "barrier"))
-    return { ...noEdges, edgeKind };
+  if (incoming.every(({ kind }) => kind === "depends_on" || kind === "barrier")) return kindOnly(edgeKind);
   const edges = [...incoming].sort(
     (a, b) => compareCodePoints(a.src, b.src) || compareCodePoints(a.edgeId, b.edgeId),
   );
@@ -44,6 +43,18 @@ export function edgeContext(incoming: readonly CoordinationEdge[]): EdgeContext 
 }
 
 const noEdges: EdgeContext = { handoffEdges: [], delegateEdges: [], parallelEdges: [], handoffFrom: [] };
+
+/** Steps with only these kinds are most of every large plan, and their contexts differ in nothing else. */
+function kindOnly(edgeKind: string): EdgeContext {
+  const known = kindOnlyContexts.get(edgeKind);
+  if (known !== undefined) return known;
+  const context = { ...noEdges, edgeKind };
+  kindOnlyContexts.set(edgeKind, context);
+  return context;
+}
+
+/** At most three entries: the kinds without a context of their own, and both together. */
+const kindOnlyContexts = new Map<string, EdgeContext>();
 
 function joined(texts: readonly string[]): string {
   const only = texts[0];

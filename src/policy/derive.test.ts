@@ -250,7 +250,7 @@ test("the effective envelope carries the three sorted lists, and its digest cove
   expect(policy.envelopeSha256).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test("bundle switches open a lane, and a lane whose action is taken away is closed", () => {
+test("the bundle's switches enable a lane; a denied action closes the agent worker's as well, which nobody asks for", () => {
   const metadata = {
     runtime_execution: {
       allow_http: true,
@@ -282,11 +282,17 @@ test("bundle switches open a lane, and a lane whose action is taken away is clos
     responseBytesMax: 4096,
   });
   expect(open.allowNetwork).toBe(true);
-  const closed = derivePolicy(
-    bundleOf({ envelope: { ...envelope, knowledge_network_egress_forbidden: true }, metadata }),
-    "enforce",
-  );
-  expect([closed.http.enabled, closed.subprocess.enabled]).toEqual([false, true]);
+  const worker = (extra: JsonObject) =>
+    derivePolicy(
+      bundleOf({
+        envelope: { ...envelope, ...extra },
+        metadata: { ...metadata, coordination_inherit_http_allowlist: true },
+      }),
+      "enforce",
+    );
+  expect(worker({}).agentWorkerHttp).toBeDefined();
+  const denied = worker({ knowledge_network_egress_forbidden: true });
+  expect([denied.http.enabled, denied.agentWorkerHttp]).toEqual([true, undefined]);
 });
 
 test("without a word in the bundle every lane is closed and holds the documented defaults", () => {
@@ -318,6 +324,28 @@ test("a body bound of 0 or less forbids the body, and the response bound stays w
   expect(lane({ http_max_body_bytes: -5 }).bodyBytesMax).toBe(0);
   expect(lane({ http_max_response_bytes: 1 }).responseBytesMax).toBe(limits.httpResponseBytesMin);
   expect(lane({ http_max_response_bytes: 2n ** 70n }).responseBytesMax).toBe(limits.httpResponseBytesMax);
+});
+
+test("the operator's lists bind every lane, and an empty one permits nothing", () => {
+  const metadata = {
+    runtime_execution: { allow_http: true, http_allowlist: ["a.example"], allow_subprocess: true },
+    coordination_inherit_http_allowlist: true,
+  };
+  const lists = { http: ["b.example"], subprocess: ["/bin/sh"], readOnlyRoots: ["/opt"] };
+  const policy = derivePolicy(
+    bundleOf({ metadata, envelope: { http_allowlist: [] } }),
+    "enforce",
+    operator({ ...lists, containment: "landlock" }),
+  );
+  expect(policy.http.narrowedBy).toEqual([[], ["b.example"]]);
+  expect(policy.agentWorkerHttp?.narrowedBy).toEqual([[], ["b.example"]]);
+  expect(policy.subprocess).toMatchObject({
+    operatorPaths: ["/bin/sh"],
+    readOnlyRoots: ["/opt"],
+    containment: "landlock",
+  });
+  const none = derivePolicy(bundleOf({ metadata }), "enforce", operator({ http: [], subprocess: [] }));
+  expect([none.http.narrowedBy, none.subprocess.operatorPaths]).toEqual([[[]], []]);
 });
 
 test("the agent worker has a lane only by its own list, or by a list inherited in as many words", () => {

@@ -45,8 +45,8 @@ export function derivePolicy(
   if (mode !== "simulate" && chain.unresolved.length > 0) throw unknownPolicies(chain.unresolved);
   const { allow, deny, deniedBy } = applyRules(chain.rules);
   const unresolvedPolicyIds = sorted(chain.unresolved.map((policy) => policy.id));
-  const http = httpLane(inputs, operator, allow);
-  const worker = agentWorkerLane(inputs, http);
+  const http = httpLane(inputs, operator);
+  const worker = agentWorkerLane(inputs, http, allow);
   const deadlineMs = runDeadlineMs(inputs, operator);
   const effectiveEnvelope: JsonObject = {
     ...bundle.policyEnvelope,
@@ -61,7 +61,7 @@ export function derivePolicy(
     deniedBy,
     denyActionTypes: new Set(inputs.envelope.deny_action_types ?? []),
     unresolvedPolicyIds,
-    subprocess: subprocessLane(inputs, operator, allow),
+    subprocess: subprocessLane(inputs, operator),
     http,
     ...(worker === undefined ? {} : { agentWorkerHttp: worker }),
     ...(operator?.providers === undefined ? {} : { providers: operator.providers }),

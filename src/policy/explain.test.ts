@@ -62,6 +62,21 @@ test("a dispatch is explained for the type of its action", () => {
   expect(explain().steps[0]).toMatchObject({ says: "baseline", effect: "grants" });
 });
 
+test("a route's needs are told only of the action that carries the route out", () => {
+  const { steps } = explainDecision(bundle, derivePolicy(bundle, "enforce"), "runtime.action.retry");
+  expect(steps.some((step) => step.says === "needs")).toBe(false);
+});
+
+test("a policy node that stands in the IR and among the referenced nodes is one rule", () => {
+  const lists = { pol: { deny_runtime_actions: ["runtime.action.retry"] } };
+  const twice = bundleOf({ irPolicies: lists, referencedPolicies: lists });
+  const { steps } = explainDecision(twice, derivePolicy(twice, "enforce"), "runtime.action.retry");
+  expect(steps.map((step) => step.rule)).toEqual([
+    "baseline",
+    "/system_ir/nodes/0/properties/deny_runtime_actions",
+  ]);
+});
+
 test("an action that nobody knows is taken away by the baseline", () => {
   const { steps, decision } = explainDecision(bundle, derivePolicy(bundle, "enforce"), "x.y");
   expect(decision.allowed).toBe(false);

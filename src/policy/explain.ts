@@ -28,6 +28,7 @@ export interface ExplainStep {
 /** What bounds the execution of an allowed route, and which switches of the bundle opened it. */
 export interface ExplainLane {
   readonly kind: "subprocess" | "http";
+  /** Some switch of the bundle enables it and the action is allowed. */
   readonly open: boolean;
   readonly switches: readonly string[];
   /** The bounds as they stand after the operator. */
@@ -119,20 +120,26 @@ function ruleSteps(action: string, rules: readonly PolicyRule[]): readonly Expla
 }
 
 function laneOf(action: string, inputs: PolicyInputs, policy: RunPolicy): ExplainLane | undefined {
+  const allowed = policy.allow.has(action);
   const { execution, envelope } = inputs;
   if (action === "runtime.action.execute.subprocess") {
     const switches = pointersOf({
       "/runtime_execution/allow_subprocess": execution.allow_subprocess,
       "/runtime_policy_envelope/runtime_allow_subprocess": envelope.runtime_allow_subprocess,
     });
-    return { kind: "subprocess", open: policy.subprocess.enabled, switches, bounds: policy.subprocess };
+    return {
+      kind: "subprocess",
+      open: allowed && policy.subprocess.enabled,
+      switches,
+      bounds: policy.subprocess,
+    };
   }
   if (action === "runtime.action.execute.http") {
     const switches = pointersOf({
       "/runtime_execution/allow_http": execution.allow_http,
       "/runtime_policy_envelope/runtime_allow_http": envelope.runtime_allow_http,
     });
-    return { kind: "http", open: policy.http.enabled, switches, bounds: policy.http };
+    return { kind: "http", open: allowed && policy.http.enabled, switches, bounds: policy.http };
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 /**
  * The bounds inside which an allowed route is carried out: executables, hosts, sizes, deadlines, containment.
+ * Whether it is allowed is not said here: a lane may be enabled by the bundle and its action denied by the policy.
  * Everything an operator says here takes the smaller value or the shorter list; nothing widens, apart from the
  * folders that a contained child may read.
  *
@@ -16,18 +17,13 @@ import {
   type SubprocessLane,
 } from "./model.ts";
 
-/** Which actions are left; a lane whose action is taken away is closed as well. */
-type Allowed = ReadonlySet<string>;
-
 export function subprocessLane(
   { envelope, execution }: PolicyInputs,
   operator: OperatorPolicy | undefined,
-  allow: Allowed,
 ): SubprocessLane {
-  const asked = execution.allow_subprocess === true || envelope.runtime_allow_subprocess === true;
   const bounds = operator?.limits;
   return {
-    enabled: asked && allow.has("runtime.action.execute.subprocess" satisfies PolicyAction),
+    enabled: execution.allow_subprocess === true || envelope.runtime_allow_subprocess === true,
     allowlist: execution.subprocess_allowlist ?? [],
     ...(operator?.subprocess === undefined ? {} : { operatorPaths: operator.subprocess }),
     containment: stronger("limits", operator?.containment ?? "limits"),
@@ -40,15 +36,10 @@ export function subprocessLane(
   };
 }
 
-export function httpLane(
-  inputs: PolicyInputs,
-  operator: OperatorPolicy | undefined,
-  allow: Allowed,
-): HttpLane {
+export function httpLane(inputs: PolicyInputs, operator: OperatorPolicy | undefined): HttpLane {
   const { envelope, execution } = inputs;
-  const asked = execution.allow_http === true || envelope.runtime_allow_http === true;
   return {
-    enabled: asked && allow.has("runtime.action.execute.http" satisfies PolicyAction),
+    enabled: execution.allow_http === true || envelope.runtime_allow_http === true,
     allowlist: execution.http_allowlist ?? [],
     narrowedBy: [envelope.http_allowlist, operator?.http].filter((list) => list !== undefined),
     methods: (execution.http_method_allowlist ?? ["GET"]).map((method) => method.toUpperCase()),
@@ -63,12 +54,18 @@ export function httpLane(
 
 /**
  * What an agent worker may call: its own list, or the route's list when the bundle says so in as many words.
- * Absent when there is no such list or HTTP is closed; the worker may then not run.
+ * Absent when there is no such list, when HTTP is not enabled, or when the policy denies HTTP: the worker's call is no
+ * action of its own, so nobody would ask again.
  */
-export function agentWorkerLane(inputs: PolicyInputs, http: HttpLane): HttpLane | undefined {
+export function agentWorkerLane(
+  inputs: PolicyInputs,
+  http: HttpLane,
+  allow: ReadonlySet<string>,
+): HttpLane | undefined {
   const inherited = inputs.inheritHttpAllowlist ? http.allowlist : [];
   const allowlist = inputs.agentWorkerAllowlist ?? inherited;
-  return http.enabled && allowlist.length > 0 ? { ...http, allowlist } : undefined;
+  const open = http.enabled && allow.has("runtime.action.execute.http" satisfies PolicyAction);
+  return open && allowlist.length > 0 ? { ...http, allowlist } : undefined;
 }
 
 /** The run's deadline in milliseconds: what the intent bounds, made shorter by the operator; absent when neither speaks. */

@@ -29,7 +29,8 @@ function mapIssues(text: YamlText, node: unknown, path: readonly string[]): read
   return map.items.flatMap((pair): readonly Issue[] => {
     const key = wordOf(pair);
     const at = placeOf(text, pair.key);
-    if (key === undefined) return [{ path: pointer(...path), message: "a key must be a word", ...at }];
+    if (key === undefined)
+      return [{ path: pointer(...path, String(pair.key)), message: "a key must be a word", ...at }];
     const here = [...path, key];
     if (known !== undefined && !known.includes(key)) {
       return [{ path: pointer(...here), message: unknownKey(key, known), ...at }];

@@ -129,6 +129,12 @@ test("what YAML would let pass is a fault too", () => {
   expect(first("schema: akc.policy/v1\nallow_actions:")).toContain("must be a list of actions");
 });
 
+test("one fault is one issue", () => {
+  expect(issuesOf("schema: akc.policy/v1\nlimits: 3")).toEqual(["2:9 /limits `limits` must be a map"]);
+  expect(issuesOf("schema: akc.policy/v1\npolicies: [a]")).toHaveLength(1);
+  expect(issuesOf("just words")).toHaveLength(1);
+});
+
 test("an alias is followed, also by the places", () => {
   const text = (limit: string) => `schema: akc.policy/v1
 policies:

@@ -33,11 +33,11 @@ export function parseOperatorPolicy(text: string, path: string): OperatorPolicy 
     const shape = shapeIssues(yaml);
     const result = v.safeParse(OperatorFileSchema, yaml.document.toJS({ maxAliasCount: aliasesMax }));
     if (result.success && shape.length === 0) return toPolicy(result.output, path);
-    const shapePaths = new Set(shape.map((issue) => issue.path));
+    const shapeless = shape.map((issue) => issue.path);
     const values = (result.issues ?? [])
       .filter((issue) => issue.expected !== "never")
       .map((issue) => valueIssue(issue, yaml))
-      .filter((issue) => !shapePaths.has(issue.path));
+      .filter((issue) => !shapeless.some((path) => `${issue.path}/`.startsWith(`${path}/`)));
     throw invalid(path, [...shape, ...values].sort(byPlace));
   } catch (cause) {
     if (cause instanceof AkcError) throw cause;

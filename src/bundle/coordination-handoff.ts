@@ -15,6 +15,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts"
 import { type BundleSource, bundleFolder } from "./files.ts";
 import { isIdentifier, isRoleName, pathInRepo, roleNameWants } from "./identifier.ts";
 import { member, objectAt, textAt } from "./member.ts";
+import { placedAt } from "./shape/rule.ts";
 
 /** A spec that was verified, with its order. */
 export interface CoordinationHandoff {
@@ -64,12 +65,14 @@ export async function loadCoordination(
   const beside = await findOrchestration(document, source, runId);
   const orchestration = beside === undefined ? undefined : parseOrchestration(beside.value);
   if (orchestration !== undefined) {
-    refuse(
-      checkReferences(spec, orchestration),
-      "the coordination spec names steps that the orchestration file lacks",
-    );
+    refuse(checkReferences(spec, orchestration), found, "names steps that the orchestration file lacks");
   }
-  if (strict) refuse(roleIssues(spec, orchestration), "a role's name cannot be the name of a folder");
+  if (strict) {
+    refuse(specRoleIssues(spec), found, "has a role whose name cannot be the name of a folder");
+    if (beside !== undefined && orchestration !== undefined) {
+      refuse(stepRoleIssues(orchestration), beside, "has a role whose name cannot be the name of a folder");
+    }
+  }
   const plan = schedule(spec);
   return {
     spec,
@@ -83,6 +86,10 @@ export async function loadCoordination(
 interface Verified {
   readonly value: JsonValue;
   readonly sha256: string;
+  /** JSON pointer of the value in its file: not empty when the bundle itself holds it. */
+  readonly base: string;
+  /** Relative to the repository root; absent when the bundle itself holds it. */
+  readonly file?: string;
 }
 
 async function findSpec(document: JsonObject, source: BundleSource): Promise<Verified | undefined> {
@@ -99,7 +106,7 @@ async function findSpec(document: JsonObject, source: BundleSource): Promise<Ver
       "the inline coordination spec",
     );
     checkPinned(specHash(document), sha256, "coordination_spec_sha256", "the inline coordination spec");
-    return { value: inline, sha256 };
+    return { value: inline, sha256, base: "/coordination_spec" };
   }
   if (path === undefined) return undefined;
   const relative = pathInRepo(path, bundleFolder(source));
@@ -123,7 +130,7 @@ async function findSpec(document: JsonObject, source: BundleSource): Promise<Ver
   }
   checkPinned(declared, sha256, "coordination_ref.fingerprint", "the coordination file");
   checkPinned(specHash(document), sha256, "coordination_spec_sha256", "the loaded coordination JSON");
-  return { value, sha256 };
+  return { value, sha256, base: "", file: relative };
 }
 
 function specHash(document: JsonObject): string | undefined {
@@ -161,7 +168,7 @@ async function findOrchestration(
     const ids = ["tenant_id", "repo_id", "run_id"].map((key) => [key, textAt(value, key)] as const);
     checkScope(document, Object.fromEntries(ids), "orchestration file");
   }
-  return { value, sha256 };
+  return { value, sha256, base: "", file: path };
 }
 
 /** Ids that either side leaves out are not compared. The other scope's ids are not repeated: they are not ours to show. */
@@ -180,22 +187,35 @@ function checkScope(
   }
 }
 
-function roleIssues(spec: CoordinationSpec, orchestration: Orchestration | undefined): Issue[] {
-  const issues: Issue[] = [];
-  const check = (name: string | undefined, path: string) => {
-    if (name !== undefined && !isRoleName(name)) issues.push({ path, message: roleNameWants });
-  };
-  for (const [index, { roleName }] of spec.bindings.entries()) {
-    check(roleName, `/orchestration_bindings/${index}/role_name`);
-  }
-  for (const name of spec.governance?.roleProfiles.keys() ?? []) check(name, "/governance/role_profiles");
-  for (const step of orchestration?.steps.values() ?? []) check(step.role, "/steps");
-  return issues;
+function specRoleIssues(spec: CoordinationSpec): Issue[] {
+  const named = spec.bindings.map(
+    ({ roleName }, index) => [roleName, `/orchestration_bindings/${index}/role_name`] as const,
+  );
+  const profiled = [...(spec.governance?.roleProfiles.keys() ?? [])].map(
+    (name) => [name, "/governance/role_profiles"] as const,
+  );
+  return roleIssues([...named, ...profiled]);
 }
 
-function refuse(issues: readonly Issue[], message: string): void {
+function stepRoleIssues(orchestration: Orchestration): Issue[] {
+  const steps = [...orchestration.steps.values()];
+  return roleIssues(steps.flatMap(({ role }) => (role === undefined ? [] : [[role, "/steps"] as const])));
+}
+
+function roleIssues(names: readonly (readonly [name: string, path: string])[]): Issue[] {
+  return names
+    .filter(([name]) => !isRoleName(name))
+    .map(([name, path]) => ({ path, message: `${JSON.stringify(name)} ${roleNameWants}` }));
+}
+
+/** Fails with all issues, placed where their file is: in the bundle, or in a file that the details name. */
+function refuse(issues: readonly Issue[], { base, file }: Verified, what: string): void {
   const first = issues[0];
   if (first === undefined) return;
-  const said = issues.length === 1 ? first.message : message;
-  throw new AkcError("COORDINATION_INVALID", { message: said, issues });
+  const subject = file === undefined ? "the coordination spec" : file;
+  throw new AkcError("COORDINATION_INVALID", {
+    message: issues.length === 1 ? first.message : `${subject} ${what}`,
+    details: file === undefined ? {} : { path: file },
+    issues: issues.map((issue) => placedAt(base, issue)),
+  });
 }

@@ -4,8 +4,9 @@
  *
  * Source: spec bundle §17.2; bundle:W-7, bundle:W-11, bundle:W-12, bundle:W-43.
  */
-import { isConfinedPath } from "../coordination/parse-governance.ts";
+import { isSafeRoleId } from "../coordination/roles.ts";
 import { AkcError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { Rule } from "./shape/rule.ts";
 import { fault } from "./shape/rule.ts";
 
@@ -26,9 +27,7 @@ export const identifier: Rule = (value, report) => {
 
 /** Whether a role's name can be the name of a folder: roles are for people, so only what a path cannot hold is refused. */
 export function isRoleName(name: string): boolean {
-  return (
-    name !== "" && name !== "." && name.length <= 128 && !name.includes("..") && !/[/\\\p{Cc}]/u.test(name)
-  );
+  return name !== "" && name.length <= limits.idLengthMax && !/\p{Cc}/u.test(name) && isSafeRoleId(name);
 }
 
 export const roleNameWants =
@@ -42,7 +41,8 @@ export const roleNameWants =
  */
 export function pathInRepo(written: string, bundleFolder: string): string {
   const path = written.trim().replaceAll("\\", "/");
-  if (path === "" || !isConfinedPath(path)) {
+  const leadsAway = /^\/|^[A-Za-z]:|\0/.test(path) || path.split("/").includes("..");
+  if (path === "" || leadsAway) {
     throw new AkcError("PATH_UNSAFE", { details: { path: written.replaceAll("\0", "\\0") } });
   }
   if (path.startsWith(".akc/") || bundleFolder === "") return path;

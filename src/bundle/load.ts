@@ -11,10 +11,10 @@ import { parseJson } from "../json/read.ts";
 import { asDouble, isJsonObject, type JsonObject } from "../json/value.ts";
 import { type CoordinationHandoff, loadCoordination } from "./coordination-handoff.ts";
 import { type BundleSource, bundleFolder } from "./files.ts";
-import { buildGraph } from "./graph.ts";
 import { pathInRepo } from "./identifier.ts";
 import { intentAuthority } from "./intent/authority.ts";
-import { parseIr, type ScopedIr } from "./ir.ts";
+import { parseIr, type ScopedIr } from "./ir/document.ts";
+import { buildGraph } from "./ir/graph.ts";
 import { member, objectAt, requiredText, textAt } from "./member.ts";
 import { assembleMetadata } from "./metadata.ts";
 import type {
@@ -68,7 +68,7 @@ export async function loadBundle(source: BundleSource, options: LoadOptions): Pr
   const desiredStateSource = resolveDesiredState(document, irSource);
   const handoff = await loadCoordination(document, source, { strict: true });
   const coordinationContract = executionContract(document, options.coordinationOverrides ?? {});
-  const graph = buildGraph(document, ir);
+  const graph = buildGraph(document, ir, { coordinated: handoff !== undefined });
   if (graph.issues.length > 0)
     throw new AkcError("BUNDLE_INVALID", { issues: sortIssues([...graph.issues]) });
   const coordination = handoff === undefined ? undefined : resolved(handoff, ir, graph.nodes);

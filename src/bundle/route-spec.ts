@@ -5,7 +5,7 @@
  * Source: spec bundle §13.6; bundle:W-22, bundle:W-24, bundle:W-25.
  */
 import { canonicalJson } from "../json/canonical.ts";
-import { asDouble, isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
+import { asDouble, isJsonArray, isJsonObject, type JsonValue } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import { member } from "./member.ts";
 import type { HttpRoute, Route, SubprocessRoute } from "./model.ts";
@@ -161,9 +161,4 @@ function readBody(value: JsonValue | undefined): {
   if (value === undefined || value === null) return { body: undefined, isJson: false };
   if (typeof value === "string") return { body: value, isJson: false };
   return { body: canonicalJson(value), isJson: true };
-}
-
-/** Node hints over contract hints, key by key; a key's whole value is replaced. */
-export function mergedHints(contractHints: JsonObject, nodeHints: JsonObject): JsonObject {
-  return { ...contractHints, ...nodeHints };
 }

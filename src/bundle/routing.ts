@@ -6,8 +6,8 @@
  */
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import { emptyObject, member, objectAt, textAt } from "./member.ts";
-import type { GraphNode, Route } from "./model.ts";
-import { mergedHints, readHttp, readSubprocess } from "./route-spec.ts";
+import type { Bundle, GraphNode, Route } from "./model.ts";
+import { readHttp, readSubprocess } from "./route-spec.ts";
 import { type RouteKind, routeKindOf } from "./shape/runtime-keys.ts";
 
 /**
@@ -42,6 +42,22 @@ export function fullLayerReplacement(metadata: JsonObject): boolean {
     member(objectAt(metadata, "workflow_execution_contract"), "full_layer_replacement") === true ||
     textAt(objectAt(metadata, "deployment_provider_contract"), "mutation_mode")?.toLowerCase() === "full"
   );
+}
+
+/**
+ * What `--adapter auto` takes: the adapter that carries routes out, as soon as the bundle opens one of its lanes.
+ * Source: spec bundle §6.1 step 5; bundle:W-44.
+ */
+export function automaticAdapter(
+  bundle: Pick<Bundle, "metadata" | "policyEnvelope">,
+): "native" | "local_depth" {
+  const lanes = objectAt(bundle.metadata, "runtime_execution");
+  const opened =
+    member(lanes, "allow_subprocess") === true ||
+    member(lanes, "allow_http") === true ||
+    member(bundle.policyEnvelope, "runtime_allow_subprocess") === true ||
+    member(bundle.policyEnvelope, "runtime_allow_http") === true;
+  return opened || fullLayerReplacement(bundle.metadata) ? "local_depth" : "native";
 }
 
 /** What routing reads of the metadata, read once. */
@@ -111,11 +127,13 @@ function decideRoute(actionType: string, node: GraphNode | undefined, table: Rou
   }
 }
 
+/** What the node says over what its contract says, key by key; the whole value of a key is replaced. */
 function hintsOf(node: GraphNode | undefined): JsonObject {
   if (node === undefined) return emptyObject;
-  const contractHints = objectAt(node.contract?.acceptance ?? emptyObject, "runtime_execution");
-  const nodeHints = objectAt(node.properties, "runtime_execution");
-  return mergedHints(contractHints, nodeHints);
+  return {
+    ...objectAt(node.contract?.acceptance ?? emptyObject, "runtime_execution"),
+    ...objectAt(node.properties, "runtime_execution"),
+  };
 }
 
 /** A route that is written down but is none (a typing error, a number) is refused: it must not become the default. */

@@ -5,12 +5,12 @@
  * Source: spec bundle §3.3, §7; spec kernel §5.1, §5.2.
  */
 
-import { AkcError } from "../errors.ts";
-import { compareCodePoints } from "../json/order.ts";
-import { asDouble, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
-import { emptyObject, member, objectAt, objectsAt, requiredText, textAt, textsAt } from "./member.ts";
-import type { Contract, RuntimeBudget, Transition, Trigger } from "./model.ts";
-import { contractCategories } from "./shape/ir.ts";
+import { AkcError } from "../../errors.ts";
+import { compareCodePoints } from "../../json/order.ts";
+import { asDouble, isJsonObject, type JsonObject, type JsonValue } from "../../json/value.ts";
+import { emptyObject, member, objectAt, objectsAt, requiredText, textAt, textsAt } from "../member.ts";
+import type { Contract, RuntimeBudget, Transition, Trigger } from "../model.ts";
+import { contractCategories } from "../shape/ir.ts";
 
 /** What the document says, for the kernel. The document must have passed `operationalContract`. */
 export function readContract(document: JsonObject): Contract {

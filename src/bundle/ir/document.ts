@@ -5,15 +5,15 @@
  * Source: spec bundle §3.1, §3.2, §22.
  */
 
-import { AkcError, type Issue } from "../errors.ts";
-import { fingerprint, sha256Hex } from "../json/fingerprint.ts";
-import { compareCodePoints, sortedByCodePoint } from "../json/order.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
-import { normalContract, readContract } from "./contract-document.ts";
-import { member, objectAt, objectsAt, requiredText, textAt, textsAt, withoutNulls } from "./member.ts";
-import type { IrDocument, IrNode, NodeKind } from "./model.ts";
-import { irDocument, irNode, nodeKinds } from "./shape/ir.ts";
-import { issuesOf } from "./shape/rule.ts";
+import { AkcError, type Issue } from "../../errors.ts";
+import { fingerprint, sha256Hex } from "../../json/fingerprint.ts";
+import { compareCodePoints, sortedByCodePoint } from "../../json/order.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../json/value.ts";
+import { member, objectAt, objectsAt, requiredText, textAt, textsAt, withoutNulls } from "../member.ts";
+import type { IrDocument, IrNode, NodeKind } from "../model.ts";
+import { irDocument, irNode, nodeKinds } from "../shape/ir.ts";
+import { issuesOf } from "../shape/rule.ts";
+import { normalContract, readContract } from "./contract.ts";
 
 /** A document together with the scope it says it belongs to. */
 export interface ScopedIr {

@@ -4,12 +4,12 @@
  *
  * Source: spec kernel §5.3; kernel:W-6.
  */
-import type { Issue } from "../errors.ts";
-import { isJsonObject, type JsonObject } from "../json/value.ts";
-import { readContract } from "./contract-document.ts";
-import { inlineNodeIssues, readIrNode } from "./ir.ts";
-import { listAt, member, objectAt, objectsAt, requiredText, textAt } from "./member.ts";
-import type { Contract, GraphNode, IrDocument, IrNode } from "./model.ts";
+import type { Issue } from "../../errors.ts";
+import { isJsonObject, type JsonObject } from "../../json/value.ts";
+import { listAt, member, objectAt, objectsAt, requiredText, textAt } from "../member.ts";
+import type { Contract, GraphNode, IrDocument, IrNode } from "../model.ts";
+import { readContract } from "./contract.ts";
+import { inlineNodeIssues, readIrNode } from "./document.ts";
 
 export interface Graph {
   readonly nodes: readonly GraphNode[];
@@ -18,8 +18,15 @@ export interface Graph {
   readonly warnings: readonly Issue[];
 }
 
-/** The graph of a bundle whose shape has been checked. Linear in nodes, contracts and dependencies. */
-export function buildGraph(bundle: JsonObject, ir: IrDocument | undefined): Graph {
+/**
+ * The graph of a bundle whose shape has been checked. Linear in nodes, contracts and dependencies.
+ * @param coordinated whether the bundle has a coordination graph, which then orders its workflow nodes
+ */
+export function buildGraph(
+  bundle: JsonObject,
+  ir: IrDocument | undefined,
+  { coordinated }: { readonly coordinated: boolean },
+): Graph {
   const issues: Issue[] = [];
   const warnings: Issue[] = [];
   const irNodes = new Map((ir?.nodes ?? []).map((node) => [node.id, node]));
@@ -54,14 +61,12 @@ export function buildGraph(bundle: JsonObject, ir: IrDocument | undefined): Grap
         message: `depends on nodes that the bundle does not refer to: ${outside.join(", ")}`,
       });
     }
-    return graphNode(
-      node,
-      contractId,
-      contract,
-      outside.length === 0 ? node.dependsOn : node.dependsOn.filter((id) => ids.has(id)),
-    );
+    return graphNode(node, contractId, contract);
   });
-  issues.push(...circularDependencies(nodes));
+  const started = nodes.filter(
+    (node) => node.contract !== undefined && !(coordinated && node.kind === "workflow"),
+  );
+  issues.push(...circularDependencies(started));
   return { nodes, issues, warnings };
 }
 
@@ -75,18 +80,13 @@ export function terminalStates(contract: Contract | undefined): readonly string[
   return terminal.size === 0 ? ["completed"] : [...terminal];
 }
 
-function graphNode(
-  node: IrNode,
-  contractId: string,
-  contract: Contract | undefined,
-  dependsOn: readonly string[],
-): GraphNode {
+function graphNode(node: IrNode, contractId: string, contract: Contract | undefined): GraphNode {
   return {
     nodeId: node.id,
     kind: node.kind,
     name: node.name,
     properties: node.properties,
-    dependsOn,
+    dependsOn: node.dependsOn,
     contractId,
     ...(contract === undefined ? {} : { contract }),
     initialState: contract?.initialState ?? "ready",
@@ -102,16 +102,14 @@ function contractIdOf(reference: JsonObject, node: IrNode): string {
 }
 
 /**
- * Nodes with a contract that wait for each other in a circle could never start. Nodes without one are never run, so
- * nothing waits for them.
+ * Nodes that events start wait for the first success of those they depend on; in a circle none could ever start. Nodes
+ * that nothing starts are not waited for.
  */
-function circularDependencies(nodes: readonly GraphNode[]): Issue[] {
-  const waiting = new Map<string, number>();
+function circularDependencies(started: readonly GraphNode[]): Issue[] {
+  const waiting = new Map(started.map((node) => [node.nodeId, 0]));
   const dependants = new Map<string, string[]>();
-  const running = new Set(nodes.filter((node) => node.contract !== undefined).map((node) => node.nodeId));
-  for (const node of nodes) {
-    if (!running.has(node.nodeId)) continue;
-    const needs = new Set(node.dependsOn.filter((id) => running.has(id)));
+  for (const node of started) {
+    const needs = new Set(node.dependsOn.filter((id) => id !== node.nodeId && waiting.has(id)));
     waiting.set(node.nodeId, needs.size);
     for (const id of needs) {
       const list = dependants.get(id);

@@ -39,7 +39,7 @@ test("the chain is told in order, with what each rule did to the action", () => 
   expect(decision).toBe(decide(policy, "runtime.action.execute.http"));
   expect(lane).toEqual({
     kind: "http",
-    open: false,
+    open: true,
     switches: ["/runtime_policy_envelope/runtime_allow_http"],
     bounds: policy.http,
   });

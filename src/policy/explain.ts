@@ -28,7 +28,7 @@ export interface ExplainStep {
 /** What bounds the execution of an allowed route, and which switches of the bundle opened it. */
 export interface ExplainLane {
   readonly kind: "subprocess" | "http";
-  /** Some switch of the bundle enables it and the action is allowed. */
+  /** Some switch of the bundle enables it; the decision says whether the action is allowed as well. */
   readonly open: boolean;
   readonly switches: readonly string[];
   /** The bounds as they stand after the operator. */
@@ -120,7 +120,6 @@ function ruleSteps(action: string, rules: readonly PolicyRule[]): readonly Expla
 }
 
 function laneOf(action: string, inputs: PolicyInputs, policy: RunPolicy): ExplainLane | undefined {
-  const allowed = policy.allow.has(action);
   const { execution, envelope } = inputs;
   if (action === "runtime.action.execute.subprocess") {
     const switches = pointersOf({
@@ -129,7 +128,7 @@ function laneOf(action: string, inputs: PolicyInputs, policy: RunPolicy): Explai
     });
     return {
       kind: "subprocess",
-      open: allowed && policy.subprocess.enabled,
+      open: policy.subprocess.enabled,
       switches,
       bounds: policy.subprocess,
     };
@@ -139,7 +138,7 @@ function laneOf(action: string, inputs: PolicyInputs, policy: RunPolicy): Explai
       "/runtime_execution/allow_http": execution.allow_http,
       "/runtime_policy_envelope/runtime_allow_http": envelope.runtime_allow_http,
     });
-    return { kind: "http", open: allowed && policy.http.enabled, switches, bounds: policy.http };
+    return { kind: "http", open: policy.http.enabled, switches, bounds: policy.http };
   }
   return undefined;
 }

@@ -46,6 +46,11 @@ export const errorCodes = {
     hint: "Nothing is left running; the run's record says how far it came.",
     exit: 130,
   },
+  PROJECT_FILE_INVALID: {
+    class: "usage",
+    message: "the project file of the working directory is not valid",
+    hint: "Mend it, or start akc in another directory.",
+  },
   // json
   JSON_SYNTAX: {
     class: "usage",

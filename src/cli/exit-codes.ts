@@ -14,3 +14,10 @@ export const exitCodes = {
 } as const;
 
 export type ExitCode = keyof typeof exitCodes;
+
+const known: readonly ExitCode[] = [0, 1, 2, 3, 4, 5, 130, 143];
+
+/** A code that the documentation lists; anything else is a failure. */
+export function asExitCode(code: number): ExitCode {
+  return known.find((exit) => exit === code) ?? 1;
+}

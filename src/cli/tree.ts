@@ -30,6 +30,21 @@ export const tree: Group = {
       kind: "group",
       summary: "Runs",
       nodes: {
+        start: {
+          kind: "leaf",
+          summary: "Run a bundle.",
+          load: async () => (await import("./runtime/start.ts")).start,
+        },
+        status: {
+          kind: "leaf",
+          summary: "Show how a run stands.",
+          load: async () => (await import("./runtime/status.ts")).status,
+        },
+        events: {
+          kind: "leaf",
+          summary: "Print what happened in a run; with --follow, as it happens.",
+          load: async () => (await import("./runtime/events.ts")).events,
+        },
         "coordination-plan": {
           kind: "leaf",
           summary: "Print the order in which a bundle's steps run.",

@@ -34,7 +34,7 @@ export class Picture {
     const steps = board.visible(stepsMax);
     const at = { nowMs, columns: columns - 1, labelColumns: labelColumns(steps, columns) };
     return [
-      headerRow({ ...header, bundle: fit(header.bundle, columns - 1) }, this.#style),
+      headerRow(header, columns - 1, this.#style),
       ...steps.map((step) => stepRow(step, board, at, this.#style)),
       fit(countsRow(board.tally, board.total, nowMs - startedAtMs), columns - 1),
     ];

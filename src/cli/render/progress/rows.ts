@@ -10,16 +10,20 @@ export interface Header {
   readonly runtimeRunId: string;
   readonly scope: string;
   readonly mode: string;
-  readonly containment: string;
+  readonly adapter: string;
 }
 
 const labelColumnsMax = 40;
 /** Predecessors named in one row; the rest is counted. */
 const namesMax = 3;
 
-export function headerRow(header: Header, style: Style): string {
-  const { bundle, runtimeRunId, scope, mode, containment } = header;
-  return `${style.strong(printable(bundle))}  run ${runtimeRunId}  ${printable(scope)}  ${mode}  ${containment}`;
+/** `release.json  run 0193f2c1…  acme/shop  enforce  local_depth`, at most `columns` wide. */
+export function headerRow(header: Header, columns: number, style: Style): string {
+  const { bundle, runtimeRunId, scope, mode, adapter } = header;
+  const name = printable(bundle);
+  const rest = `  run ${runtimeRunId}  ${printable(scope)}  ${mode}  ${adapter}`;
+  const cut = fit(name + rest, columns);
+  return `${style.strong(cut.slice(0, name.length))}${cut.slice(name.length)}`;
 }
 
 /** `  ✓ checkout            1.2 s`, at most `columns` wide. */

@@ -24,6 +24,14 @@ export function watchRun(io: Io, nowMs: () => number): Watcher {
   return io.stderr.isTerminal ? new LiveWatcher(io, nowMs) : new PlainWatcher(io, nowMs);
 }
 
+/** For `--quiet`. */
+export const silentWatcher: Watcher = {
+  planned: () => undefined,
+  happened: () => undefined,
+  say: () => undefined,
+  finish: () => undefined,
+};
+
 class LiveWatcher implements Watcher {
   readonly #board = new Board();
   readonly #picture: Picture;
@@ -60,7 +68,9 @@ class LiveWatcher implements Watcher {
   }
 
   finish(): void {
+    if (this.#timer === undefined) return;
     clearInterval(this.#timer);
+    this.#timer = undefined;
     this.#draw();
   }
 
@@ -78,6 +88,7 @@ class PlainWatcher implements Watcher {
   /** Lines since the last write: a hundred thousand small writes would cost more than the steps. */
   #unwritten: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #finished = false;
 
   constructor(io: Io, nowMs: () => number) {
     this.#io = io;
@@ -87,7 +98,7 @@ class PlainWatcher implements Watcher {
 
   planned(header: Header, steps: readonly PlannedStep[]): void {
     this.#board.plan(steps);
-    this.say(headerRow(header, styleOf(false)));
+    this.say(headerRow(header, Number.POSITIVE_INFINITY, styleOf(false)));
   }
 
   happened(moment: Moment): void {
@@ -101,6 +112,8 @@ class PlainWatcher implements Watcher {
   }
 
   finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
     if (this.#board.total > 0) {
       this.#unwritten.push(
         countsRow(this.#board.tally, this.#board.total, this.#nowMs() - this.#startedAtMs),

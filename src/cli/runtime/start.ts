@@ -1,0 +1,182 @@
+/** `akc runtime start`: runs a bundle to its end, shows it while it goes, and says what came of it. */
+import { policyModes } from "../../bundle/model.ts";
+import type { RunReport } from "../../kernel/start-run.ts";
+import { systemClock } from "../../system/clock.ts";
+import { command, commonArgs, type Session } from "../command.ts";
+import { asExitCode } from "../exit-codes.ts";
+import { policyArgs } from "../policy/policy-args.ts";
+import { readProject } from "../project.ts";
+import { formats } from "../render/output.ts";
+import { silentWatcher, type Watcher, watchRun } from "../render/progress/watcher.ts";
+import { watchSignals } from "./interrupt.ts";
+import { momentOf } from "./moments.ts";
+import { reportData, reportText } from "./report.ts";
+import { dispatchChoices, roleProfiles, type StartOptions, startOptions } from "./start-options.ts";
+
+export const start = command({
+  path: "runtime start",
+  summary: "Run a bundle.",
+  notes: [
+    "The run is recorded before anything happens, and its evidence is written however it ends. Progress goes to stderr, the result to stdout.",
+    "SIGINT and SIGTERM stop the run in good order: running actions are cancelled and it ends `stopped`. A second signal ends akc at once; what was recorded stays.",
+  ],
+  examples: [
+    {
+      command: "akc runtime start --bundle release.json --mode simulate",
+      says: "Decide everything, change nothing.",
+    },
+    { command: "akc runtime start --bundle release.json --mode enforce", says: "Do the work." },
+    {
+      command:
+        'akc runtime start --bundle release.json --mode enforce --bundle-sha256 "$APPROVED" --deadline 10m -o json',
+      says: "In a pipeline: only the approved bundle, at most ten minutes, the result as JSON.",
+    },
+  ],
+  exits: [0, 1, 2, 3, 5, 130, 143],
+  environment: {
+    AKC_OUTPUTS_ROOT: "Where the run is kept, unless --outputs-root says so.",
+    AKC_DEVELOPER_ROLE_PROFILE: "classic or emerging, unless --developer-role-profile says so.",
+  },
+  args: {
+    bundle: {
+      type: "string",
+      valueHint: "FILE",
+      description: "The bundle. Always needed; it is never picked.",
+    },
+    mode: {
+      type: "enum",
+      options: [...policyModes],
+      valueHint: "MODE",
+      description:
+        "simulate changes nothing, enforce does the work, canary does it on less. Needed, unless the profile is emerging: then simulate.",
+    },
+    adapter: {
+      type: "string",
+      default: "auto",
+      valueHint: "ID",
+      description: "auto, native, local_depth or the id of a registered adapter.",
+    },
+    bundleSha256: {
+      type: "string",
+      valueHint: "SHA256",
+      description: "Fingerprint that the bundle must have.",
+    },
+    ...policyArgs,
+    requireEffects: { type: "boolean", description: "Refuse actions that have nothing to execute." },
+    strictIntentAuthority: { type: "boolean", description: "Verify the bundle's intent against its store." },
+    outputsRoot: {
+      type: "string",
+      valueHint: "DIR",
+      description:
+        "Where the run is kept; else AKC_OUTPUTS_ROOT, the project file, or the bundle's own place.",
+    },
+    runtimeRunId: { type: "string", valueHint: "ID", description: "The run's id; else a new one." },
+    deadline: {
+      type: "string",
+      valueHint: "TIME",
+      description: "Longest time for the run: 90, 90s, 10m, 1h30m.",
+    },
+    maxInFlight: { type: "string", valueHint: "N", description: "Most actions at a time." },
+    developerRoleProfile: {
+      type: "enum",
+      options: [...roleProfiles],
+      description: "Defaults for mode and coordination; classic has none.",
+    },
+    coordinationParallelDispatch: {
+      type: "enum",
+      options: [...dispatchChoices],
+      description: "Override the bundle's word on running steps side by side.",
+    },
+    coordinationMaxInFlightSteps: {
+      type: "string",
+      valueHint: "N",
+      description: "Override: most steps at a time.",
+    },
+    coordinationMaxInFlightPerRole: {
+      type: "string",
+      valueHint: "N",
+      description: "Override: most steps of one role at a time.",
+    },
+    deliveryTargetLane: {
+      type: "enum",
+      options: ["staging", "production"],
+      description: "Accepted for old scripts; a run without a deployment has no lane.",
+    },
+    quiet: { type: "boolean", alias: ["q"], description: "No progress on stderr." },
+    output: { ...commonArgs.output, options: [...formats], alias: ["o", "format"] },
+  },
+  async run(args, session) {
+    const options = startOptions(args, session.io.env, await readProject(process.cwd()));
+    const watcher = args.quiet === true ? silentWatcher : watchRun(session.io, () => systemClock.nowMs());
+    const interrupt = watchSignals((text) => watcher.say(text));
+    try {
+      const report = await runWatched(options, args, watcher, interrupt.signal);
+      await session.print({ data: reportData(report), text: () => reportText(report) });
+      complain(report, session);
+      return interrupt.exitCode() ?? asExitCode(report.exitCode);
+    } finally {
+      watcher.finish();
+      interrupt.remove();
+    }
+  },
+});
+
+interface RunFlags {
+  readonly adapter: string;
+  readonly policy?: string | undefined;
+  readonly requireEffects?: boolean | undefined;
+  readonly strictIntentAuthority?: boolean | undefined;
+  readonly runtimeRunId?: string | undefined;
+}
+
+async function runWatched(
+  options: StartOptions,
+  flags: RunFlags,
+  watcher: Watcher,
+  signal: AbortSignal,
+): Promise<RunReport> {
+  const { startRun } = await import("../../kernel/start-run.ts");
+  const { bundlePath, mode, outputsRoot, coordinationOverrides, deadlineMs, maxInFlight, expectedSha256 } =
+    options;
+  const report = await startRun({
+    bundlePath,
+    mode,
+    adapter: flags.adapter,
+    coordinationOverrides,
+    signal,
+    ...(outputsRoot === undefined ? {} : { outputsRoot }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(maxInFlight === undefined ? {} : { maxInFlight }),
+    ...(expectedSha256 === undefined ? {} : { expectedSha256 }),
+    ...(flags.policy === undefined ? {} : { policyPath: flags.policy }),
+    ...(flags.requireEffects === true ? { requireEffects: true } : {}),
+    ...(flags.strictIntentAuthority === true ? { strictIntentAuthority: true } : {}),
+    ...(flags.runtimeRunId === undefined ? {} : { runtimeRunId: flags.runtimeRunId }),
+    onPlan: (plan) =>
+      watcher.planned(
+        {
+          bundle: bundlePath.replace(/^.*\//, ""),
+          runtimeRunId: plan.runtimeRunId,
+          scope: `${plan.scope.tenantId}/${plan.scope.repoId}`,
+          mode: plan.mode,
+          adapter: plan.adapterId,
+        },
+        plan.steps,
+      ),
+    onEvent: (event) => {
+      const moment = momentOf(event);
+      if (moment !== undefined) watcher.happened(moment);
+    },
+  });
+  watcher.finish();
+  return report;
+}
+
+/** The word on stderr for a run that did not succeed; in text as in JSON. */
+function complain(report: RunReport, session: Session): void {
+  if (report.outcome === "succeeded") return;
+  const why = report.lastError === undefined ? "" : `: ${report.lastError}`;
+  session.io.words(
+    `the run ended ${report.outcome}${why}\nhint: \`akc runtime events ${report.runtimeRunId}\` tells what happened.\n`,
+  );
+}

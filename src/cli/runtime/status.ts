@@ -1,0 +1,156 @@
+/**
+ * `akc runtime status`: how one run stands, from the store. The lines of old come first and in their old order; what
+ * they kept silent about follows.
+ *
+ * Source: spec cli §5.3; cli:W-49, cli:W-53 (what cannot be read is said, not thrown).
+ */
+import { type Health, kernelHealth } from "../../evidence/health.ts";
+import { type EvidencePaths, evidencePaths } from "../../evidence/layout.ts";
+import { limits } from "../../limits.ts";
+import type { RunReader, StoredEvent } from "../../store/contract.ts";
+import { systemClock } from "../../system/clock.ts";
+import { readFileBounded } from "../../system/files.ts";
+import { command } from "../command.ts";
+import type { Plain } from "../render/output.ts";
+import { printable } from "../render/text.ts";
+import { elapsed } from "../render/time.ts";
+import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
+import { countPhases, durationMs, type PhaseCounts, runData, standing } from "./run-view.ts";
+
+export const status = command({
+  path: "runtime status",
+  summary: "Show how a run stands.",
+  examples: [
+    { command: "akc runtime status 0193f2c1", says: "A beginning of the id is enough." },
+    { command: "akc runtime status 0193f2c1 -o json | jq .counts", says: "For a program." },
+  ],
+  exits: [0, 2],
+  environment: locatingEnvironment,
+  args: runArgs,
+  async run(args, session) {
+    const found = await oneRun(session.io, args);
+    const facts = await withStore(found.scopeRoot, async (store) => {
+      const reader = await store.openRun(found.row.context.runtimeRunId);
+      try {
+        return await statusFacts(found, reader);
+      } finally {
+        await reader.close();
+      }
+    });
+    const nowMs = systemClock.nowMs();
+    await session.print({
+      data: statusData(found, facts, nowMs),
+      text: () => statusText(found, facts, nowMs),
+    });
+    return 0;
+  },
+});
+
+interface StatusFacts {
+  readonly counts: PhaseCounts;
+  readonly health: Health;
+  readonly checkpointPresent: boolean;
+  readonly queueSnapshotPresent: boolean;
+  /** null while there is no evidence file, or when it cannot be read. */
+  readonly evidenceCount: number | null;
+  readonly lastEvent: StoredEvent | undefined;
+  readonly lastDenial: { readonly id: string; readonly action: string; readonly reason: string } | undefined;
+}
+
+async function statusFacts({ row, scopeRoot }: FoundRun, reader: RunReader): Promise<StatusFacts> {
+  const paths = evidencePaths(scopeRoot, row.context);
+  const counts = countPhases(await reader.actions());
+  const run = await reader.run();
+  const [lastEvent] = await reader.events(Math.max(0, run.lastSeq - 1), 1);
+  return {
+    counts,
+    health: kernelHealth(run, counts),
+    checkpointPresent: await Bun.file(paths.checkpoint).exists(),
+    queueSnapshotPresent: await Bun.file(paths.queueSnapshot).exists(),
+    evidenceCount: await countEvidence(paths),
+    lastEvent,
+    lastDenial: await lastDenial(reader),
+  };
+}
+
+async function countEvidence({ evidence }: EvidencePaths): Promise<number | null> {
+  try {
+    const rows: unknown = JSON.parse(
+      new TextDecoder().decode(await readFileBounded(evidence, limits.jsonTextBytesMax)),
+    );
+    return Array.isArray(rows) ? rows.length : null;
+  } catch {
+    return null;
+  }
+}
+
+async function lastDenial(reader: RunReader): Promise<StatusFacts["lastDenial"]> {
+  let denial: StatusFacts["lastDenial"];
+  let after = 0;
+  for (;;) {
+    const page = await reader.decisions(after, limits.eventsPageMax);
+    for (const { row, allowed, action, reason } of page) {
+      after = row;
+      if (!allowed) denial = { id: String(row), action, reason };
+    }
+    if (page.length < limits.eventsPageMax) return denial;
+  }
+}
+
+function statusData(found: FoundRun, facts: StatusFacts, nowMs: number): { readonly [key: string]: Plain } {
+  const { lastEvent, lastDenial } = facts;
+  return {
+    ...runData(found, nowMs),
+    counts: { ...facts.counts },
+    health: facts.health,
+    checkpoint_present: facts.checkpointPresent,
+    queue_snapshot_present: facts.queueSnapshotPresent,
+    runtime_evidence_count: facts.evidenceCount,
+    last_event_type: lastEvent?.type ?? null,
+    last_event_timestamp: lastEvent?.atMs ?? null,
+    last_denied:
+      lastDenial === undefined
+        ? null
+        : { policy_decision_id: lastDenial.id, action: lastDenial.action, reason: lastDenial.reason },
+    duration_ms: durationMs(found.row, nowMs),
+  };
+}
+
+function statusText(found: FoundRun, facts: StatusFacts, nowMs: number): string {
+  const { row } = found;
+  const { context } = row;
+  const { counts, lastEvent, lastDenial } = facts;
+  const { tenantId, repoId } = context.scope;
+  const lines = [
+    `runtime_run_id: ${context.runtimeRunId}`,
+    `scope: tenant_id=${tenantId} repo_id=${repoId} runtime_run_id=${context.runtimeRunId}`,
+    `status: ${row.status}`,
+    `mode: ${context.mode}`,
+    `bundle_path: ${printable(row.bundlePath)}`,
+    `event_count: ${row.lastSeq}`,
+    `checkpoint_present: ${facts.checkpointPresent ? "yes" : "no"}`,
+    `queue_snapshot_present: ${facts.queueSnapshotPresent ? "yes" : "no"}`,
+    `runtime_evidence_count: ${facts.evidenceCount ?? "unknown"}`,
+  ];
+  if (lastEvent !== undefined) {
+    lines.push(`last_event_type: ${lastEvent.type}`, `last_event_timestamp: ${lastEvent.atMs}`);
+  }
+  if (lastDenial !== undefined) {
+    lines.push(
+      `last_denied_policy_decision_id: ${lastDenial.id}`,
+      `last_denied_reason: ${printable(lastDenial.reason)}`,
+    );
+  }
+  const phases = Object.entries(counts).filter(([, count]) => count > 0);
+  lines.push(
+    `standing: ${standing(row, nowMs)}`,
+    `health: ${facts.health}`,
+    `adapter_id: ${context.adapterId}`,
+    `actions: ${phases.length === 0 ? "none" : phases.map(([phase, count]) => `${count} ${phase}`).join(", ")}`,
+    `took: ${elapsed(durationMs(row, nowMs))}`,
+  );
+  if (row.lease !== null)
+    lines.push(`holder: ${printable(row.lease.holder.name)} (pid ${row.lease.holder.pid})`);
+  if (row.lastError !== null) lines.push(`last_error: ${printable(row.lastError)}`);
+  return lines.join("\n");
+}

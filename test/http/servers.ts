@@ -12,7 +12,7 @@ export interface RawServer extends AsyncDisposable {
   allClosed(): Promise<void>;
 }
 
-/** Answers the first bytes of every connection with `answer`: a response as text, or what to do with the socket. */
+/** Answers the first request of every connection with `answer`: a response as text, or what to do with the socket. */
 export async function rawServer(
   answer: string | ((socket: Socket, head: string) => void),
   { host = "127.0.0.1", port = 0, tls }: RawServerOptions = {},
@@ -33,7 +33,7 @@ export async function rawServer(
     let answered = false;
     socket.on("data", (chunk) => {
       received[at] += chunk.toString("latin1");
-      if (answered || !received[at]?.includes("\r\n\r\n")) return;
+      if (answered || !isWhole(received[at] ?? "")) return;
       answered = true;
       if (typeof answer === "string") socket.end(answer);
       else answer(socket, received[at] ?? "");
@@ -61,6 +61,12 @@ interface RawServerOptions {
   readonly host?: string;
   readonly port?: number;
   readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+function isWhole(request: string): boolean {
+  const headEnd = request.indexOf("\r\n\r\n");
+  const length = Number(/\r\ncontent-length: (\d+)/i.exec(request)?.[1] ?? 0);
+  return headEnd >= 0 && request.length >= headEnd + 4 + length;
 }
 
 export function response(status: string, headers: Readonly<Record<string, string>> = {}, body = ""): string {

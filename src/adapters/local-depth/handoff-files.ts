@@ -1,0 +1,82 @@
+/**
+ * What predecessors handed over, as files that a child can read and not change. They lie outside every working directory,
+ * in a folder per working directory, since whoever shares one shares what it was given anyway.
+ *
+ * Source: spec kernel §12.6, kernel:W-17.
+ */
+import { linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sha256Hex } from "../../json/fingerprint.ts";
+import { asDiskError } from "../../system/files.ts";
+import type { Handoff } from "../contract.ts";
+
+export interface HandoffFiles {
+  /** The folder under which all that is handed to users of `workdir` lies; it exists. */
+  folderOf(workdir: string): string;
+  /** Writes the files and gives their folder. @throws AkcError DISK_FULL */
+  place(workdir: string, spawnId: string, handoffs: readonly Handoff[]): Promise<string>;
+  /** When the child has ended. */
+  remove(folder: string): void;
+  close(): void;
+}
+
+/** Nothing is made before the first handoff. */
+export function createHandoffFiles(parent: string = tmpdir()): HandoffFiles {
+  let root: string | undefined;
+  const folders = new Map<string, string>();
+  const folderOf = (workdir: string) => {
+    root ??= mkdtempSync(join(parent, "akc-handoff-"));
+    const known = folders.get(workdir);
+    if (known !== undefined) return known;
+    const folder = join(root, sha256Hex(workdir).slice(0, 16));
+    mkdirSync(join(folder, "content"), { recursive: true });
+    folders.set(workdir, folder);
+    return folder;
+  };
+  return {
+    folderOf,
+    async place(workdir, spawnId, handoffs) {
+      const shared = folderOf(workdir);
+      const folder = join(shared, spawnId);
+      try {
+        mkdirSync(folder);
+        for (const handoff of handoffs) {
+          await link(handoff, join(shared, "content"), join(folder, handoffFileName(handoff.stepId)));
+        }
+      } catch (cause) {
+        throw asDiskError(cause, folder);
+      }
+      return folder;
+    },
+    remove: (folder) => rmSync(folder, { recursive: true, force: true }),
+    close() {
+      if (root !== undefined) rmSync(root, { recursive: true, force: true });
+      root = undefined;
+      folders.clear();
+    },
+  };
+}
+
+/** One copy for each content: a fan-out of a hundred steps writes it once. */
+async function link(handoff: Handoff, contents: string, path: string): Promise<void> {
+  const content = join(contents, handoff.sha256);
+  try {
+    linkSync(content, path);
+    return;
+  } catch {
+    // Not there yet, or linked too often for this file system; either way it is written anew.
+  }
+  const temporary = `${content}.${crypto.randomUUID().slice(0, 8)}`;
+  writeFileSync(temporary, await handoff.read(), { mode: 0o444, flag: "wx" });
+  renameSync(temporary, content);
+  linkSync(content, path);
+}
+
+const nameBytesMax = 200;
+
+/** The step's id where that is a safe file name; otherwise its characters percent-encoded, or a hash of it when too long. */
+export function handoffFileName(stepId: string): string {
+  const encoded = encodeURIComponent(stepId).replace(/^\./, "%2E");
+  return encoded.length <= nameBytesMax ? encoded : `sha256-${sha256Hex(stepId)}`;
+}

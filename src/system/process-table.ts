@@ -1,0 +1,60 @@
+/**
+ * Facts about single processes, read from /proc. Only reads; a process that is gone has no facts, which is no error.
+ *
+ * Source: proc(5).
+ */
+import { readdirSync, readFileSync } from "node:fs";
+
+/** The variable by which a child says whose it is. Everything it starts inherits that, unless it takes care not to. */
+export const spawnIdVariable = "AKC_SPAWN_ID";
+
+export function processIds(): readonly number[] {
+  return contentNames("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+}
+
+/** By looking at every process: for kernels that keep no list of children. */
+export function childrenOf(parent: number): readonly number[] {
+  return processIds().filter((pid) => statOf(pid)?.parent === parent);
+}
+
+export function isZombie(pid: number): boolean {
+  const state = statOf(pid)?.state;
+  return state === "Z" || state === "X";
+}
+
+export function spawnIdOf(pid: number): string | undefined {
+  const mark = `${spawnIdVariable}=`;
+  const found = contentOf(`/proc/${pid}/environ`)
+    .split("\0")
+    .find((entry) => entry.startsWith(mark));
+  return found?.slice(mark.length);
+}
+
+/** How many system call filters bind the process; 0 where the kernel does not say. */
+export function filtersOf(pid: number | "self"): number {
+  const found = /^Seccomp_filters:\s*(\d+)/m.exec(contentOf(`/proc/${pid}/status`));
+  return Number(found?.[1] ?? 0);
+}
+
+/** Name and state stand before the last parenthesis: a name may hold any character. */
+function statOf(pid: number): { readonly state: string; readonly parent: number } | undefined {
+  const text = contentOf(`/proc/${pid}/stat`);
+  const [, state, parent] = text.slice(text.lastIndexOf(")")).split(" ");
+  return state === undefined ? undefined : { state, parent: Number(parent) };
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+function contentNames(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

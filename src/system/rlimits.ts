@@ -1,0 +1,63 @@
+/**
+ * Resource limits of a child, set from outside by its pid.
+ * Never raises a limit: what the host allows less of stays less.
+ *
+ * Source: prlimit(2).
+ */
+import { libc } from "./libc.ts";
+
+export interface ResourceLimits {
+  readonly openFiles: number;
+  /** Counts all processes of the user; the kernel exempts root from it. */
+  readonly processes: number;
+  readonly fileBytes: number;
+  /** Address space of one process. */
+  readonly memoryBytes?: number;
+  /** Processor time of one process: a backstop for when nobody is left to enforce the deadline. */
+  readonly cpuSeconds: number;
+}
+
+/** Resource numbers of asm-generic/resource.h, the same on x64 and arm64. */
+const resource = { cpu: 0, fileBytes: 1, core: 4, processes: 6, openFiles: 7, memoryBytes: 9 } as const;
+
+/** Reused for every call: limits are set on one thread, one after the other. */
+const value = new BigUint64Array(2);
+
+/**
+ * Limits the process `pid`. It has run for some microseconds by then, so a child that forks in its very first
+ * instructions may have one grandchild without limits; Bun has no hook between fork and exec.
+ * @returns false if the process is gone already or a limit could not be set.
+ */
+export function limitProcess(pid: number, limits: ResourceLimits): boolean {
+  const host = libc();
+  if (host === undefined) return false;
+  const set = (number: number, wanted: number): boolean => {
+    const bound = BigInt(Math.max(0, Math.floor(wanted)));
+    const hard = ownHardLimit(number);
+    value.fill(hard < bound ? hard : bound);
+    return host.syscall(host.numbers.prlimit64, pid, number, value, 0) === 0;
+  };
+  return (
+    set(resource.core, 0) &&
+    set(resource.openFiles, limits.openFiles) &&
+    set(resource.processes, limits.processes) &&
+    set(resource.fileBytes, limits.fileBytes) &&
+    set(resource.cpu, limits.cpuSeconds) &&
+    (limits.memoryBytes === undefined || set(resource.memoryBytes, limits.memoryBytes))
+  );
+}
+
+const unlimited = (1n << 64n) - 1n;
+const hardLimits = new Map<number, bigint>();
+
+/** Raising a hard limit needs CAP_SYS_RESOURCE, which even root often lacks, so a child gets at most our own. */
+function ownHardLimit(number: number): bigint {
+  const known = hardLimits.get(number);
+  if (known !== undefined) return known;
+  const host = libc();
+  const current = new BigUint64Array(2);
+  const ok = host !== undefined && host.syscall(host.numbers.prlimit64, 0, number, 0, current) === 0;
+  const hard = ok ? (current[1] ?? unlimited) : unlimited;
+  hardLimits.set(number, hard);
+  return hard;
+}

@@ -84,23 +84,36 @@ test("blocks end anywhere without a trace in the text", () => {
 
 test("the blocks are the text's bytes, and each ends between two characters", () => {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  let text = "";
-  let blocks = 0;
-  writeCanonical(large, (block) => {
-    text += decoder.decode(block);
-    blocks += 1;
-  });
-  expect(text).toBe(canonicalJson(large));
-  expect(blocks).toBeGreaterThan(10);
+  const texts: string[] = [];
+  const last = writeCanonical(
+    large,
+    (block) => {
+      texts.push(decoder.decode(block));
+    },
+    (block) => decoder.decode(block),
+  );
+  expect(texts.join("") + last).toBe(canonicalJson(large));
+  expect(texts.length).toBeGreaterThan(10);
 });
 
 test("a sink may write JSON itself", () => {
   const seen: string[] = [];
-  writeCanonical({ a: "x".repeat(200_000) }, (block) => {
-    seen.push(canonicalJson({ bytes: block.length }));
-  });
-  expect(seen.length).toBeGreaterThan(1);
-  expect(new Set(seen).has('{"bytes":0}')).toBe(false);
+  const nested = (block: Uint8Array) => {
+    seen.push(canonicalJson({ text: "y".repeat(block.length / 2) }));
+  };
+  writeCanonical({ a: ["x".repeat(200_000)], b: "z" }, nested, nested);
+  expect(seen.length).toBeGreaterThan(2);
+  for (const text of seen) expect(text).toMatch(/^\{"text":"y*"\}$/);
+});
+
+test("strings of every length keep their surrogate pairs whole", () => {
+  for (const before of ["", "a", "ab"]) {
+    for (const pairs of [10, 83, 84, 85, 200, 400]) {
+      const value = { [`${before}k`]: before + "😀".repeat(pairs) };
+      for (const write of [canonicalJson, lineJson, prettyJson])
+        expect(parseJson(write(value))).toEqual(value);
+    }
+  }
 });
 
 test("many shapes that begin with the same key, and more shapes than are remembered, come out right", () => {

@@ -23,16 +23,30 @@ export function lineJson(value: JsonValue): string {
 }
 
 /**
- * The UTF-8 bytes of `canonicalJson(value)` in blocks, for a document that should not stand in memory as text as well.
- * A block is only valid during the call.
+ * The UTF-8 bytes of `canonicalJson(value)` in blocks, for a document that should not stand in memory as text as well: full
+ * blocks go to `full`, the last one, whose bytes are all there are when the value is small, to `last`, whose answer is returned.
+ * A block is only valid during the call and ends between two characters.
  *
  * @throws AkcError JSON_LONE_SURROGATE, JSON_NOT_FINITE, JSON_TOO_DEEP, or INTERNAL for what is no JSON value.
  */
-export function writeCanonical(value: JsonValue, sink: BlockSink): void {
-  withWriter("compact", (writer) => {
-    const rest = writer.write(value, sink);
-    if (rest.length > 0) sink(rest);
-  });
+export function writeCanonical<Answer>(
+  value: JsonValue,
+  full: BlockSink,
+  last: (block: Uint8Array) => Answer,
+): Answer {
+  return written(value, "compact", full, last);
+}
+
+function textOf(value: JsonValue, form: JsonForm): string {
+  let text = "";
+  return written(
+    value,
+    form,
+    (block) => {
+      text += decoder.decode(block);
+    },
+    (block) => text + decoder.decode(block),
+  );
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -40,22 +54,16 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Writers at rest. One that is at work is not here, so a sink may write JSON itself. */
 const resting: Record<JsonForm, JsonWriter[]> = { compact: [], line: [], pretty: [] };
 
-function withWriter(form: JsonForm, work: (writer: JsonWriter) => void): void {
+function written<Answer>(
+  value: JsonValue,
+  form: JsonForm,
+  full: BlockSink,
+  last: (block: Uint8Array) => Answer,
+): Answer {
   const writer = resting[form].pop() ?? new JsonWriter(form);
   try {
-    work(writer);
+    return last(writer.write(value, full));
   } finally {
     resting[form].push(writer);
   }
-}
-
-function textOf(value: JsonValue, form: JsonForm): string {
-  let text = "";
-  withWriter(form, (writer) => {
-    const rest = writer.write(value, (block) => {
-      text += decoder.decode(block);
-    });
-    text += decoder.decode(rest);
-  });
-  return text;
 }

@@ -9,11 +9,16 @@ import type { JsonValue } from "./value.ts";
 
 /** SHA-256 of the UTF-8 bytes of the canonical text. @throws AkcError as `canonicalJson`. */
 export function fingerprint(value: JsonValue): string {
-  const hasher = new Bun.CryptoHasher("sha256");
-  writeCanonical(value, (block) => {
-    hasher.update(block);
-  });
-  return hasher.digest("hex");
+  let hasher: Bun.CryptoHasher | undefined;
+  return writeCanonical(
+    value,
+    (block) => {
+      hasher ??= new Bun.CryptoHasher("sha256");
+      hasher.update(block);
+    },
+    // Most values fit one block, and for those the hash in one call takes half the time.
+    (rest) => (hasher === undefined ? Bun.SHA256.hash(rest, "hex") : hasher.update(rest).digest("hex")),
+  );
 }
 
 /** SHA-256 of the bytes, or of the text's UTF-8 bytes. */

@@ -8,6 +8,7 @@ import { AkcError } from "../errors.ts";
 import { numberText } from "./number.ts";
 import { sortedByCodePoint } from "./order.ts";
 import { hasKeys, type Shape, ShapeMemory } from "./shape.ts";
+import { bytesPerUnitMax, isHighSurrogate, writeInteger, writeUnits } from "./units.ts";
 import { isJsonArray, type JsonArray, JsonFloat, type JsonObject, type JsonValue } from "./value.ts";
 
 /** Called with each finished block; the bytes are only valid during the call and end between two characters. */
@@ -19,8 +20,10 @@ export type JsonForm = "compact" | "line" | "pretty";
 const blockBytes = 64 * 1024;
 /** Room that is there whenever a value begins: for a label, or a number, or a short string. */
 const roomBytes = 1_024;
+/** So many units have room, whatever they are; one more is for a surrogate pair. */
+const pieceUnits = Math.floor((roomBytes - 8) / bytesPerUnitMax) - 1;
 /** Longer strings are cheaper to hand to the engine than to copy unit by unit. */
-const shortStringUnits = 48;
+const longStringUnits = 512;
 /** A guard against values that contain themselves; what `parseJson` reads is far below. */
 const depthMax = 2_000;
 
@@ -32,7 +35,6 @@ export class JsonWriter {
   private depth = 0;
   private sink: BlockSink = discard;
   private readonly form: JsonForm;
-  private readonly spaced: boolean;
   private readonly ascii: boolean;
   private readonly shapes: ShapeMemory;
   /** The shape last seen at each depth: neighbours are mostly alike. */
@@ -40,10 +42,8 @@ export class JsonWriter {
 
   constructor(form: JsonForm) {
     this.form = form;
-    this.spaced = form !== "compact";
     this.ascii = form !== "compact";
-    const colon = this.spaced ? ": " : ":";
-    this.shapes = new ShapeMemory((key) => encoder.encode(this.quoted(key) + colon));
+    this.shapes = new ShapeMemory((key) => label(key, this.ascii));
   }
 
   /**
@@ -81,8 +81,10 @@ export class JsonWriter {
       case "object":
         if (value === null) this.text("null");
         else if (isJsonArray(value)) this.array(value);
-        else if (value instanceof JsonFloat) this.float(value);
-        else this.object(value);
+        else if (value instanceof JsonFloat) {
+          this.finite(value.value);
+          this.text(numberText(value));
+        } else this.object(value);
         return;
       default:
         throw new AkcError("INTERNAL", { message: `a value of kind ${typeof value} has no JSON form` });
@@ -149,7 +151,7 @@ export class JsonWriter {
       if (this.at > blockBytes - roomBytes) this.flush();
       this.string(key);
       this.byte(0x3a);
-      if (this.spaced) this.byte(0x20);
+      if (this.ascii) this.byte(0x20);
       this.member(object[key]);
       index += 1;
     }
@@ -174,7 +176,7 @@ export class JsonWriter {
   /** What stands before the member or item of this index. */
   private separate(index: number): void {
     if (index > 0) this.byte(0x2c);
-    if (this.spaced) {
+    if (this.ascii) {
       if (this.form === "pretty") this.newLine();
       else if (index > 0) this.byte(0x20);
     }
@@ -189,53 +191,44 @@ export class JsonWriter {
   }
 
   private string(value: string): void {
-    if (value.length > shortStringUnits || !this.plainString(value)) this.longText(this.quoted(value));
-  }
-
-  /** Writes a short string that needs no escape; false, and nothing written, when it is another. */
-  private plainString(value: string): boolean {
-    const block = this.block;
-    let at = this.at;
-    block[at++] = 0x22;
-    for (let index = 0; index < value.length; index += 1) {
-      const unit = value.charCodeAt(index);
-      if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return false;
-      block[at++] = unit;
+    const length = value.length;
+    if (length <= pieceUnits) {
+      const block = this.block;
+      block[this.at] = 0x22;
+      const end = writeUnits(block, this.at + 1, value, 0, length, this.ascii);
+      block[end] = 0x22;
+      this.at = end + 1;
+    } else if (this.ascii || length < longStringUnits) {
+      this.pieces(value);
+    } else {
+      if (!value.isWellFormed()) throw new AkcError("JSON_LONE_SURROGATE");
+      this.longText(JSON.stringify(value));
     }
-    block[at++] = 0x22;
-    this.at = at;
-    return true;
   }
 
-  private quoted(value: string): string {
-    if (!value.isWellFormed()) throw new AkcError("JSON_LONE_SURROGATE");
-    const quoted = JSON.stringify(value);
-    return this.ascii ? quoted.replace(/[\u007f-\uffff]/g, unicodeEscape) : quoted;
+  private pieces(value: string): void {
+    this.byte(0x22);
+    for (let start = 0; start < value.length; ) {
+      if (this.at > blockBytes - roomBytes) this.flush();
+      let end = Math.min(start + pieceUnits, value.length);
+      if (end < value.length && isHighSurrogate(value.charCodeAt(end - 1))) end += 1;
+      this.at = writeUnits(this.block, this.at, value, start, end, this.ascii);
+      start = end;
+    }
+    this.byte(0x22);
   }
 
   private number(value: number): void {
-    if (value === (value | 0)) {
-      this.smallInteger(value | 0);
+    if (Number.isSafeInteger(value)) {
+      this.at = writeInteger(this.block, this.at, value);
     } else {
-      if (!Number.isFinite(value))
-        throw new AkcError("JSON_NOT_FINITE", { details: { token: String(value) } });
+      this.finite(value);
       this.text(numberText(value));
     }
   }
 
-  private float(value: JsonFloat): void {
-    if (!Number.isFinite(value.value)) {
-      throw new AkcError("JSON_NOT_FINITE", { details: { token: String(value.value) } });
-    }
-    this.text(numberText(value));
-  }
-
-  private smallInteger(value: number): void {
-    if (value < 10 && value >= 0) {
-      this.byte(0x30 + value);
-      return;
-    }
-    this.text(String(value));
+  private finite(value: number): void {
+    if (!Number.isFinite(value)) throw new AkcError("JSON_NOT_FINITE", { details: { token: String(value) } });
   }
 
   /** ASCII text, of any length. */
@@ -280,8 +273,14 @@ export class JsonWriter {
   }
 }
 
-function unicodeEscape(unit: string): string {
-  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+function label(key: string, ascii: boolean): Uint8Array {
+  const block = new Uint8Array(key.length * bytesPerUnitMax + 4);
+  block[0] = 0x22;
+  let at = writeUnits(block, 1, key, 0, key.length, ascii);
+  block[at++] = 0x22;
+  block[at++] = 0x3a;
+  if (ascii) block[at++] = 0x20;
+  return block.slice(0, at);
 }
 
 function discard(): void {}

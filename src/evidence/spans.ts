@@ -128,17 +128,15 @@ export class Spans {
     readonly attributes: JsonObject;
     readonly status: Span["status"];
   }): Span {
-    const start = nanosOf(span.startMs);
-    const end = nanosOf(span.endMs);
     return {
       trace_id: this.#run.traceId,
       span_id: span.span_id,
       parent_span_id: span.parent_span_id,
       name: span.name,
       kind: "internal",
-      start_time_unix_nano: start,
+      start_time_unix_nano: nanosOf(span.startMs),
       // The wall clock may have been set back in between.
-      end_time_unix_nano: end < start ? start : end,
+      end_time_unix_nano: nanosOf(Math.max(span.startMs, span.endMs)),
       attributes: span.attributes,
       status: span.status,
     };

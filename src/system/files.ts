@@ -2,6 +2,7 @@
  * Files: bounded reads, confined paths, writes that are whole or not there.
  * The only room that other rooms ask for a path's real place; it never follows a link out of the root it was given.
  */
+import { dlopen } from "bun:ffi";
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readlink, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
@@ -150,6 +151,38 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
       }),
     discard,
   };
+}
+
+/**
+ * Takes the file's lock (flock), which ends with the descriptor, also when the process dies. Waits its turn.
+ * Where the C library cannot be reached nothing is locked.
+ * @throws AkcError STORE_BUSY after `patienceMs`
+ */
+export async function lockFile(fd: number, path: string, patienceMs = 30_000): Promise<void> {
+  flock ??= flockOfThisSystem();
+  const exclusiveNow = 2 | 4;
+  for (let waitedMs = 0; flock(fd, exclusiveNow) !== 0; waitedMs += 20) {
+    if (waitedMs >= patienceMs) {
+      throw new AkcError("STORE_BUSY", { message: "another process holds the file", details: { path } });
+    }
+    await Bun.sleep(20);
+  }
+}
+
+type Flock = (fd: number, operation: number) => number;
+let flock: Flock | undefined;
+
+function flockOfThisSystem(): Flock {
+  const libraries = process.platform === "darwin" ? ["libSystem.B.dylib"] : ["libc.so.6", "libc.so"];
+  for (const library of libraries) {
+    try {
+      const { symbols } = dlopen(library, { flock: { args: ["i32", "i32"], returns: "i32" } });
+      return symbols.flock;
+    } catch {
+      // Another C library: try its name.
+    }
+  }
+  return () => 0;
 }
 
 /** Turns "no space left" into its own code; everything else passes unchanged. */

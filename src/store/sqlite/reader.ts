@@ -12,7 +12,7 @@ import {
   type StoredEvent,
 } from "../contract.ts";
 import { createArtifactReader } from "./artifacts.ts";
-import { zeroDigestHex } from "./chain.ts";
+import { zeroDigestHex } from "../chain.ts";
 import { closeConnection } from "./connection.ts";
 import { storeFault } from "./faults.ts";
 import { rowIdBase, rowIdEnd } from "./keys.ts";

@@ -5,8 +5,8 @@
  * digest(n) = SHA-256( digest(n-1) as 32 bytes || UTF-8 of "<seq>\n<type>\n<atMs>\n<payload>" ), digest(0) = 32 zero bytes.
  * `type` holds no line feed, so the text has one reading only.
  */
-import { AkcError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
+import { AkcError } from "../errors.ts";
+import { limits } from "../limits.ts";
 
 export const digestBytes = 32;
 export const zeroDigestHex = "0".repeat(digestBytes * 2);

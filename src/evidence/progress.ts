@@ -1,0 +1,110 @@
+/**
+ * Where a run stands, folded from its events and action rows: what the checkpoint and the queue snapshot are made of. It
+ * keeps numbers of events, not events, so that it stays small however much the actions put out.
+ *
+ * Source: spec kernel §4.8, §7.5.
+ */
+import { objectAt, textAt } from "../bundle/member.ts";
+import type { ActionPhase, ActionRow } from "../store/contract.ts";
+import type { PhaseCounts } from "./health.ts";
+import type { ProjectedEvent } from "./project.ts";
+
+export interface NodeProgress {
+  readonly state: string;
+  readonly lastActionId: string;
+  /** The event that holds the last result. */
+  readonly seq: number;
+}
+
+export interface DeadLetter {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly actionId: string;
+}
+
+export class RunProgress {
+  readonly nodes = new Map<string, NodeProgress>();
+  readonly deadLetters: DeadLetter[] = [];
+  /** Of steps, by step id. */
+  readonly stepEnds: (readonly [stepId: string, end: string])[] = [];
+  readonly stepOutputs: (readonly [stepId: string, sha256: string])[] = [];
+  readonly queued: ActionRow[] = [];
+  readonly inFlight: ActionRow[] = [];
+  readonly phases: PhaseCounts;
+  layerCount: number | undefined;
+  planSpecSha256: string | undefined;
+  checkpointId = "init";
+  replayToken: string | undefined;
+  /** Index in the event list of the last event that could trigger something; -1 before the first. */
+  lastPolledIndex = -1;
+  stopAtMs: number | undefined;
+  eventCount = 0;
+  readonly #phases: Record<ActionPhase, number> = {
+    waiting: 0,
+    running: 0,
+    retrying: 0,
+    succeeded: 0,
+    failed: 0,
+    blocked: 0,
+    denied: 0,
+    cancelled: 0,
+  };
+
+  constructor() {
+    this.phases = this.#phases;
+  }
+
+  event(event: ProjectedEvent): void {
+    const { seq, type, atMs, action, payload } = event;
+    this.eventCount += 1;
+    if (type !== "runtime.kernel.loop_finished") this.lastPolledIndex = this.eventCount - 1;
+    if (type === "runtime.coordination.plan_enqueued") {
+      const count = payload["layer_count"];
+      this.layerCount = typeof count === "number" ? count : 0;
+      this.planSpecSha256 = textAt(payload, "coordination_spec_sha256");
+    }
+    if (type === "runtime.kernel.stop_requested") this.stopAtMs ??= atMs;
+    if (action === undefined) return;
+    if (type === "runtime.action.dead_lettered") {
+      this.deadLetters.push({ seq, atMs, actionId: action.actionId });
+    }
+    if (type !== "runtime.action.completed") return;
+    this.checkpointId = action.actionId;
+    this.replayToken = action.idempotencyKey;
+    this.nodes.set(action.nodeId, {
+      state:
+        textAt(objectAt(payload, "transition"), "to_state") ??
+        this.nodes.get(action.nodeId)?.state ??
+        "completed",
+      lastActionId: action.actionId,
+      seq,
+    });
+  }
+
+  action(row: ActionRow): void {
+    this.#phases[row.phase] += 1;
+    if (row.phase === "running") this.inFlight.push(row);
+    else if (row.phase === "waiting" || row.phase === "retrying") this.queued.push(row);
+    if (row.stepId === null) return;
+    const end = stepEndOf(row.phase);
+    if (end !== undefined) this.stepEnds.push([row.stepId, end]);
+    if (row.phase === "succeeded" && row.outputSha256 !== null) {
+      this.stepOutputs.push([row.stepId, row.outputSha256]);
+    }
+  }
+}
+
+/** The documented words; `blocked` and `cancelled` are additions. */
+function stepEndOf(phase: ActionPhase): string | undefined {
+  switch (phase) {
+    case "succeeded":
+    case "blocked":
+    case "cancelled":
+      return phase;
+    case "failed":
+    case "denied":
+      return "dead_lettered";
+    default:
+      return undefined;
+  }
+}

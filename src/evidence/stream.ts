@@ -1,0 +1,246 @@
+/**
+ * The files that grow with a run (events, evidence, decisions, spans, audit, trace export), written side by side in one pass
+ * over the run's rows. What stands in memory is one page and what is under way, whatever the length of the run.
+ */
+import { AkcError } from "../errors.ts";
+import { prettyJson } from "../json/canonical.ts";
+import { limits } from "../limits.ts";
+import type { RunReader, RunRow, StoredEvent } from "../store/contract.ts";
+import { EventChain } from "../store/chain.ts";
+import { type AtomicFile, createAtomicFile } from "../system/files.ts";
+import { AuditTrail } from "./audit.ts";
+import { decisionJson } from "./decisions.ts";
+import type { BundleFacts } from "./facts.ts";
+import { type Health, kernelHealth } from "./health.ts";
+import type { EvidencePaths } from "./layout.ts";
+import { type OtelFile, OtelLines, openOtelFile } from "./otel.ts";
+import { type ArrayFile, ArrayText, createArrayFile } from "./pretty.ts";
+import { RunProgress } from "./progress.ts";
+import { EventProjector } from "./project.ts";
+import { RecordedDecisions } from "./record.ts";
+import { type EvidenceRow, EvidenceRows, EvidenceTally } from "./rows.ts";
+import { Spans } from "./spans.ts";
+
+export interface StreamInput {
+  readonly reader: RunReader;
+  readonly run: RunRow;
+  readonly facts: BundleFacts;
+  readonly paths: EvidencePaths;
+  readonly nowMs: number;
+  /** Whether the fingerprints of the files are wanted; they cost about as much as the files. */
+  readonly fingerprinted: boolean;
+}
+
+export interface StreamResult {
+  readonly progress: RunProgress;
+  readonly tally: EvidenceTally;
+  readonly decisions: RecordedDecisions;
+  readonly health: Health;
+  /** Digest of the last event. */
+  readonly chainSha256: string;
+  readonly sha256: {
+    readonly events: string;
+    readonly evidence: string;
+    readonly decisions: string;
+    /** Of the file's bytes; absent when there is nothing to audit. */
+    readonly audit?: string;
+  };
+}
+
+interface Files {
+  readonly events: ArrayFile;
+  readonly evidence: ArrayFile;
+  readonly decisions: ArrayFile;
+  readonly spans: AtomicFile;
+  readonly audit: AtomicFile;
+  readonly otel: OtelFile;
+}
+
+/** Every file is whole or as it was before, also when it rejects. @throws AkcError STORE_DAMAGED, DISK_FULL */
+export async function writeStreams(input: StreamInput): Promise<StreamResult> {
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    const files = await openFiles(input, undo);
+    return await new Streams(input, files).write();
+  } catch (cause) {
+    for (const discard of undo) await discard();
+    throw cause;
+  }
+}
+
+async function openFiles(
+  { paths, run, fingerprinted }: StreamInput,
+  undo: (() => Promise<void>)[],
+): Promise<Files> {
+  const kept = <F extends { discard(): Promise<void> }>(file: F): F => {
+    undo.push(() => file.discard());
+    return file;
+  };
+  const otel = await openOtelFile(paths.otel, run.context.runtimeRunId);
+  undo.push(() => otel.undo());
+  return {
+    events: kept(await createArrayFile(paths.events, fingerprinted)),
+    evidence: kept(await createArrayFile(paths.evidence, fingerprinted)),
+    decisions: kept(await createArrayFile(paths.decisions, fingerprinted)),
+    spans: kept(await createAtomicFile(paths.spans)),
+    audit: kept(await createAtomicFile(paths.audit)),
+    otel,
+  };
+}
+
+class Streams {
+  readonly #input: StreamInput;
+  readonly #files: Files;
+  readonly #rows: EvidenceRows;
+  readonly #projector: EventProjector;
+  readonly #trail: AuditTrail;
+  readonly #spans: Spans;
+  readonly #otel: OtelLines;
+  readonly #progress = new RunProgress();
+  readonly #tally = new EvidenceTally();
+  readonly #recorded = new RecordedDecisions();
+  readonly #chain = new EventChain();
+  readonly #spanText = new ArrayText(1);
+  readonly #auditHash = new Bun.CryptoHasher("sha256");
+  #seq = 0;
+  #spanParts: string[] = [];
+  #auditText = "";
+  #audited = false;
+
+  constructor(input: StreamInput, files: Files) {
+    const { run, facts } = input;
+    this.#input = input;
+    this.#files = files;
+    this.#rows = new EvidenceRows(run, facts);
+    this.#projector = new EventProjector(run, facts);
+    this.#trail = new AuditTrail(run);
+    this.#spans = new Spans(run);
+    this.#otel = new OtelLines(run, facts);
+  }
+
+  async write(): Promise<StreamResult> {
+    const { run, nowMs } = this.#input;
+    await this.#decisions();
+    await this.#events();
+    await this.#actions();
+    const health = kernelHealth(run, this.#progress.phases);
+    const atMs = run.finishedAtMs ?? nowMs;
+    this.#evidence(this.#rows.providerSnapshot(atMs));
+    this.#evidence(this.#rows.nothingReconciled(atMs));
+    this.#evidence(this.#rows.aggregate(atMs, health));
+    return {
+      progress: this.#progress,
+      tally: this.#tally,
+      decisions: this.#recorded,
+      health,
+      chainSha256: Buffer.from(this.#chain.head).toString("hex"),
+      sha256: await this.#finish(),
+    };
+  }
+
+  async #decisions(): Promise<void> {
+    const { reader, run } = this.#input;
+    const { decisions, evidence } = this.#files;
+    for (let after = 0; ; ) {
+      const page = await reader.decisions(after, limits.storePageRows);
+      for (const row of page) {
+        const json = decisionJson(run, row);
+        decisions.add(json);
+        this.#recorded.add(json);
+        this.#evidence(this.#rows.decision(json));
+        after = row.row;
+      }
+      if (page.length === 0) return;
+      await decisions.flush();
+      await evidence.flush();
+    }
+  }
+
+  async #events(): Promise<void> {
+    const { reader, run } = this.#input;
+    const { scope, runId, runtimeRunId } = run.context;
+    const { events, evidence, spans, audit, otel } = this.#files;
+    const [tenantId, repoId, compileId, id] = [scope.tenantId, scope.repoId, runId, runtimeRunId].map(
+      prettyJson,
+    );
+    await spans.write(`{\n  "repo_id": ${repoId},\n  "run_id": ${compileId},\n`);
+    await spans.write(`  "runtime_run_id": ${id},\n  "spans": `);
+    for (;;) {
+      const page = await reader.events(this.#seq, limits.storePageRows);
+      for (const event of page) this.#event(event);
+      if (page.length === 0) break;
+      await events.flush();
+      await evidence.flush();
+      await otel.flush();
+      await spans.write(this.#spanParts.join(""));
+      this.#spanParts = [];
+      await audit.write(this.#auditText);
+      this.#auditText = "";
+    }
+    await spans.write(this.#spanText.end());
+    await spans.write(`,\n  "tenant_id": ${tenantId},\n  "trace_id": ${prettyJson(run.traceId)}\n}`);
+  }
+
+  #event(stored: StoredEvent): void {
+    this.#verify(stored);
+    const event = this.#projector.project(stored);
+    this.#progress.event(event);
+    this.#files.events.add(this.#projector.wire(event));
+    const row = this.#rows.event(event);
+    if (row !== undefined) this.#evidence(row);
+    const span = this.#spans.span(event);
+    if (span !== undefined) {
+      this.#spanParts.push(this.#spanText.item(span));
+      this.#files.otel.add(this.#otel.line("runtime.trace_span", span));
+    }
+    const line = this.#trail.line(event);
+    if (line === undefined) return;
+    const text = `${line.text}\n`;
+    this.#auditText += text;
+    this.#auditHash.update(text);
+    this.#audited = true;
+    const auditSpan = this.#spans.auditSpan(event, line.record);
+    this.#files.otel.add(this.#otel.line("runtime.coordination_audit", auditSpan));
+  }
+
+  /** What is handed to others must be what was written: a gap or a changed byte ends the export. */
+  #verify({ seq, type, atMs, payload, sha256 }: StoredEvent): void {
+    const expected = this.#seq + 1;
+    this.#seq = seq;
+    const digest = Buffer.from(this.#chain.append(seq, type, atMs, payload)).toString("hex");
+    if (seq === expected && digest === sha256) return;
+    throw new AkcError("STORE_DAMAGED", {
+      message: "the run's events are not the ones that were written: the hash chain is broken",
+      details: { runtimeRunId: this.#input.run.context.runtimeRunId, seq, expectedSeq: expected },
+    });
+  }
+
+  async #actions(): Promise<void> {
+    for (let after = ""; ; ) {
+      const page = await this.#input.reader.actionsAfter(after, limits.storePageRows);
+      for (const row of page) this.#progress.action(row);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.actionId;
+    }
+  }
+
+  #evidence(row: EvidenceRow): void {
+    this.#tally.count(row);
+    this.#files.evidence.add(row);
+  }
+
+  async #finish(): Promise<StreamResult["sha256"]> {
+    const { events, evidence, decisions, spans, audit, otel } = this.#files;
+    const sha256 = {
+      events: await events.finish(),
+      evidence: await evidence.finish(),
+      decisions: await decisions.finish(),
+    };
+    await spans.finish();
+    if (this.#audited) await audit.finish();
+    else await audit.discard();
+    await otel.close();
+    return this.#audited ? { ...sha256, audit: this.#auditHash.digest("hex") } : sha256;
+  }
+}

@@ -60,6 +60,8 @@ export interface KernelReport {
   readonly counts: Counts;
   readonly lastError?: string;
   readonly resources: readonly ResourceStatus[];
+  /** Number of the run's last event. */
+  readonly lastSeq: number;
 }
 
 export async function runKernel(plan: RunPlan, deps: KernelDeps): Promise<KernelReport> {
@@ -324,7 +326,14 @@ class Kernel implements StepOutputs {
     );
     this.#journal.run({ status, outcome, finishedAtMs: atMs, lastError: lastError ?? null });
     await this.#commit();
-    return { outcome, status, counts, resources, ...(lastError === undefined ? {} : { lastError }) };
+    return {
+      outcome,
+      status,
+      counts,
+      resources,
+      lastSeq: this.#journal.lastSeq,
+      ...(lastError === undefined ? {} : { lastError }),
+    };
   }
 
   /** On a fault of ours or of the store: nothing may be left running when the error is shown. */

@@ -5,7 +5,7 @@
  * Source: spec kernel §4, §6.
  */
 import type { ActionResult, RuntimeAction } from "../adapters/contract.ts";
-import type { Transition } from "../bundle/model.ts";
+import type { LoadedCoordination, Transition } from "../bundle/model.ts";
 import type { Counts, Fact, Item } from "./model.ts";
 
 export const eventTypes = {
@@ -22,8 +22,18 @@ export const eventTypes = {
   deadlineExceeded: "runtime.kernel.deadline_exceeded",
   fallback: "runtime.adapter.fallback",
   resourceStatus: "runtime.reconcile.resource_status",
+  evidenceMissing: "runtime.evidence.expectations_unmet",
   loopFinished: "runtime.kernel.loop_finished",
 } as const;
+
+/** Payload of the first event of a coordinated run. */
+export function planEnqueuedPayload({ plan, sha256 }: Pick<LoadedCoordination, "plan" | "sha256">): string {
+  return JSON.stringify({
+    layer_count: plan.layers.length,
+    step_order: plan.stepOrder,
+    coordination_spec_sha256: sha256,
+  });
+}
 
 /** JSON text of an action (spec bundle §2.7). */
 export function actionText(action: RuntimeAction): string {

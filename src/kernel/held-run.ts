@@ -1,0 +1,144 @@
+/**
+ * A run whose lease this process holds: lets the kernel work, keeps the lease, and writes the evidence however it ends.
+ */
+import type { Adapter, RunContext } from "../adapters/contract.ts";
+import { AkcError } from "../errors.ts";
+import { type ExportReport, exportRun } from "../evidence/export.ts";
+import { bundleFacts } from "../evidence/facts.ts";
+import { asDouble, isJsonObject } from "../json/value.ts";
+import type { RunWriter, Store } from "../store/contract.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Convergence } from "./converge.ts";
+import { keepLease } from "./lease-keeper.ts";
+import { type KernelReport, runKernel } from "./loop.ts";
+import type { Prepared } from "./prepare.ts";
+import type { Progress } from "./recorder.ts";
+import type { RunBudget } from "./spending.ts";
+import { eventTypes, planEnqueuedPayload } from "./wire.ts";
+import { createWorkdirs } from "./workdirs.ts";
+
+export interface HeldRun {
+  readonly prepared: Prepared;
+  readonly context: RunContext;
+  readonly adapter: Adapter;
+  readonly store: Store;
+  readonly writer: RunWriter;
+  readonly clock: Clock;
+  readonly outputsRoot: string;
+  readonly scopeRoot: string;
+  readonly scopeDir: string;
+  readonly signal: AbortSignal;
+  readonly deadlineMs?: number;
+  readonly convergence?: Convergence;
+  /** Whether an action of this run would reach an agent worker over HTTP. */
+  readonly agentWorkerReaches: boolean;
+  onProgress?(progress: Progress): void;
+}
+
+/** @throws AkcError what broke the run; its record says so too, unless the lease was lost. */
+export async function runHeld(held: HeldRun): Promise<KernelReport> {
+  const { writer, clock, signal } = held;
+  const lost = new AbortController();
+  let leaseError: unknown;
+  const keeper = keepLease(writer, clock, (cause) => {
+    leaseError = cause;
+    lost.abort(cause);
+  });
+  try {
+    const report = await kernel(held, AbortSignal.any([signal, lost.signal]));
+    if (leaseError !== undefined) throw leaseError;
+    const { unmetExpectations } = await exportEvidence(held);
+    if (report.outcome !== "succeeded" || unmetExpectations.length === 0) return report;
+    return await failForEvidence(held, report, unmetExpectations);
+  } catch (cause) {
+    await recordFailure(held, cause);
+    throw cause;
+  } finally {
+    keeper.stop();
+    await held.adapter.close?.();
+  }
+}
+
+function kernel(held: HeldRun, signal: AbortSignal): Promise<KernelReport> {
+  const { prepared, context, adapter, store, writer, clock, scopeDir } = held;
+  const { bundle, policy, plan, routeOf } = prepared;
+  const deadlines = [held.deadlineMs, policy.runDeadlineMs].filter((ms) => ms !== undefined);
+  return runKernel(plan, {
+    clock,
+    writer,
+    adapter,
+    policy,
+    context,
+    specSha256: bundle.coordination?.sha256 ?? "",
+    ...(bundle.coordination === undefined ? {} : { planEnqueued: planEnqueuedPayload(bundle.coordination) }),
+    routeOf,
+    hasEffect: (_item, route) => {
+      if (adapter.respectsRouting && (route.kind === "subprocess" || route.kind === "http")) return true;
+      return route.kind !== "noop" && held.agentWorkerReaches;
+    },
+    workdirOf: createWorkdirs(scopeDir),
+    stopRequested: () => store.stopRequested(context.runtimeRunId),
+    signal,
+    ...(deadlines.length === 0 ? {} : { deadlineMs: Math.min(...deadlines) }),
+    budget: budgetOf(prepared),
+    ...(held.convergence === undefined ? {} : { convergence: held.convergence }),
+    ...(held.onProgress === undefined ? {} : { onProgress: held.onProgress }),
+  });
+}
+
+/** Bounds of the intent that hold for all actions together; its seconds are the run's deadline. */
+function budgetOf({ bundle }: Prepared): RunBudget {
+  const bounds = bundle.intentProjection["operating_bounds_effective"];
+  if (!isJsonObject(bounds)) return {};
+  const dispatches = asDouble(bounds["max_steps"]);
+  const inputTokens = asDouble(bounds["max_input_tokens"]);
+  const outputTokens = asDouble(bounds["max_output_tokens"]);
+  return {
+    ...(dispatches === undefined ? {} : { dispatches }),
+    ...(inputTokens === undefined ? {} : { inputTokens }),
+    ...(outputTokens === undefined ? {} : { outputTokens }),
+  };
+}
+
+/** A run that went well but did not leave the evidence it was to leave has not succeeded (spec bundle §8.7). */
+async function failForEvidence(
+  held: HeldRun,
+  report: KernelReport,
+  missing: readonly string[],
+): Promise<KernelReport> {
+  const lastError = `runtime evidence expectations not met: ${missing.join(", ")}`;
+  const atMs = held.clock.nowMs();
+  const payload = JSON.stringify({ missing });
+  await held.writer.commit({
+    events: [{ seq: report.lastSeq + 1, type: eventTypes.evidenceMissing, atMs, payload }],
+    actions: [],
+    decisions: [],
+    run: { status: "failed", outcome: "failed", finishedAtMs: atMs, lastError },
+  });
+  await exportEvidence(held);
+  return { ...report, status: "failed", outcome: "failed", lastError };
+}
+
+async function exportEvidence(held: HeldRun): Promise<ExportReport> {
+  const { prepared, context, store, scopeRoot, outputsRoot, clock } = held;
+  const reader = await store.openRun(context.runtimeRunId);
+  try {
+    const facts = bundleFacts(prepared.bundle, prepared.policy);
+    return await exportRun({ reader, scopeRoot, outputsRoot, facts, nowMs: clock.nowMs() });
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Leaves no run `running`: what broke it goes into its record, as far as the store still takes anything. */
+async function recordFailure(held: HeldRun, cause: unknown): Promise<void> {
+  if (cause instanceof AkcError && cause.code === "LEASE_LOST") return;
+  const lastError = cause instanceof Error ? cause.message : "the run broke";
+  const run = { status: "failed", outcome: "failed" as const, finishedAtMs: held.clock.nowMs(), lastError };
+  try {
+    await held.writer.commit({ events: [], actions: [], decisions: [], run });
+    await exportEvidence(held);
+  } catch {
+    // The first error is the one to show; a store that takes nothing more cannot be told about it.
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The working directories of a run's actions, made when they are first needed: one a role, one for all others. No action
+ * works in the folder that holds the run's evidence.
+ *
+ * Source: spec kernel §12.9.
+ */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Route } from "../bundle/model.ts";
+import { resolveConfined } from "../system/files.ts";
+import type { Item } from "./model.ts";
+
+/**
+ * @param scopeDir the run's own folder; it exists
+ * @throws (the returned function) AkcError PATH_UNSAFE when a link leads outside
+ */
+export function createWorkdirs(scopeDir: string): (item: Item, route: Route) => Promise<string> | string {
+  const made = new Map<string, Promise<string>>();
+  const ready = new Map<string, string>();
+  return (item, route) => {
+    if (route.kind !== "subprocess") return scopeDir;
+    const relative = relativeWorkdir(item);
+    const known = ready.get(relative);
+    if (known !== undefined) return known;
+    let making = made.get(relative);
+    if (making === undefined) {
+      making = make(scopeDir, relative).then((path) => {
+        ready.set(relative, path);
+        return path;
+      });
+      made.set(relative, making);
+    }
+    return making;
+  };
+}
+
+/** `roles/<role>/<scratch>` for a step (the documented table), `work` for an action that an event triggered. */
+export function relativeWorkdir(item: Pick<Item, "step">): string {
+  const { step } = item;
+  if (step === undefined) return "work";
+  const scope = step.filesystemScope;
+  if (scope === undefined) return join("roles", step.roleId, "scratch");
+  if (scope.scratchSubdir === null) return join("roles", step.roleId);
+  return join("roles", step.roleId, scope.scratchSubdir.trim() === "" ? "scratch" : scope.scratchSubdir);
+}
+
+async function make(scopeDir: string, relative: string): Promise<string> {
+  const path = await resolveConfined(scopeDir, relative);
+  await mkdir(path, { recursive: true, mode: 0o750 });
+  return path;
+}

@@ -170,6 +170,10 @@ async function connect(
   pinned.hostname = address.includes(":") ? `[${address}]` : address;
   pinned.username = "";
   pinned.password = "";
+  // A setter ignores what it cannot use, and the name that was left would be resolved again, unchecked.
+  if (!isAddress(pinned.hostname)) {
+    throw new AkcError("HTTP_UNREACHABLE", { message: "the host's name resolved to what is no address" });
+  }
   const serverName = hostnameOf(hop.url);
   return fetch(pinned, {
     method: hop.method,

@@ -105,6 +105,17 @@ describe("addresses", () => {
     expect(inside.received).toEqual([]);
   });
 
+  test.each(["localhost", "fe80::1%lo", "", "127.0.0.1.evil.test"])(
+    "a resolver that answers with what is no address (%p) leads nowhere, whoever allows it",
+    async (answer) => {
+      await using server = await rawServer(response("200 OK"));
+      const url = `http://localhost:${server.port}/`;
+      const careless = { resolve: async () => [answer], addressAllowed: () => true };
+      await refusal(ask(url, careless), "HTTP_UNREACHABLE");
+      expect(server.received).toEqual([]);
+    },
+  );
+
   test("one refused address among several refuses the host", async () => {
     await using server = await rawServer(response("200 OK"), { host: "127.0.0.2" });
     const error = await refusal(

@@ -118,6 +118,11 @@ describe("a redirect that is not followed is a failure, never a success", () => 
   });
 });
 
+test("304 is an answer, whatever headers it has", async () => {
+  await using server = await rawServer(response("304 Not Modified", { Location: "/else" }));
+  expect((await ask(`http://127.0.0.1:${server.port}/`)).status).toBe(304);
+});
+
 describe("credentials", () => {
   const headers = [
     ["Authorization", "Bearer t0p"],

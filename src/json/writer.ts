@@ -81,10 +81,8 @@ export class JsonWriter {
       case "object":
         if (value === null) this.text("null");
         else if (isJsonArray(value)) this.array(value);
-        else if (value instanceof JsonFloat) {
-          this.finite(value.value);
-          this.text(numberText(value));
-        } else this.object(value);
+        else if (value instanceof JsonFloat) this.float(value);
+        else this.object(value);
         return;
       default:
         throw new AkcError("INTERNAL", { message: `a value of kind ${typeof value} has no JSON form` });
@@ -224,6 +222,19 @@ export class JsonWriter {
     } else {
       this.finite(value);
       this.text(numberText(value));
+    }
+  }
+
+  private float(float: JsonFloat): void {
+    const value = float.value;
+    if (Number.isSafeInteger(value) && value !== 0) {
+      this.at = writeInteger(this.block, this.at, value);
+      this.block[this.at] = 0x2e;
+      this.block[this.at + 1] = 0x30;
+      this.at += 2;
+    } else {
+      this.finite(value);
+      this.text(numberText(float));
     }
   }
 

@@ -6,6 +6,7 @@
  */
 import { mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { workerEntries } from "../src/system/worker-entries.ts";
 
 const root = join(import.meta.dir, "..");
 
@@ -18,8 +19,9 @@ export async function build({ outfile }: BuildOptions): Promise<void> {
   // A run that is using the old binary keeps it: the new one takes its name in one step.
   const temporary = `${outfile}.new`;
   const result = await Bun.build({
-    entrypoints: [join(root, "src/main.ts"), ...(await workerEntries())],
-    // Worker entries are found in the binary by their path below this folder.
+    // Worker threads are entry points of their own: the bundler does not follow `new Worker`. At run time they are found
+    // by their path below the root.
+    entrypoints: ["main.ts", ...workerEntries].map((path) => join(root, "src", path)),
     root: join(root, "src"),
     target: "bun",
     format: "esm",
@@ -46,14 +48,6 @@ export async function build({ outfile }: BuildOptions): Promise<void> {
     throw new Error("the build failed");
   }
   await rename(temporary, outfile);
-}
-
-/** Worker threads are entry points of their own: the bundler does not follow `new Worker`. */
-async function workerEntries(): Promise<string[]> {
-  const list = join(root, "src/system/worker-entries.ts");
-  if (!(await Bun.file(list).exists())) return [];
-  const { workerEntries: entries } = await import(list);
-  return entries.map((path: string) => join(root, path));
 }
 
 if (import.meta.main) {

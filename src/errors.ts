@@ -32,7 +32,7 @@ export const errorCodes = {
   },
   ENVIRONMENT_REFUSED: {
     class: "denied",
-    message: "the environment can put foreign code into this process",
+    message: "the environment steers the runtime below akc",
     hint: "Unset the variables named.",
   },
   INTERNAL: {

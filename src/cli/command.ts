@@ -48,7 +48,7 @@ export interface CommandSpec<A extends ArgsDef> {
   readonly args: A;
   /** Environment variables that it reads, with their effect. */
   readonly environment?: Readonly<Record<string, string>>;
-  run(args: ParsedArgs<A & CommonArgs>, session: Session): Promise<ExitCode>;
+  run(args: ParsedArgs<CommonArgs & A>, session: Session): Promise<ExitCode>;
 }
 
 /** What a running command is given. */
@@ -68,7 +68,8 @@ export interface Command extends Omit<CommandSpec<ArgsDef>, "run"> {
 }
 
 export function command<const A extends ArgsDef>(spec: CommandSpec<A>): Command {
-  const args = { ...spec.args, ...commonArgs };
+  // A command may say a common flag again with more names.
+  const args: CommonArgs & A = { ...commonArgs, ...spec.args };
   return {
     ...spec,
     args,

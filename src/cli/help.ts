@@ -104,7 +104,8 @@ class Page {
   }
 
   title(name: string, summary: string): void {
-    this.#blocks.push(`${this.#style.strong(name)}: ${summary}`);
+    const text = wrap(`${name}: ${summary}`, this.#columns).join("\n");
+    this.#blocks.push(`${this.#style.strong(name)}${text.slice(name.length)}`);
   }
 
   paragraph(text: string): void {
@@ -113,7 +114,10 @@ class Page {
 
   examples(examples: readonly { command: string; says: string }[]): void {
     if (examples.length === 0) return;
-    const lines = examples.map(({ command, says }) => `  ${this.#style.faint(`# ${says}`)}\n  ${command}`);
+    const remark = (says: string) =>
+      wrap(says, this.#columns - 4).map((line) => `  ${this.#style.faint(`# ${line}`)}`);
+    // An example is copied as it stands: it is never broken.
+    const lines = examples.map(({ command, says }) => [...remark(says), `  ${command}`].join("\n"));
     this.#blocks.push(`${this.#style.strong("Examples")}\n${lines.join("\n\n")}`);
   }
 

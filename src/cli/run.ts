@@ -3,11 +3,11 @@
  * Never lets a promise go unwatched, and never leaves before both streams are written.
  */
 import type { ExitCode } from "./exit-codes.ts";
-import { refuseInjectedCode } from "./injected-code.ts";
 import { type Io, processIo, ReaderGone } from "./io.ts";
 import { asAkcError, printError } from "./render/error.ts";
 import { type Format, formats } from "./render/output.ts";
 import { resolveCommand } from "./resolve.ts";
+import { refuseSteeredRuntime } from "./runtime-environment.ts";
 import { tree } from "./tree.ts";
 
 /** Runs one command line in this process and ends the process. */
@@ -22,7 +22,7 @@ export async function runCli(argv: readonly string[]): Promise<never> {
 /** Without touching the process, for tests and for embedding. */
 export async function execute(argv: readonly string[], io: Io): Promise<number> {
   try {
-    refuseInjectedCode(io.env);
+    refuseSteeredRuntime(io.env);
     return await call(argv, io);
   } catch (thrown) {
     return fail(io, argv, thrown);

@@ -6,9 +6,9 @@
  */
 import type { Issue } from "../errors.ts";
 import { canonicalJson } from "../json/canonical.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
+import { asDouble, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import { listAt, member, objectAt, textAt } from "./member.ts";
-import { bundleShape, type SchemaVersion, schemaIds, schemaVersions } from "./shape/bundle.ts";
+import { bundleShape, type SchemaVersion, schemaIds } from "./shape/bundle.ts";
 import { irDocument, operationalContract, referencedNode } from "./shape/ir.ts";
 import {
   all,
@@ -67,8 +67,7 @@ function schemaAgrees(document: JsonObject, report: Report): void {
     return;
   }
   const version = member(document, "schema_version");
-  const known = schemaVersions.find((candidate) => candidate === version);
-  if (version !== undefined && known !== named) {
+  if (version !== undefined && asDouble(version) !== named) {
     faultAt(report, ["schema_version"], `must be ${named}, as schema_id says`);
   }
 }

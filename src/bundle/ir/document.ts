@@ -8,7 +8,7 @@
 import { AkcError, type Issue } from "../../errors.ts";
 import { fingerprint, sha256Hex } from "../../json/fingerprint.ts";
 import { compareCodePoints, sortedByCodePoint } from "../../json/order.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../../json/value.ts";
+import { asDouble, isJsonObject, type JsonObject, type JsonValue } from "../../json/value.ts";
 import { member, objectAt, objectsAt, requiredText, textAt, textsAt, withoutNulls } from "../member.ts";
 import type { IrDocument, IrNode, NodeKind } from "../model.ts";
 import { irDocument, irNode, nodeKinds } from "../shape/ir.ts";
@@ -38,7 +38,7 @@ export function readIr(value: JsonObject): ScopedIr {
   const repoId = requiredText(value, "repo_id");
   const normal: JsonObject = {
     schema_kind: "akc_ir",
-    schema_version: member(value, "schema_version") ?? 2,
+    schema_version: asDouble(member(value, "schema_version")) ?? 2,
     format_version: member(value, "format_version") ?? "2.0",
     tenant_id: tenantId,
     repo_id: repoId,

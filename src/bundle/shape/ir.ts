@@ -4,7 +4,7 @@
  *
  * Source: spec bundle §3, spec kernel §5.1.
  */
-import { isJsonObject } from "../../json/value.ts";
+import { asDouble, isJsonObject } from "../../json/value.ts";
 import { listAt, member, objectAt, objectsAt, textAt } from "../member.ts";
 import {
   all,
@@ -172,7 +172,7 @@ export const referencedNode: Rule = record(
 
 const versionPair: Rule = (value, report) => {
   if (!isJsonObject(value)) return;
-  const schema = member(value, "schema_version") ?? 2;
+  const schema = asDouble(member(value, "schema_version") ?? 2);
   const format = member(value, "format_version") ?? "2.0";
   if (!((schema === 1 && format === "1.0") || (schema === 2 && format === "2.0"))) {
     faultAt(report, ["schema_version"], 'must be 1 with format_version "1.0", or 2 with "2.0"');

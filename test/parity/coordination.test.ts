@@ -23,14 +23,21 @@ const folder = join(import.meta.dir, "../fixtures/coordination");
 const read = (name: string): string => readFileSync(join(folder, name), "utf8");
 
 describe("recorded cases", () => {
-  const cases = read("cases.jsonl").trim().split("\n").map((line) => parseJson(line));
+  const cases = read("cases.jsonl")
+    .trim()
+    .split("\n")
+    .map((line) => parseJson(line));
   for (const [index, line] of cases.entries()) {
     test(`case ${index + 1} gives the recorded plan or the recorded error`, () => {
       const spec = member(line, "spec");
       const expected = member(line, "expect");
       expect(outcome(spec)).toEqual(
         member(expected, "ok") === true
-          ? { sha: member(expected, "sha"), layers: member(expected, "layers"), order: member(expected, "order") }
+          ? {
+              sha: member(expected, "sha"),
+              layers: member(expected, "layers"),
+              order: member(expected, "order"),
+            }
           : { error: member(expected, "error"), message: member(expected, "message") },
       );
     });
@@ -67,7 +74,9 @@ describe("step actions of the parallel example", () => {
   test("the inputs are the recorded ones", () => {
     expect(fingerprint(bundle)).toBe("a138aa85d1ccbcb34676189771ce27c5dc0b62fbfb89074a85dd5e34fcdac459");
     expect(sha256).toBe("c511d8193e2489b14b2461fb70b9fc8e7dbadbddc0f52ad1386b5c3d73866199");
-    expect(plan.loweredPrecedenceSha256).toBe("20b1539577a0040e72d82b87a75b70e80cfbd4ea47102ebb9f5d3f47bd256f4f");
+    expect(plan.loweredPrecedenceSha256).toBe(
+      "20b1539577a0040e72d82b87a75b70e80cfbd4ea47102ebb9f5d3f47bd256f4f",
+    );
     expect(checkReferences(spec, orchestration)).toEqual([]);
     expect(checkGovernance(spec, steps, true)).toEqual([]);
   });

@@ -7,7 +7,7 @@
 import type { JsonObject } from "../../json/value.ts";
 import { compareCodePoints, sortedUnique } from "../code-point.ts";
 import type { CoordinationEdge } from "../model.ts";
-import { textOf } from "./edge-kinds.ts";
+import { delegateBit, handoffBit, kindSet, kindsOf, parallelBit, textOf } from "./edge-kinds.ts";
 
 /** The edge members of `policy_context`; those that are absent have no such edge. */
 export interface EdgeContext {
@@ -23,8 +23,8 @@ export interface EdgeContext {
 /** @param incoming every edge whose destination is the step, self-edges included. */
 export function edgeContext(incoming: readonly CoordinationEdge[]): EdgeContext {
   if (incoming.length === 0) return noEdges;
-  const edgeKind = joined(incoming.map(({ kind }) => kind));
-  if (incoming.every(({ kind }) => kind === "depends_on" || kind === "barrier")) return kindOnly(edgeKind);
+  const kinds = kindSet(incoming);
+  if ((kinds & (handoffBit | delegateBit | parallelBit)) === 0) return kindOnly(kinds);
   const edges = [...incoming].sort(
     (a, b) => compareCodePoints(a.src, b.src) || compareCodePoints(a.edgeId, b.edgeId),
   );
@@ -36,7 +36,7 @@ export function edgeContext(incoming: readonly CoordinationEdge[]): EdgeContext 
     delegateEdges: delegates.map(delegateJson),
     parallelEdges: parallels.map(parallelJson),
     handoffFrom: sortedUnique(handoffs.map(({ src }) => src)),
-    edgeKind,
+    edgeKind: kindsOf(kinds).join(","),
     ...(handoffs.length === 0 ? {} : { handoffId: joined(handoffs.map(handoffIdOf)) }),
     ...(delegates.length === 0 ? {} : { delegateKind: joined(delegates.map(delegateKindOf)) }),
   };
@@ -44,17 +44,17 @@ export function edgeContext(incoming: readonly CoordinationEdge[]): EdgeContext 
 
 const noEdges: EdgeContext = { handoffEdges: [], delegateEdges: [], parallelEdges: [], handoffFrom: [] };
 
-/** Steps with only these kinds are most of every large plan, and their contexts differ in nothing else. */
-function kindOnly(edgeKind: string): EdgeContext {
-  const known = kindOnlyContexts.get(edgeKind);
+/** Most steps of every large plan have no other edges, and then their contexts differ in nothing but the kinds. */
+function kindOnly(kinds: number): EdgeContext {
+  const known = kindOnlyContexts[kinds];
   if (known !== undefined) return known;
-  const context = { ...noEdges, edgeKind };
-  kindOnlyContexts.set(edgeKind, context);
+  const context = { ...noEdges, edgeKind: kindsOf(kinds).join(",") };
+  kindOnlyContexts[kinds] = context;
   return context;
 }
 
-/** At most three entries: the kinds without a context of their own, and both together. */
-const kindOnlyContexts = new Map<string, EdgeContext>();
+/** By set of kinds, filled as needed. */
+const kindOnlyContexts: EdgeContext[] = [];
 
 function joined(texts: readonly string[]): string {
   const only = texts[0];

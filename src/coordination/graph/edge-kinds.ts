@@ -15,6 +15,14 @@ export type KindBit = number;
 const bits: ReadonlyMap<string, KindBit> = new Map(edgeKinds.map((kind, index) => [kind, 1 << index]));
 const dependsOnBit = 1 << edgeKinds.indexOf("depends_on");
 
+/** The kinds of accepted edges as one number. */
+export function kindSet(edges: readonly CoordinationEdge[]): number {
+  let set = 0;
+  for (const { kind } of edges) set |= bits.get(kind) ?? 0;
+  return set;
+}
+
+export const parallelBit: KindBit = 1 << edgeKinds.indexOf("parallel");
 export const handoffBit: KindBit = 1 << edgeKinds.indexOf("handoff");
 export const delegateBit: KindBit = 1 << edgeKinds.indexOf("delegate");
 

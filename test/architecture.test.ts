@@ -13,11 +13,16 @@ const linesMax = 350;
  */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   main: ["cli"],
-  cli: "autopilot kernel reconciler validation adapters providers validators plugin-host store evidence service bundle coordination policy json system sdk".split(
+  cli: "autopilot run kernel reconciler validation adapters providers validators plugin-host store evidence service bundle coordination policy json system sdk".split(
     " ",
   ),
-  autopilot: "kernel reconciler validation store evidence bundle coordination policy json system".split(" "),
+  autopilot: "run kernel reconciler validation store evidence bundle coordination policy json system".split(
+    " ",
+  ),
   service: ["store", "evidence", "json", "system"],
+  run: "kernel reconciler adapters providers store evidence bundle coordination policy json system".split(
+    " ",
+  ),
   kernel: "adapters store evidence bundle coordination policy json system".split(" "),
   reconciler: "providers store evidence bundle policy json system".split(" "),
   validation: "validators store evidence bundle policy json system".split(" "),

@@ -10,6 +10,7 @@ import { decide, decideDispatch } from "../policy/decide.ts";
 import type { Decision, RunPolicy } from "../policy/model.ts";
 import { reasonOf } from "./judge.ts";
 import type { DeadLetterReason, Item } from "./model.ts";
+import { denialText } from "./recorder.ts";
 
 export type Admission =
   | { readonly admitted: true; readonly decisions: readonly Decision[] }
@@ -76,9 +77,5 @@ function refused(decisions: readonly Decision[], error: ActionError): Admission 
 }
 
 function denial(decision: Decision): ActionError {
-  return {
-    code: "POLICY_DENIED",
-    message: `runtime policy blocked action='${decision.action}' reason='${decision.reason}'`,
-    retryable: false,
-  };
+  return { code: "POLICY_DENIED", message: denialText(decision), retryable: false };
 }

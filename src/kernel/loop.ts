@@ -8,15 +8,15 @@
 import type { ActionResult, Adapter, ArtifactRef, RunContext } from "../adapters/contract.ts";
 import { missingInputs } from "../bundle/contract.ts";
 import type { Route } from "../bundle/model.ts";
+import type { JsonObject } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
-import type { RunPolicy } from "../policy/model.ts";
-import type { ResourceStatus } from "../reconciler/pass.ts";
+import type { Decision, RunPolicy } from "../policy/model.ts";
 import type { Outcome, RunWriter } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
-import { type Convergence, converge } from "./converge.ts";
+import { createCutWatch } from "./cut-watch.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { judge } from "./judge.ts";
 import { Launcher } from "./launcher.ts";
@@ -24,7 +24,7 @@ import { Machine } from "./machine.ts";
 import type { Counts, Item } from "./model.ts";
 import { legacyStatus, outcomeOf } from "./outcome.ts";
 import type { RunPlan } from "./plan.ts";
-import { type Progress, Recorder } from "./recorder.ts";
+import { denialText, type Progress, Recorder } from "./recorder.ts";
 import { createSpending, type RunBudget, type Spending } from "./spending.ts";
 import { eventTypes, finishedPayload } from "./wire.ts";
 
@@ -50,16 +50,22 @@ export interface KernelDeps {
   readonly deadlineMs?: number;
   readonly budget: RunBudget;
   /** What should stand once every action has succeeded; absent on bundles that want nothing. */
-  readonly convergence?: Convergence;
+  readonly converge?: Converge;
   onProgress?(progress: Progress): void;
 }
+
+/** Makes one pass over what should stand; every status is recorded as an event. */
+export type Converge = (
+  onDecision: (decision: Decision, about: JsonObject) => void,
+) => Promise<readonly { readonly converged: boolean; readonly payload: string }[]>;
 
 export interface KernelReport {
   readonly outcome: Outcome;
   readonly status: string;
   readonly counts: Counts;
   readonly lastError?: string;
-  readonly resources: readonly ResourceStatus[];
+  /** Whether all that should stand does; true when nothing should. */
+  readonly converged: boolean;
   /** Number of the run's last event. */
   readonly lastSeq: number;
 }
@@ -80,10 +86,10 @@ class Kernel implements StepOutputs {
   readonly #outputs = new Map<string, ArtifactRef>();
   readonly #spending: Spending;
   readonly #deadlineAt: number;
+  readonly #checkCut: () => Promise<void>;
   #inbox: { readonly item: Item; readonly result: ActionResult }[] = [];
   #wake: () => void = () => {};
   #turns = 0;
-  #pollDueAt = 0;
   #yieldDueAt = 0;
 
   constructor(plan: RunPlan, deps: KernelDeps) {
@@ -101,6 +107,7 @@ class Kernel implements StepOutputs {
       watched: deps.onProgress !== undefined,
     });
     this.#deadlineAt = deps.clock.monotonicMs() + (deps.deadlineMs ?? limits.runDeadlineMsMax);
+    this.#checkCut = createCutWatch(deps, this.#recorder, this.#deadlineAt);
     this.#launcher = new Launcher({
       ...deps,
       recorder: this.#recorder,
@@ -124,6 +131,7 @@ class Kernel implements StepOutputs {
         this.#turns += 1;
         this.#settle();
         await this.#checkCut();
+        if (this.#recorder.cut !== undefined) this.#cancel.abort();
         const starts = this.#admitReady();
         if (this.#recorder.cut === undefined && this.#machine.quiescent) this.#blockForgotten();
         await this.#commit();
@@ -144,7 +152,10 @@ class Kernel implements StepOutputs {
   }
 
   #begin(): void {
-    const { context, planEnqueued, clock } = this.#deps;
+    const { context, planEnqueued, clock, policy } = this.#deps;
+    const write = decide(policy, "runtime.state.checkpoint.write");
+    this.#journal.decision(write, { runtime_run_id: context.runtimeRunId }, clock.nowMs());
+    if (!write.allowed) this.#recorder.cutShort({ kind: "blocked", why: denialText(write) });
     const payload = { runtime_run_id: context.runtimeRunId, node_count: this.#plan.nodes.size };
     if (planEnqueued !== undefined) this.#recorder.emit(eventTypes.planEnqueued, planEnqueued, clock.nowMs());
     this.#recorder.emit(eventTypes.started, JSON.stringify(payload), clock.nowMs());
@@ -191,34 +202,6 @@ class Kernel implements StepOutputs {
     if (!timedOut || item.node.contract?.budget?.maxSeconds === undefined) return result;
     const message = "runtime action exceeded max_seconds budget";
     return { ...result, error: { code: "BUDGET_EXCEEDED", message, retryable: false } };
-  }
-
-  /** Looks whether the run must end: told to by a signal or another process, or out of time. */
-  async #checkCut(): Promise<void> {
-    const { clock, signal } = this.#deps;
-    const recorder = this.#recorder;
-    if (recorder.cut === undefined) {
-      const now = clock.monotonicMs();
-      if (now >= this.#deadlineAt) {
-        recorder.emit(
-          eventTypes.deadlineExceeded,
-          JSON.stringify({ deadline_ms: this.#deps.deadlineMs }),
-          clock.nowMs(),
-        );
-        recorder.cutShort({ kind: "exhausted", why: "the run reached its deadline" });
-      } else if (signal.aborted || (await this.#stopAsked(now))) {
-        const payload = { by: signal.aborted ? "signal" : "request" };
-        recorder.emit(eventTypes.stopRequested, JSON.stringify(payload), clock.nowMs());
-        recorder.cutShort({ kind: "stopped" });
-      }
-    }
-    if (recorder.cut !== undefined && !this.#cancel.signal.aborted) this.#cancel.abort();
-  }
-
-  async #stopAsked(now: number): Promise<boolean> {
-    if (now < this.#pollDueAt) return false;
-    this.#pollDueAt = now + limits.stopPollMs;
-    return this.#deps.stopRequested();
   }
 
   /** Takes what may start and asks the policy; what it allows is recorded and returned. */
@@ -308,12 +291,7 @@ class Kernel implements StepOutputs {
     const { clock, context } = this.#deps;
     const recorder = this.#recorder;
     const counts = this.#machine.counts();
-    const wants =
-      outcomeOf(counts, recorder.cut, recorder.deniedElsewhere) === "succeeded"
-        ? this.#deps.convergence
-        : undefined;
-    const resources =
-      wants === undefined ? [] : await converge(wants, { ...this.#deps, journal: this.#journal, recorder });
+    const converged = await this.#converge(counts);
     const outcome = outcomeOf(counts, recorder.cut, recorder.deniedElsewhere);
     const status = legacyStatus(outcome, this.#machine.allTerminal());
     const atMs = clock.nowMs();
@@ -330,10 +308,24 @@ class Kernel implements StepOutputs {
       outcome,
       status,
       counts,
-      resources,
+      converged,
       lastSeq: this.#journal.lastSeq,
       ...(lastError === undefined ? {} : { lastError }),
     };
+  }
+
+  /** Only after every action has succeeded. */
+  async #converge(counts: Counts): Promise<boolean> {
+    const { converge, clock } = this.#deps;
+    const recorder = this.#recorder;
+    if (converge === undefined) return true;
+    if (outcomeOf(counts, recorder.cut, recorder.deniedElsewhere) !== "succeeded") return false;
+    const resources = await converge((decision, about) => {
+      this.#journal.decision(decision, about, clock.nowMs());
+      if (!decision.allowed) recorder.denyElsewhere(decision);
+    });
+    for (const { payload } of resources) recorder.emit(eventTypes.resourceStatus, payload, clock.nowMs());
+    return resources.every((resource) => resource.converged);
   }
 
   /** On a fault of ours or of the store: nothing may be left running when the error is shown. */

@@ -7,7 +7,9 @@ import type { Outcome } from "../store/contract.ts";
 import type { Counts } from "./model.ts";
 
 /** Why the loop ended before everything was settled. */
-export type Cut = { readonly kind: "stopped" } | { readonly kind: "exhausted"; readonly why: string };
+export type Cut =
+  | { readonly kind: "stopped" }
+  | { readonly kind: "exhausted" | "blocked"; readonly why: string };
 
 export function outcomeOf(counts: Counts, cut: Cut | undefined, deniedElsewhere: boolean): Outcome {
   if (cut !== undefined) return cut.kind;

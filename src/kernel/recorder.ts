@@ -8,7 +8,7 @@ import type { RuntimeAction } from "../adapters/contract.ts";
 import type { Route } from "../bundle/model.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
-import type { RunPolicy } from "../policy/model.ts";
+import type { Decision, RunPolicy } from "../policy/model.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Journal } from "./journal.ts";
 import type { Machine } from "./machine.ts";
@@ -72,7 +72,13 @@ export class Recorder {
 
   cutShort(cut: Cut): void {
     this.cut ??= cut;
-    if (cut.kind === "exhausted") this.lastError ??= cut.why;
+    if (cut.kind !== "stopped") this.lastError ??= cut.why;
+  }
+
+  /** A denial that no action bears: it alone keeps a run from succeeding. */
+  denyElsewhere(decision: Decision): void {
+    this.deniedElsewhere = true;
+    this.lastError ??= denialText(decision);
   }
 
   takeProgress(): readonly Progress[] {
@@ -163,8 +169,7 @@ export class Recorder {
     const decision = decide(policy, "runtime.event.consume");
     journal.decision(decision, { event_id: eventId, event_type: type }, atMs);
     if (!decision.allowed) {
-      this.deniedElsewhere = true;
-      this.lastError ??= `runtime policy blocked action='runtime.event.consume' reason='${decision.reason}'`;
+      this.denyElsewhere(decision);
       return;
     }
     for (const item of machine.trigger({ eventId, type, atMs, payload }, nodes)) {
@@ -182,4 +187,9 @@ export class Recorder {
   open(item: Item, action: RuntimeAction, route: Route): void {
     this.underWay.set(item.index, { action, text: actionText(action), route, allowedSeq: 0 });
   }
+}
+
+/** The documented words of a denial. */
+export function denialText({ action, reason }: Decision): string {
+  return `runtime policy blocked action='${action}' reason='${reason}'`;
 }

@@ -355,3 +355,13 @@ test("every event has its own number and every action ends in a recorded phase",
     { numRuns: 40 },
   );
 });
+
+test("a run that may not write its state does nothing at all", async () => {
+  const world = await runWorld({
+    steps: [step("a")],
+    policy: policy({ without: ["runtime.state.checkpoint.write"] }),
+  });
+  expect(world.executed).toEqual([]);
+  expect(world.report.outcome).toBe("blocked");
+  expect(world.report.lastError).toContain("runtime.state.checkpoint.write");
+});

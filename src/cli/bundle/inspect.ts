@@ -1,6 +1,6 @@
 /** `akc bundle inspect`: what a bundle would be allowed to do, what would run, and where, before anything runs. */
 import { policyModes } from "../../bundle/model.ts";
-import { prepareRun } from "../../kernel/prepare.ts";
+import { prepareRun } from "../../run/prepare.ts";
 import { command, type Session } from "../command.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { facts } from "../render/output.ts";

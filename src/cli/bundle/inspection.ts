@@ -1,7 +1,7 @@
 /** What a bundle would be allowed to do and what would run, as plain data: the shape `BundleInspection`. Pure. */
 import type { GraphNode, Route } from "../../bundle/model.ts";
 import type { StepPlan } from "../../coordination/model.ts";
-import type { Prepared } from "../../kernel/prepare.ts";
+import type { Prepared } from "../../run/prepare.ts";
 import { type HttpLane, policyActions, type SubprocessLane } from "../../policy/model.ts";
 
 export type Inspection = {

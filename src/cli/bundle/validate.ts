@@ -1,6 +1,6 @@
 /** `akc bundle validate`: everything that is wrong with a bundle, without running anything. */
 import { AkcError } from "../../errors.ts";
-import { prepareRun } from "../../kernel/prepare.ts";
+import { prepareRun } from "../../run/prepare.ts";
 import { command } from "../command.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { facts } from "../render/output.ts";

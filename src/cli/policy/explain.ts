@@ -2,7 +2,7 @@
 
 import { loadBundle } from "../../bundle/load.ts";
 import { type PolicyMode, policyModes } from "../../bundle/model.ts";
-import { readOperatorPolicy } from "../../kernel/prepare.ts";
+import { readOperatorPolicy } from "../../run/prepare.ts";
 import { derivePolicy } from "../../policy/derive.ts";
 import { type ExplainStep, type Explanation, explainDecision } from "../../policy/explain.ts";
 import { policyActions } from "../../policy/model.ts";

@@ -4,51 +4,42 @@
  * Source: spec kernel §6.
  */
 import * as v from "valibot";
+import type { SeenEvent } from "../../run/start.ts";
 import type { Moment } from "../render/progress/board.ts";
 
-/** An event as the kernel hands it out: the payload has the documented keys of its type. */
-export interface ObservedEvent {
-  readonly seq: number;
-  readonly type: string;
-  readonly atMs: number;
-  readonly payload: unknown;
-}
-
-const Payload = v.object({
-  action_id: v.optional(v.string()),
-  action: v.optional(v.object({ action_id: v.optional(v.string()) })),
-  attempt: v.optional(v.number()),
-  reason: v.optional(v.string()),
-  error: v.optional(v.string()),
-  delay_ms: v.optional(v.number()),
-  by: v.optional(v.array(v.string())),
-  result: v.optional(v.object({ duration_ms: v.optional(v.number()) })),
+const About = v.object({
+  action_id: v.string(),
+  node_id: v.optional(v.string()),
+  graph_step_id: v.optional(v.string()),
+  attempt: v.optional(v.number(), 1),
+  denied: v.optional(v.boolean(), false),
+  error: v.optional(v.string(), ""),
+  duration_ms: v.optional(v.number(), 0),
+  delay_ms: v.optional(v.number(), 0),
+  by: v.optional(v.array(v.string()), []),
 });
 
-export function momentOf({ type, atMs, payload }: ObservedEvent): Moment | undefined {
-  if (!type.startsWith("runtime.action.") && type !== "runtime.coordination.step_blocked") return undefined;
-  const parsed = v.safeParse(Payload, payload);
+export function momentOf({ type, atMs, payload }: SeenEvent): Moment | undefined {
+  const parsed = v.safeParse(About, payload);
   if (!parsed.success) return undefined;
-  const { action, attempt = 1, error, reason, delay_ms: delayMs = 0, by = [], result } = parsed.output;
-  const id = parsed.output.action_id ?? action?.action_id;
-  if (id === undefined) return undefined;
-  const why = error ?? reason ?? "";
+  const about = parsed.output;
+  // A step goes by its own name; what an event made has a long id, and its node says more to people.
+  const id = about.graph_step_id ?? about.action_id;
+  const when = { id, label: about.graph_step_id ?? about.node_id ?? id, atMs };
   switch (type) {
     case "runtime.action.policy_allowed":
-      return { kind: "started", id, atMs, attempt };
-    case "runtime.action.completed": {
-      const durationMs = result?.duration_ms;
-      return { kind: "succeeded", id, atMs, ...(durationMs === undefined ? {} : { durationMs }) };
-    }
+      return { ...when, kind: "started", attempt: about.attempt };
+    case "runtime.action.completed":
+      return { ...when, kind: "succeeded", durationMs: about.duration_ms };
     case "runtime.action.retried":
-      return { kind: "retrying", id, atMs, attempt, delayMs, why };
+      return { ...when, kind: "retrying", attempt: about.attempt, delayMs: about.delay_ms, why: about.error };
     case "runtime.action.dead_lettered":
-      return { kind: reason === "policy_denied" ? "denied" : "failed", id, atMs, why };
+      return { ...when, kind: about.denied ? "denied" : "failed", why: about.error };
     case "runtime.coordination.step_blocked":
     case "runtime.action.blocked":
-      return { kind: "blocked", id, atMs, by };
+      return { ...when, kind: "blocked", by: about.by };
     case "runtime.action.cancelled":
-      return { kind: "cancelled", id, atMs };
+      return { ...when, kind: "cancelled" };
     default:
       return undefined;
   }

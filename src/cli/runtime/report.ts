@@ -4,7 +4,7 @@
  *
  * Source: spec cli §4.6 step 8.
  */
-import type { RunReport } from "../../kernel/start-run.ts";
+import type { RunReport } from "../../run/start.ts";
 import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";

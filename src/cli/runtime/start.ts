@@ -1,6 +1,6 @@
 /** `akc runtime start`: runs a bundle to its end, shows it while it goes, and says what came of it. */
 import { policyModes } from "../../bundle/model.ts";
-import type { RunReport } from "../../kernel/start-run.ts";
+import type { RunReport } from "../../run/start.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command, commonArgs, type Session } from "../command.ts";
 import { asExitCode } from "../exit-codes.ts";
@@ -135,7 +135,7 @@ async function runWatched(
   watcher: Watcher,
   signal: AbortSignal,
 ): Promise<RunReport> {
-  const { startRun } = await import("../../kernel/start-run.ts");
+  const { startRun } = await import("../../run/start.ts");
   const { bundlePath, mode, outputsRoot, coordinationOverrides, deadlineMs, maxInFlight, expectedSha256 } =
     options;
   const report = await startRun({

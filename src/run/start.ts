@@ -10,6 +10,10 @@ import { createSimulateAdapter } from "../adapters/simulate.ts";
 import { isIdentifier } from "../bundle/identifier.ts";
 import type { PolicyMode, Scope } from "../bundle/model.ts";
 import { AkcError } from "../errors.ts";
+import type { KernelReport } from "../kernel/loop.ts";
+import type { Counts } from "../kernel/model.ts";
+import { exitCodeOf } from "../kernel/outcome.ts";
+import type { Progress } from "../kernel/recorder.ts";
 import { providerPermitted } from "../policy/decide.ts";
 import { createInMemoryProvider, inMemoryProviderId } from "../providers/in-memory.ts";
 import { desiredResources, providerKind } from "../reconciler/desired.ts";
@@ -22,12 +26,8 @@ import { resolveConfined } from "../system/files.ts";
 import { type Ids, systemIds } from "../system/ids.ts";
 import { builtinAdapters, reachesAgentWorker } from "./adapters.ts";
 import type { Convergence } from "./converge.ts";
-import { runHeld } from "./held-run.ts";
-import type { KernelReport } from "./loop.ts";
-import type { Counts } from "./model.ts";
-import { exitCodeOf } from "./outcome.ts";
+import { runHeld } from "./hold.ts";
 import { type Prepared, type PrepareInput, prepareRun } from "./prepare.ts";
-import type { Progress } from "./recorder.ts";
 
 export interface StartRunInput extends PrepareInput {
   /** Folder above `<tenant>/<repo>`; absent means inferred from the bundle's place. */
@@ -239,10 +239,8 @@ function reportOf(
   startedAtMs: number,
   finishedAtMs: number,
 ): RunReport {
-  const { outcome, status, counts, lastError, resources } = report;
-  const diverged =
-    bundle.metadata["runtime_nonzero_exit_on_reconcile_divergence"] === true &&
-    resources.some((resource) => !resource.converged);
+  const { outcome, status, counts, lastError, converged } = report;
+  const diverged = bundle.metadata["runtime_nonzero_exit_on_reconcile_divergence"] === true && !converged;
   return {
     runtimeRunId: context.runtimeRunId,
     scope: context.scope,

@@ -6,15 +6,15 @@ import { AkcError } from "../errors.ts";
 import { type ExportReport, exportRun } from "../evidence/export.ts";
 import { bundleFacts } from "../evidence/facts.ts";
 import { asDouble, isJsonObject } from "../json/value.ts";
+import { type KernelReport, runKernel } from "../kernel/loop.ts";
+import type { Progress } from "../kernel/recorder.ts";
+import type { RunBudget } from "../kernel/spending.ts";
+import { eventTypes, planEnqueuedPayload } from "../kernel/wire.ts";
 import type { RunWriter, Store } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
-import type { Convergence } from "./converge.ts";
+import { type Convergence, createConverge } from "./converge.ts";
 import { keepLease } from "./lease-keeper.ts";
-import { type KernelReport, runKernel } from "./loop.ts";
 import type { Prepared } from "./prepare.ts";
-import type { Progress } from "./recorder.ts";
-import type { RunBudget } from "./spending.ts";
-import { eventTypes, planEnqueuedPayload } from "./wire.ts";
 import { createWorkdirs } from "./workdirs.ts";
 
 export interface HeldRun {
@@ -81,7 +81,7 @@ function kernel(held: HeldRun, signal: AbortSignal): Promise<KernelReport> {
     signal,
     ...(deadlines.length === 0 ? {} : { deadlineMs: Math.min(...deadlines) }),
     budget: budgetOf(prepared),
-    ...(held.convergence === undefined ? {} : { convergence: held.convergence }),
+    ...(held.convergence === undefined ? {} : { converge: createConverge(held.convergence, policy) }),
     ...(held.onProgress === undefined ? {} : { onProgress: held.onProgress }),
   });
 }

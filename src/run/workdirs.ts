@@ -7,8 +7,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Route } from "../bundle/model.ts";
+import type { Item } from "../kernel/model.ts";
 import { resolveConfined } from "../system/files.ts";
-import type { Item } from "./model.ts";
 
 /**
  * @param scopeDir the run's own folder; it exists

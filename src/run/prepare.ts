@@ -11,14 +11,14 @@ import type { StepPlan } from "../coordination/model.ts";
 import { planSteps } from "../coordination/step.ts";
 import { AkcError } from "../errors.ts";
 import { isJsonObject } from "../json/value.ts";
+import type { Item } from "../kernel/model.ts";
+import { planRun, type RunPlan } from "../kernel/plan.ts";
 import { limits } from "../limits.ts";
 import { derivePolicy } from "../policy/derive.ts";
 import type { OperatorPolicy, RunPolicy } from "../policy/model.ts";
 import { parseOperatorPolicy } from "../policy/operator.ts";
 import { readBundleSource } from "../system/bundle-files.ts";
 import { readFileBounded } from "../system/files.ts";
-import type { Item } from "./model.ts";
-import { planRun, type RunPlan } from "./plan.ts";
 
 export interface PrepareInput {
   readonly bundlePath: string;

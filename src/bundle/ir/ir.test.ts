@@ -156,7 +156,7 @@ describe("the runtime graph", () => {
       referenced_ir_nodes: circle({ contract: contractDocument("c") }),
       referenced_contracts: [contractDocument("c")],
     };
-    expect(graphOf(started)).rejects.toMatchObject({ code: "BUNDLE_INVALID" });
+    await expect(graphOf(started)).rejects.toMatchObject({ code: "BUNDLE_INVALID" });
     const itself = [nodeDocument("a", { depends_on: ["a"], contract: contractDocument("c") })];
     expect((await graphOf({ ...started, referenced_ir_nodes: itself })).nodes).toHaveLength(1);
   });

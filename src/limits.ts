@@ -3,6 +3,8 @@ export const limits = {
   // reading
   jsonTextBytesMax: 256 * 1024 * 1024,
   jsonDepthMax: 256,
+  /** A value in memory that is being written; far above what is read, so that only a value that contains itself meets it. */
+  jsonWriteDepthMax: 2_000,
   /** Sign and digits of one integer; the same bound as Python's own. */
   jsonIntegerCharsMax: 4_300,
   yamlTextBytesMax: 1024 * 1024,

@@ -116,6 +116,34 @@ test("strings of every length keep their surrogate pairs whole", () => {
   }
 });
 
+test("every character comes out as JSON.stringify and UTF-8 have it", () => {
+  for (let first = 0; first < 0x11_0000; first += 0x100) {
+    if (first >= 0xd800 && first < 0xe000) continue;
+    const text = String.fromCodePoint(...Array.from({ length: 0x100 }, (_, index) => first + index));
+    expect(canonicalJson([text.slice(0, 100), text])).toBe(JSON.stringify([text.slice(0, 100), text]));
+    expect(parseJson(prettyJson(text))).toBe(text);
+  }
+});
+
+test("integers of every length come out whole", () => {
+  for (let power = 1; power <= Number.MAX_SAFE_INTEGER; power *= 10) {
+    for (const value of [power - 1, power, power + 1, power * 2 - 1, power * 7]) {
+      if (!Number.isSafeInteger(value)) continue;
+      expect(canonicalJson([value, -value])).toBe(`[${value},${value === 0 ? 0 : -value}]`);
+      if (value < 1e15) expect(canonicalJson([new JsonFloat(value + 1)])).toBe(`[${value + 1}.0]`);
+    }
+  }
+});
+
+test("deep values come out right in every form", () => {
+  let value: JsonValue = "x";
+  for (let level = 0; level < 1_500; level += 1)
+    value = level % 2 === 0 ? [value, 1] : { [`key ${level % 5}`]: value };
+  expect(canonicalJson(value)).toBe(JSON.stringify(value));
+  expect(prettyJson(value)).toBe(JSON.stringify(value, null, 2));
+  expect(parseJson(lineJson(value), { depthMax: 2_000 })).toEqual(value);
+});
+
 test("many shapes that begin with the same key, and more shapes than are remembered, come out right", () => {
   for (let round = 0; round < 3_000; round += 1) {
     const value = { same: 1, [`b${round % 2_500}`]: 2, [`a${round % 7}`]: 3 };
@@ -129,6 +157,8 @@ cycle.push(cycle);
 test.each([
   ["half a surrogate pair", ["\ud83d"], "JSON_LONE_SURROGATE"],
   ["half a surrogate pair in a long string", [`${"a".repeat(100)}\ude00`], "JSON_LONE_SURROGATE"],
+  ["half a surrogate pair in a very long string", [`${"a".repeat(1_000)}\ud83d`], "JSON_LONE_SURROGATE"],
+  ["two second halves", ["\ude00\ude00"], "JSON_LONE_SURROGATE"],
   ["half a surrogate pair in a key", { "\ud83d": 1 }, "JSON_LONE_SURROGATE"],
   ["NaN", [Number.NaN], "JSON_NOT_FINITE"],
   ["an infinite float", [new JsonFloat(Number.POSITIVE_INFINITY)], "JSON_NOT_FINITE"],

@@ -22,6 +22,10 @@ test("members without a value are left out on the way in, and everything else st
   expect(canonicalJson(value)).toBe('{"b":[1,0,2.5,1.152921504606847e+18,5,3.0],"c":{},"e":null}');
 });
 
+test("a number that is neither a safe integer nor a fraction comes in as a float, and minus zero as zero", () => {
+  expect(fromPlain([2 ** 60, -0, 2 ** 53 - 1])).toStrictEqual([new JsonFloat(2 ** 60), 0, 2 ** 53 - 1]);
+});
+
 test("a key called __proto__ stays data on the way in", () => {
   const value = fromPlain(JSON.parse('{"__proto__":{"polluted":1}}'));
   expect(canonicalJson(value)).toBe('{"__proto__":{"polluted":1}}');

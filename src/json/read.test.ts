@@ -117,6 +117,8 @@ const refusals: readonly (readonly [string, ErrorCode, number, number])[] = [
   ['["a\\ud83d\\u0061"]', "JSON_LONE_SURROGATE", 1, 4],
   ['{"\\uDBFF":1}', "JSON_LONE_SURROGATE", 1, 3],
   ['["ab\ud83d"]', "JSON_LONE_SURROGATE", 1, 5],
+  ['["\u001f"]', "JSON_SYNTAX", 1, 3],
+  [`[${"[],".repeat(300)}{"a":1,"a":2}]`, "JSON_DUPLICATE_KEY", 1, 909],
   ["[NaN]", "JSON_NOT_FINITE", 1, 2],
   ["[1,\n-Infinity]", "JSON_NOT_FINITE", 2, 1],
   ['{"a": Infinity}', "JSON_NOT_FINITE", 1, 7],

@@ -5,6 +5,7 @@
  * Source: spec cli §1.1 (the forms), spec bundle §1.3 (escapes and numbers).
  */
 import { AkcError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { numberText } from "./number.ts";
 import { sortedByCodePoint } from "./order.ts";
 import { hasKeys, type Shape, ShapeMemory } from "./shape.ts";
@@ -24,8 +25,6 @@ const roomBytes = 1_024;
 const pieceUnits = Math.floor((roomBytes - 8) / bytesPerUnitMax) - 1;
 /** Longer strings are cheaper to hand to the engine than to copy unit by unit. */
 const longStringUnits = 512;
-/** A guard against values that contain themselves; what `parseJson` reads is far below. */
-const depthMax = 2_000;
 
 const encoder = new TextEncoder();
 
@@ -163,7 +162,9 @@ export class JsonWriter {
 
   private descend(): void {
     this.depth += 1;
-    if (this.depth > depthMax) throw new AkcError("JSON_TOO_DEEP", { details: { limit: depthMax } });
+    if (this.depth > limits.jsonWriteDepthMax) {
+      throw new AkcError("JSON_TOO_DEEP", { details: { limit: limits.jsonWriteDepthMax } });
+    }
   }
 
   private ascend(): void {

@@ -5,10 +5,10 @@
  * Source: spec kernel §12.10; kernel:W-21.
  */
 import { member, objectAt, textAt } from "../bundle/member.ts";
-import { canonicalJson } from "../json/canonical.ts";
 import { sha256Hex } from "../json/fingerprint.ts";
 import type { JsonObject, JsonValue } from "../json/value.ts";
 import type { RunRow } from "../store/contract.ts";
+import { compactText } from "./fast-text.ts";
 import type { ProjectedEvent } from "./project.ts";
 
 export interface AuditLine {
@@ -78,7 +78,7 @@ export class AuditTrail {
     }
     const worker = workerOutput(event.result);
     if (worker !== undefined) record["worker_output_sha256"] = worker;
-    const text = canonicalJson(record);
+    const text = compactText(record);
     this.#sequence += 1;
     this.#previous = sha256Hex(text);
     return { text, record };

@@ -23,22 +23,23 @@ export interface DecisionJson {
 export function decisionJson(run: RunRow, decision: DecisionRow & { readonly row: number }): DecisionJson {
   const { scope, runId, runtimeRunId } = run.context;
   const context = parseJson(decision.context);
+  // In order of keys, which is the order they are written in.
   return {
     action: decision.action,
-    // Names the row for good: nothing else in a run's evidence has this id.
-    token_id: `${runtimeRunId}:decision:${decision.row}`,
-    tenant_id: scope.tenantId,
+    allowed: decision.allowed,
+    at_ms: decision.atMs,
+    context: isJsonObject(context) ? context : {},
+    event_seq: decision.seq,
+    mode: decision.mode,
+    reason: decision.reason,
     repo_id: scope.repoId,
+    rule: decision.rule,
     run_id: runId,
     runtime_run_id: runtimeRunId,
-    context: isJsonObject(context) ? context : {},
-    allowed: decision.allowed,
-    reason: decision.reason,
-    mode: decision.mode,
-    at_ms: decision.atMs,
     seq: decision.row - 1,
-    event_seq: decision.seq,
     source: decision.source,
-    rule: decision.rule,
+    tenant_id: scope.tenantId,
+    // Names the row for good: nothing else in a run's evidence has this id.
+    token_id: `${runtimeRunId}:decision:${decision.row}`,
   };
 }

@@ -7,11 +7,11 @@
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { canonicalJson } from "../json/canonical.ts";
 import type { JsonObject } from "../json/value.ts";
 import type { RunRow } from "../store/contract.ts";
 import { asDiskError, lockFile } from "../system/files.ts";
 import type { BundleFacts } from "./facts.ts";
+import { compactText } from "./fast-text.ts";
 import type { Span } from "./spans.ts";
 
 export type OtelSource = "runtime.trace_span" | "runtime.coordination_audit";
@@ -40,10 +40,10 @@ export class OtelLines {
 
   /** COMPACT, without the line feed that ends it. */
   line(source: OtelSource, span: Span): string {
-    return canonicalJson({
+    return compactText({
       akc_trace_export_version: 1,
-      source,
       resource: this.#resource,
+      source,
       // Correlation wins over a span's own attribute of the same name.
       span: { ...span, attributes: { ...span.attributes, ...this.#correlation } },
     });

@@ -4,9 +4,10 @@
  *
  * Source: spec cli §1.1.
  */
-import { canonicalJson, prettyJson } from "../json/canonical.ts";
+import { prettyJson } from "../json/canonical.ts";
 import type { JsonValue } from "../json/value.ts";
 import { type AtomicFile, createAtomicFile } from "../system/files.ts";
+import { compactText, prettyLines } from "./fast-text.ts";
 
 /** The value's text where it stands `depth` levels deep, without the indent of its first line. */
 export function prettyAt(depth: number, value: JsonValue): string {
@@ -31,7 +32,7 @@ export class ArrayText {
   item(value: JsonValue): string {
     this.#count += 1;
     const begin = this.#count === 1 ? "[\n" : ",\n";
-    return begin + indent(this.#depth + 1) + prettyAt(this.#depth + 1, value);
+    return begin + prettyLines(this.#depth + 1, value);
   }
 
   end(): string {
@@ -60,7 +61,7 @@ export async function createArrayFile(path: string, fingerprinted: boolean): Pro
   return {
     add(value) {
       parts.push(text.item(value));
-      hasher?.update(first ? canonicalJson(value) : `,${canonicalJson(value)}`);
+      hasher?.update(first ? compactText(value) : `,${compactText(value)}`);
       first = false;
     },
     async flush() {

@@ -5,11 +5,12 @@
  * Source: spec kernel §6, §4.7; kernel:W-4 (the event's number ends its id, so no two events share one).
  */
 import { member, objectAt, textAt } from "../bundle/member.ts";
-import { fingerprint } from "../json/fingerprint.ts";
+import { sha256Hex } from "../json/fingerprint.ts";
 import { parseJson } from "../json/read.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import type { RunRow, StoredEvent } from "../store/contract.ts";
 import type { BundleFacts } from "./facts.ts";
+import { compactText } from "./fast-text.ts";
 
 /** The action that an event is about, as its payload tells. */
 export interface EventAction {
@@ -159,7 +160,7 @@ export class EventProjector {
       telemetry["coordination_spec_sha256"] = action.step.specSha256;
     }
     const result = member(stored, "result");
-    if (isJsonObject(result)) telemetry["output_sha256"] = fingerprint(result);
+    if (isJsonObject(result)) telemetry["output_sha256"] = sha256Hex(compactText(result));
     if (parentEventId !== undefined) telemetry["parent_event_id"] = parentEventId;
     for (const [key, source] of copiedFromContext) {
       const value = textAt(context, source);

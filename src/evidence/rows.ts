@@ -128,9 +128,9 @@ export class EvidenceRows {
   #row(type: string, atMs: number, payload: JsonObject): EvidenceRow {
     return {
       evidence_type: type,
-      timestamp: atMs,
-      runtime_run_id: this.#run.context.runtimeRunId,
       payload,
+      runtime_run_id: this.#run.context.runtimeRunId,
+      timestamp: atMs,
     };
   }
 }

@@ -89,12 +89,12 @@ export class Spans {
         action_id: action?.actionId ?? "",
         action_type: action?.actionType ?? "",
         node_id: action?.nodeId ?? "",
+        ...(reason === undefined ? {} : { reason }),
+        runtime_run_id: this.#run.context.runtimeRunId,
         status:
           textAt(event.result ?? {}, "status") ??
           (event.type === "runtime.action.replayed" ? "succeeded" : "failed"),
         ...(toState === undefined ? {} : { transition_to_state: toState }),
-        runtime_run_id: this.#run.context.runtimeRunId,
-        ...(reason === undefined ? {} : { reason }),
       },
       status: statusOf(event),
     });
@@ -128,17 +128,18 @@ export class Spans {
     readonly attributes: JsonObject;
     readonly status: Span["status"];
   }): Span {
+    // In order of keys, which is the order they are written in.
     return {
-      trace_id: this.#run.traceId,
-      span_id: span.span_id,
-      parent_span_id: span.parent_span_id,
-      name: span.name,
-      kind: "internal",
-      start_time_unix_nano: nanosOf(span.startMs),
+      attributes: span.attributes,
       // The wall clock may have been set back in between.
       end_time_unix_nano: nanosOf(Math.max(span.startMs, span.endMs)),
-      attributes: span.attributes,
+      kind: "internal",
+      name: span.name,
+      parent_span_id: span.parent_span_id,
+      span_id: span.span_id,
+      start_time_unix_nano: nanosOf(span.startMs),
       status: span.status,
+      trace_id: this.#run.traceId,
     };
   }
 }

@@ -5,8 +5,8 @@
 import { AkcError } from "../errors.ts";
 import { prettyJson } from "../json/canonical.ts";
 import { limits } from "../limits.ts";
-import type { RunReader, RunRow, StoredEvent } from "../store/contract.ts";
 import { EventChain } from "../store/chain.ts";
+import type { RunReader, RunRow, StoredEvent } from "../store/contract.ts";
 import { type AtomicFile, createAtomicFile } from "../system/files.ts";
 import { AuditTrail } from "./audit.ts";
 import { decisionJson } from "./decisions.ts";

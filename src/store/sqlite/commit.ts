@@ -6,9 +6,9 @@
  */
 import type { Database } from "bun:sqlite";
 import { AkcError } from "../../errors.ts";
+import { EventChain } from "../chain.ts";
 import type { Lease, RunWriter, Turn } from "../contract.ts";
 import { createArtifacts, insertPending, type PendingArtifacts } from "./artifacts.ts";
-import { EventChain } from "../chain.ts";
 import { storeFault } from "./faults.ts";
 import { rowIdBase } from "./keys.ts";
 import { leaseLost, releaseLease, renewLease } from "./leases.ts";

@@ -4,6 +4,7 @@
 import type { Database } from "bun:sqlite";
 import * as v from "valibot";
 import { AkcError } from "../../errors.ts";
+import { zeroDigestHex } from "../chain.ts";
 import {
   type ActionRow,
   actionPhases,
@@ -12,7 +13,6 @@ import {
   type StoredEvent,
 } from "../contract.ts";
 import { createArtifactReader } from "./artifacts.ts";
-import { zeroDigestHex } from "../chain.ts";
 import { closeConnection } from "./connection.ts";
 import { storeFault } from "./faults.ts";
 import { rowIdBase, rowIdEnd } from "./keys.ts";
@@ -64,6 +64,9 @@ export function createRunReader(
   const events = db.query<EventColumns, [number, number, number]>(
     "SELECT id, type, at_ms, payload, sha256 FROM event WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
   );
+  const eventAt = db.query<EventColumns, [number]>(
+    "SELECT id, type, at_ms, payload, sha256 FROM event WHERE id = ?",
+  );
   const digestAt = db.query<{ sha256: Uint8Array }, [number]>("SELECT sha256 FROM event WHERE id = ?");
   const actionsAfter = db.query<ActionColumns, [number, string, number]>(`
     SELECT action_id, node_id, step_id, phase, attempt, seq, output_sha256 FROM action
@@ -72,24 +75,24 @@ export function createRunReader(
     SELECT id, seq, at_ms, action, allowed, reason, source, rule, mode, context FROM decision
     WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`);
 
+  const eventOf = (row: EventColumns, prevSha256: string): StoredEvent => ({
+    seq: row.id - base,
+    type: row.type,
+    atMs: row.at_ms,
+    payload: row.payload,
+    prevSha256,
+    sha256: hexOf(row.sha256),
+  });
+  const digestHexAt = (seq: number): string => {
+    const row = seq < 1 ? null : digestAt.get(base + seq);
+    return row === null ? zeroDigestHex : hexOf(row.sha256);
+  };
   const page = (afterSeq: number, limit: number): readonly StoredEvent[] => {
     const rows = events.all(base + afterSeq, end, limit);
-    let prevSha256 = zeroDigestHex;
-    if (afterSeq > 0 && rows.length > 0) {
-      const before = digestAt.get(base + afterSeq);
-      if (before !== null) prevSha256 = Buffer.from(before.sha256).toString("hex");
-    }
+    let prevSha256 = rows.length === 0 ? zeroDigestHex : digestHexAt(afterSeq);
     return rows.map((row) => {
-      const sha256 = Buffer.from(row.sha256).toString("hex");
-      const event = {
-        seq: row.id - base,
-        type: row.type,
-        atMs: row.at_ms,
-        payload: row.payload,
-        prevSha256,
-        sha256,
-      };
-      prevSha256 = sha256;
+      const event = eventOf(row, prevSha256);
+      prevSha256 = event.sha256;
       return event;
     });
   };
@@ -106,8 +109,8 @@ export function createRunReader(
     events: (afterSeq, limit) => read(() => page(afterSeq, limit)),
     eventAt: (seq) =>
       read(() => {
-        const [event] = page(seq - 1, 1);
-        return event?.seq === seq ? event : null;
+        const row = seq >= 1 ? eventAt.get(base + seq) : null;
+        return row === null ? null : eventOf(row, digestHexAt(seq - 1));
       }),
     actions: () => read(() => actionsAfter.all(key, "", -1).map(actionOf)),
     actionsAfter: (afterActionId, limit) =>
@@ -136,7 +139,7 @@ function actionOf(row: ActionColumns): ActionRow {
     phase: row.phase,
     attempt: row.attempt,
     seq: row.seq,
-    outputSha256: row.output_sha256 === null ? null : Buffer.from(row.output_sha256).toString("hex"),
+    outputSha256: row.output_sha256 === null ? null : hexOf(row.output_sha256),
   };
 }
 
@@ -152,4 +155,8 @@ function decisionOf(row: DecisionColumns): DecisionRow {
     mode: row.mode,
     context: row.context,
   };
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }

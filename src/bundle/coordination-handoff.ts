@@ -16,6 +16,7 @@ import { type BundleSource, bundleFolder } from "./files.ts";
 import { isIdentifier, isRoleName, pathInRepo, roleNameWants } from "./identifier.ts";
 import { member, objectAt, textAt } from "./member.ts";
 import { placedAt } from "./shape/rule.ts";
+import { judgeCoordination } from "./validate.ts";
 
 /** A spec that was verified, with its order. */
 export interface CoordinationHandoff {
@@ -24,6 +25,8 @@ export interface CoordinationHandoff {
   readonly plan: CoordinationPlan;
   readonly orchestration?: Orchestration;
   readonly orchestrationSha256?: string;
+  /** Of a spec that was judged here; those of an inline spec belong to the bundle's own. */
+  readonly warnings: readonly Issue[];
 }
 
 /** The hash that stands for "none was made". */
@@ -43,7 +46,8 @@ export async function loadCoordinationOnly(
 }
 
 /**
- * @param strict also refuses what the parser reads leniently (kernel:W-30); a run needs that, a picture does not
+ * @param strict also refuses what the parser reads leniently (kernel:W-30); a run needs that, a picture does not. An
+ *   inline spec has been judged with its bundle
  * @throws AkcError COORDINATION_INVALID, COORDINATION_CYCLE, COORDINATION_FILE_MISSING, COORDINATION_HASH_MISMATCH,
  *   ORCHESTRATION_HASH_MISMATCH, BUNDLE_SCOPE_MISMATCH, PATH_UNSAFE, or a code of the JSON reader
  */
@@ -55,6 +59,9 @@ export async function loadCoordination(
   const found = await findSpec(document, source);
   if (found === undefined) return undefined;
   const { value, sha256 } = found;
+  const judged =
+    strict && found.file !== undefined ? judgeCoordination(value, "") : { issues: [], warnings: [] };
+  refuse(judged.issues, found, "is not valid");
   const spec = parseCoordination(value);
   checkScope(
     document,
@@ -78,6 +85,7 @@ export async function loadCoordination(
     spec,
     sha256,
     plan,
+    warnings: judged.warnings,
     ...(orchestration === undefined ? {} : { orchestration }),
     ...(beside === undefined ? {} : { orchestrationSha256: beside.sha256 }),
   };

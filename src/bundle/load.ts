@@ -27,7 +27,7 @@ import type {
   Scope,
 } from "./model.ts";
 import { sortIssues } from "./shape/rule.ts";
-import { schemaVersionOf, validateBundle } from "./validate.ts";
+import { judgeBundle, schemaVersionOf, validateBundle } from "./validate.ts";
 
 export type { BundleFiles, BundleSource } from "./files.ts";
 
@@ -59,7 +59,7 @@ export async function loadBundle(source: BundleSource, options: LoadOptions): Pr
   if (expected !== undefined && expected !== sha256) {
     throw new AkcError("BUNDLE_HASH_MISMATCH", { details: { expected, actual: sha256 } });
   }
-  const { document, schemaVersion } = checkDocument(value);
+  const { document, schemaVersion, warnings } = checkDocument(value);
   const scope = { tenantId: requiredText(document, "tenant_id"), repoId: requiredText(document, "repo_id") };
   checkEnvelopeScope(document);
   const authority = await intentAuthority(document, scope, source.files, options.strictIntentAuthority);
@@ -98,22 +98,23 @@ export async function loadBundle(source: BundleSource, options: LoadOptions): Pr
     coordinationContract,
     desiredStateSource,
     metadata,
-    warnings: [...irSource.warnings, ...graph.warnings],
+    warnings: [...warnings, ...irSource.warnings, ...(handoff?.warnings ?? []), ...graph.warnings],
   };
 }
 
 function checkDocument(value: ReturnType<typeof parseJson>): {
   readonly document: JsonObject;
   readonly schemaVersion: Bundle["schemaVersion"];
+  readonly warnings: readonly Issue[];
 } {
   if (!isJsonObject(value)) throw new AkcError("BUNDLE_NOT_OBJECT");
   const schemaVersion = schemaVersionOf(value);
   if (schemaVersion === undefined) {
     throw new AkcError("BUNDLE_SCHEMA_UNSUPPORTED", { issues: validateBundle(value) });
   }
-  const issues = validateBundle(value);
+  const { issues, warnings } = judgeBundle(value);
   if (issues.length > 0) throw new AkcError(codeOf(issues), { issues });
-  return { document: value, schemaVersion };
+  return { document: value, schemaVersion, warnings };
 }
 
 /** The code names the part of the bundle in which all the issues lie. */
@@ -217,7 +218,7 @@ function cap(value: number | undefined, name: string): number {
 }
 
 function resolved(
-  handoff: CoordinationHandoff,
+  { warnings: _, ...handoff }: CoordinationHandoff,
   ir: IrDocument | undefined,
   nodes: readonly GraphNode[],
 ): LoadedCoordination {

@@ -4,6 +4,7 @@
  *
  * Source: spec bundle §5.2; bundle:W-7, bundle:W-9, bundle:W-11, bundle:W-30.
  */
+import { strictIssues } from "../coordination/strict.ts";
 import type { Issue } from "../errors.ts";
 import { canonicalJson } from "../json/canonical.ts";
 import { asDouble, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
@@ -16,6 +17,7 @@ import {
   faultAt,
   issuesOf,
   listOf,
+  placedAt,
   type Report,
   type Rule,
   record,
@@ -23,17 +25,39 @@ import {
 } from "./shape/rule.ts";
 import { runtimeKeys } from "./shape/runtime-keys.ts";
 
-/**
- * Every issue of the document, sorted by path and then by message; paths are JSON pointers. Unknown keys are no issue.
- * An embedded IR and an inline coordination spec are judged with it.
- */
+/** What stops a bundle, and what is only worth saying. Both sorted by path and then by message; paths are JSON pointers. */
+export interface Judgement {
+  readonly issues: Issue[];
+  readonly warnings: Issue[];
+}
+
+/** Every issue of the document, see `judgeBundle`. */
 export function validateBundle(document: JsonValue): Issue[] {
-  if (!isJsonObject(document)) return [{ path: "", message: "must be an object" }];
+  return judgeBundle(document).issues;
+}
+
+/** Unknown keys are neither. An embedded IR and an inline coordination spec are judged with the rest. */
+export function judgeBundle(document: JsonValue): Judgement {
+  if (!isJsonObject(document)) return { issues: [{ path: "", message: "must be an object" }], warnings: [] };
   const version = schemaVersionOf(document) ?? 4;
   const issues = issuesOf(document, all(bundleShape(version), runtimeKeys, referenced, agreements));
   const ir = member(document, "system_ir");
   if (isJsonObject(ir)) issues.push(...issuesOf(ir, irDocument, "/system_ir"));
-  return sortIssues(issues);
+  const coordination = member(document, "coordination_spec");
+  const judged = isJsonObject(coordination)
+    ? judgeCoordination(coordination, "/coordination_spec")
+    : { issues: [], warnings: [] };
+  return { issues: sortIssues([...issues, ...judged.issues]), warnings: judged.warnings };
+}
+
+/** A coordination spec on its own, as a run wants it. @param base JSON pointer of the spec in its file */
+export function judgeCoordination(spec: JsonValue, base: string): Judgement {
+  const issues: Issue[] = [];
+  const warnings: Issue[] = [];
+  for (const { severity, ...issue } of strictIssues(spec)) {
+    (severity === "error" ? issues : warnings).push(placedAt(base, issue));
+  }
+  return { issues: sortIssues(issues), warnings: sortIssues(warnings) };
 }
 
 /** The version that the document's schema_id names; undefined when it names none that is known. */

@@ -57,6 +57,7 @@ describe("a plan", () => {
         const cycle = error.details["cycle"];
         if (!Array.isArray(cycle)) throw new Error("no cycle in the details");
         expect(cycle.length).toBeGreaterThan(1);
+        expect(error.details["steps"]).toBe(cycle.length);
         expect(new Set(cycle).size).toBe(cycle.length);
         for (const [at, src] of cycle.entries()) {
           const dst = cycle[(at + 1) % cycle.length];
@@ -65,6 +66,15 @@ describe("a plan", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test("of a chain of 20 000 steps has a layer a step, and a ring of as many is reported in few words", () => {
+    const ids = Array.from({ length: 20_000 }, (_, index) => `s${(index * 7919) % 20_000}`);
+    const edges = ids.slice(1).map((id, index) => arc(ids[index] ?? "", id));
+    expect(schedule(specOf(ids, edges)).stepOrder).toEqual(ids);
+    const ring = caught(() => schedule(specOf(ids, [...edges, arc(ids.at(-1) ?? "", "s0")])));
+    expect(ring.details).toMatchObject({ steps: 20_000, cycle: ids.slice(0, 50) });
+    expect(ring.hint.length).toBeLessThan(300);
   });
 
   test("orders ids by code point, not by UTF-16 unit or locale", () => {

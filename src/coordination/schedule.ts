@@ -33,16 +33,12 @@ export function schedule(spec: CoordinationSpec): CoordinationPlan {
 
 function layersOf(graph: PrecedenceGraph): readonly (readonly string[])[] {
   const layerOf = layerOfEachRank(graph);
-  const layers: string[][] = [];
-  // By ascending rank, so that every layer comes out in the order of ids without being sorted.
   const { stepIds } = graph;
-  for (let rank = 0; rank < stepIds.length; rank++) {
-    const id = stepIds[rank] ?? "";
-    const index = at(layerOf, rank);
-    const layer = layers[index];
-    if (layer === undefined) layers[index] = [id];
-    else layer.push(id);
-  }
+  let deepest = -1;
+  for (let rank = 0; rank < stepIds.length; rank++) deepest = Math.max(deepest, at(layerOf, rank));
+  const layers = Array.from({ length: deepest + 1 }, (): string[] => []);
+  // By ascending rank, so that every layer comes out in the order of ids without being sorted.
+  for (let rank = 0; rank < stepIds.length; rank++) layers[at(layerOf, rank)]?.push(stepIds[rank] ?? "");
   return layers;
 }
 

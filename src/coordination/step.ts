@@ -141,14 +141,15 @@ interface Arrivals {
 function arrivalsOf(spec: CoordinationSpec, plan: CoordinationPlan): Arrivals {
   const position = new Numbering();
   for (const stepId of plan.stepOrder) position.of(stepId);
-  const edges: CoordinationEdge[][] = [];
+  // Full length from the start: an array that is filled out of order becomes a slow, sparse one.
+  const edges = plan.stepOrder.map((): CoordinationEdge[] | undefined => undefined);
   for (const edge of spec.edges) append(edges, position.of(edge.dst), edge);
-  const predecessors: string[][] = [];
+  const predecessors = plan.stepOrder.map((): string[] | undefined => undefined);
   for (const { src, dst } of plan.precedence) append(predecessors, position.of(dst), src);
   return { edges, predecessors };
 }
 
-function append<Item>(lists: Item[][], index: number, item: Item): void {
+function append<Item>(lists: (Item[] | undefined)[], index: number, item: Item): void {
   const list = lists[index];
   if (list === undefined) lists[index] = [item];
   else list.push(item);

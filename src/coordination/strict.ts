@@ -10,7 +10,7 @@
 import { isJsonObject, JsonFloat, type JsonObject, type JsonValue } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import { isSafeRoleId } from "./roles.ts";
-import { Findings, type StrictIssue } from "./strict/findings.ts";
+import { Findings, type Place, type StrictIssue } from "./strict/findings.ts";
 import { judgeGovernance } from "./strict/governance.ts";
 
 /** Everything that is wrong, errors and warnings; empty for a spec that says exactly what will run. */
@@ -21,12 +21,12 @@ export function strictIssues(value: JsonValue): StrictIssue[] {
     return findings.issues;
   }
   judgeVersion(value, findings);
-  for (const key of ["run_id", "tenant_id", "repo_id"]) findings.text(value[key], [key]);
-  const graph = findings.object(value["coordination_graph"], ["coordination_graph"]) ?? {};
+  for (const key of ["run_id", "tenant_id", "repo_id"]) findings.text(value, key, []);
+  const graph = findings.object(value, "coordination_graph", []) ?? {};
   const kinds = judgeNodes(graph, findings);
   judgeEdges(graph, kinds, findings);
   const roles = judgeRoles(value, kinds, findings);
-  judgeGovernance(value["governance"], roles, findings);
+  judgeGovernance(value, roles, findings);
   return findings.issues;
 }
 
@@ -44,14 +44,12 @@ function judgeVersion(spec: JsonObject, findings: Findings): void {
 /** The kind of each declared node. */
 function judgeNodes(graph: JsonObject, findings: Findings): ReadonlyMap<string, string> {
   const kinds = new Map<string, string>();
-  const place = ["coordination_graph", "nodes"];
-  for (const [node, index] of findings.objects(graph["nodes"], place)) {
-    const at = [...place, index];
-    const id = findings.text(node["node_id"], [...at, "node_id"]);
-    const kind = findings.text(node["kind"], [...at, "kind"]);
-    if (node["tools"] !== undefined) findings.texts(node["tools"], [...at, "tools"]);
+  for (const { object: node, at } of findings.objects(graph, "nodes", ["coordination_graph"])) {
+    const id = findings.text(node, "node_id", at);
+    const kind = findings.text(node, "kind", at);
+    findings.texts(node, "tools", at);
     if (id === undefined || kind === undefined) continue;
-    judgeId(id, [...at, "node_id"], findings);
+    judgeId(id, at, findings);
     if (kinds.has(id)) findings.error([...at, "node_id"], `node ${JSON.stringify(id)} is declared twice`);
     if (kind !== "step" && kind !== "role") {
       findings.warning([...at, "kind"], `kind ${JSON.stringify(kind)} has no meaning; only "step" is run`);
@@ -63,36 +61,37 @@ function judgeNodes(graph: JsonObject, findings: Findings): ReadonlyMap<string, 
 
 function judgeEdges(graph: JsonObject, kinds: ReadonlyMap<string, string>, findings: Findings): void {
   const ids = new Set<string>();
-  const place = ["coordination_graph", "edges"];
-  for (const [edge, index] of findings.objects(graph["edges"], place)) {
-    const at = [...place, index];
-    const id = findings.text(edge["edge_id"], [...at, "edge_id"]);
+  for (const { object: edge, at } of findings.objects(graph, "edges", ["coordination_graph"])) {
+    const id = findings.text(edge, "edge_id", at);
+    const kind = findings.text(edge, "kind", at);
+    const src = judgeEndpoint(edge, "src_step_id", at, kinds, findings);
+    const dst = judgeEndpoint(edge, "dst_step_id", at, kinds, findings);
     if (id !== undefined && ids.has(id)) {
       findings.error([...at, "edge_id"], `edge ${JSON.stringify(id)} is declared twice`);
     }
     if (id !== undefined) ids.add(id);
-    const kind = findings.text(edge["kind"], [...at, "kind"]);
-    const ends = (["src_step_id", "dst_step_id"] as const).map((end) => {
-      const step = findings.text(edge[end], [...at, end]);
-      if (step !== undefined) judgeEndpoint(step, kinds.get(step), [...at, end], findings);
-      return step;
-    });
-    if (kind === "handoff" && ends[0] !== undefined && ends[0] === ends[1]) {
-      findings.error(at, `step ${JSON.stringify(ends[0])} hands over to itself and can never start`);
+    if (kind === "handoff" && src !== undefined && src === dst) {
+      findings.error(at, `step ${JSON.stringify(src)} hands over to itself and can never start`);
     }
   }
 }
 
 function judgeEndpoint(
-  step: string,
-  kind: string | undefined,
-  place: readonly (string | number)[],
+  edge: JsonObject,
+  end: "src_step_id" | "dst_step_id",
+  at: Place,
+  kinds: ReadonlyMap<string, string>,
   findings: Findings,
-): void {
-  if (kind === undefined) findings.error(place, `step ${JSON.stringify(step)} is not declared`);
+): string | undefined {
+  const step = findings.text(edge, end, at);
+  if (step === undefined) return undefined;
+  const kind = kinds.get(step);
+  if (kind === undefined) findings.error([...at, end], `step ${JSON.stringify(step)} is not declared`);
   else if (kind !== "step") {
-    findings.error(place, `${JSON.stringify(step)} is a ${kind}, not a step; the edge would make it one`);
+    const message = `${JSON.stringify(step)} is a ${kind}, not a step; the edge would make it one`;
+    findings.error([...at, end], message);
   }
+  return step;
 }
 
 /** Every role that is declared or bound. */
@@ -102,35 +101,31 @@ function judgeRoles(
   findings: Findings,
 ): ReadonlySet<string> {
   const roles = new Set<string>();
-  for (const [role, index] of findings.objects(spec["agent_roles"], ["agent_roles"])) {
-    const place = ["agent_roles", index];
-    const name = findings.text(role["name"], [...place, "name"]);
-    findings.texts(role["tools"], [...place, "tools"]);
+  for (const { object: role, at } of findings.objects(spec, "agent_roles", [])) {
+    const name = findings.text(role, "name", at);
+    findings.texts(role, "tools", at);
     if (name === undefined) continue;
-    if (roles.has(name)) findings.error([...place, "name"], `role ${JSON.stringify(name)} is declared twice`);
+    if (roles.has(name)) findings.error([...at, "name"], `role ${JSON.stringify(name)} is declared twice`);
     roles.add(name);
   }
-  for (const [binding, index] of findings.objects(spec["orchestration_bindings"], [
-    "orchestration_bindings",
-  ])) {
-    const place = ["orchestration_bindings", index];
-    const role = findings.text(binding["role_name"], [...place, "role_name"]);
-    findings.text(binding["agent_name"], [...place, "agent_name"]);
-    if (role !== undefined) {
-      roles.add(role);
-      if (!isSafeRoleId(role))
-        findings.error([...place, "role_name"], "is no safe role name; it names a folder");
+  for (const { object: binding, at } of findings.objects(spec, "orchestration_bindings", [])) {
+    const role = findings.text(binding, "role_name", at);
+    findings.text(binding, "agent_name", at);
+    if (role !== undefined && !isSafeRoleId(role)) {
+      findings.error([...at, "role_name"], "is no safe role name; it names a folder");
     }
-    const stepsPlace = [...place, "orchestration_step_ids"];
-    for (const step of findings.texts(binding["orchestration_step_ids"], stepsPlace)) {
-      if (!kinds.has(step))
-        findings.warning(stepsPlace, `binds step ${JSON.stringify(step)}, which is not declared`);
+    if (role !== undefined) roles.add(role);
+    for (const step of findings.texts(binding, "orchestration_step_ids", at)) {
+      if (kinds.has(step)) continue;
+      const message = `binds step ${JSON.stringify(step)}, which is not declared`;
+      findings.warning([...at, "orchestration_step_ids"], message);
     }
   }
   return roles;
 }
 
-function judgeId(id: string, place: readonly (string | number)[], findings: Findings): void {
+function judgeId(id: string, at: Place, findings: Findings): void {
+  const place = [...at, "node_id"];
   if (id.length > limits.idLengthMax)
     findings.error(place, `is longer than ${limits.idLengthMax} characters`);
   if (/\p{Cc}/u.test(id)) findings.error(place, "holds a control character");

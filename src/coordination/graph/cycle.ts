@@ -5,18 +5,25 @@
  * Source: spec kernel §11.5.
  */
 import { AkcError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
 import { at, type PrecedenceGraph } from "../lower.ts";
+import type { PrecedenceEdge } from "../model.ts";
 
-/** `unscheduled[rank]` is above 0 for every step that Kahn's algorithm could not take. */
+/**
+ * Its `details.cycle` holds the ids of the cycle's steps in order (the first `limits.issuesShownMax` of them), `details.edges`
+ * the ids of the edges that lead from each to the next, and `details.steps` how many steps the cycle has.
+ * @param unscheduled above 0 at the rank of every step that Kahn's algorithm could not take.
+ */
 export function cycleError(graph: PrecedenceGraph, unscheduled: Int32Array): AkcError {
-  const arcs = oneCycle(graph, unscheduled).map((arc) => graph.arcs[arc]);
-  const cycle = arcs.map((arc) => arc?.src ?? "");
+  const cycle = oneCycle(graph, unscheduled).map((arc) => graph.arcs[arc]);
+  const shown = cycle.slice(0, limits.issuesShownMax);
   return new AkcError("COORDINATION_CYCLE", {
-    hint: `Remove one of the edges of ${shown(cycle)}; steps on a cycle can never start.`,
+    hint: `Remove one of the edges of ${chain(cycle)}; steps on a cycle can never start.`,
     details: {
       errorClass: "CoordinationCycleError",
-      cycle,
-      edges: arcs.map((arc) => arc?.edgeIds ?? []),
+      cycle: shown.map((arc) => arc?.src ?? ""),
+      edges: shown.map((arc) => arc?.edgeIds ?? []),
+      steps: cycle.length,
     },
   });
 }
@@ -66,10 +73,10 @@ function sources({ stepIds, successorStart, successors }: PrecedenceGraph): Int3
   return source;
 }
 
-const stepsShownMax = 12;
+const stepsInHintMax = 12;
 
-function shown(cycle: readonly string[]): string {
-  const first = cycle[0] ?? "";
-  const ids = cycle.slice(0, stepsShownMax);
-  return [...ids, ...(ids.length < cycle.length ? ["…"] : []), first].join(" → ");
+function chain(cycle: readonly (PrecedenceEdge | undefined)[]): string {
+  const ids = cycle.map((arc) => arc?.src ?? "");
+  const left = ids.length > stepsInHintMax ? ["…"] : [];
+  return [...ids.slice(0, stepsInHintMax), ...left, ids[0] ?? ""].join(" → ");
 }

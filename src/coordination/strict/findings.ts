@@ -23,6 +23,11 @@ export interface StrictIssue extends Issue {
 /** Where a member stands: its path from the root of the document. */
 export type Place = readonly (string | number)[];
 
+export interface PlacedObject {
+  readonly object: JsonObject;
+  readonly at: Place;
+}
+
 export class Findings {
   readonly issues: StrictIssue[] = [];
 
@@ -34,64 +39,59 @@ export class Findings {
     this.issues.push({ path: pointer(...place), message, severity: "warning" });
   }
 
-  /** The value where it is true or false; `"false"` is neither (kernel:W-28). Absent and null are nothing, and fine. */
-  boolean(value: JsonValue | undefined, place: Place): boolean | undefined {
+  /** The member where it is true or false; `"false"` is neither (kernel:W-28). Absent and null are nothing, and fine. */
+  boolean(object: JsonObject, key: string, place: Place): boolean | undefined {
+    const value = object[key];
     if (typeof value === "boolean") return value;
-    if (value !== undefined && value !== null)
-      this.error(place, "must be true or false, not text or a number");
+    if (value !== undefined && value !== null) {
+      this.error([...place, key], "must be true or false, not text or a number");
+    }
     return undefined;
   }
 
   /** A whole number of at least `min`. Absent and null are nothing, and fine. */
-  wholeNumber(value: JsonValue | undefined, place: Place, min: number): number | undefined {
+  wholeNumber(object: JsonObject, key: string, place: Place, min: number): number | undefined {
+    const value = object[key];
     if (value === undefined || value === null) return undefined;
     if (typeof value === "number" && Number.isInteger(value) && value >= min) return value;
-    this.error(place, `must be a whole number of at least ${min}`);
+    this.error([...place, key], `must be a whole number of at least ${min}`);
     return undefined;
   }
 
   /** A text that is not blank, stripped. Absent is an error as well. */
-  text(value: JsonValue | undefined, place: Place): string | undefined {
-    if (typeof value !== "string" || stripped(value) === "") {
-      this.error(place, "must be a non-empty string");
-      return undefined;
-    }
-    const text = stripped(value);
-    if (text !== value) this.warning(place, "has blanks around it, which are cut off");
-    return text;
+  text(object: JsonObject, key: string, place: Place): string | undefined {
+    return this.textValue(object[key], place, key);
   }
 
   /** The items of a list of texts; absent and null have none. */
-  texts(value: JsonValue | undefined, place: Place): readonly string[] {
+  texts(object: JsonObject, key: string, place: Place): readonly string[] {
+    if (object[key] === undefined) return [];
+    const listPlace = [...place, key];
     const texts: string[] = [];
-    for (const [index, item] of this.list(value, place).entries()) {
-      const text = this.text(item, [...place, index]);
+    for (const [index, item] of this.list(object[key], listPlace).entries()) {
+      const text = this.textValue(item, listPlace, index);
       if (text !== undefined) texts.push(text);
     }
     return texts;
   }
 
-  /** The items of a list; absent and null have none. */
-  list(value: JsonValue | undefined, place: Place): JsonArray {
-    if (isJsonArray(value)) return value;
-    if (value !== undefined && value !== null) this.error(place, "must be an array");
-    return [];
-  }
-
-  /** The objects of a list with their places. Anything else in it would silently be skipped, so it is an error. */
-  objects(value: JsonValue | undefined, place: Place): readonly (readonly [JsonObject, number])[] {
-    const objects: (readonly [JsonObject, number])[] = [];
-    for (const [index, item] of this.list(value, place).entries()) {
-      if (isJsonObject(item)) objects.push([item, index]);
-      else this.error([...place, index], "must be an object; it would be skipped");
+  /** The objects of a list, each with its place. Anything else in it would silently be skipped, so it is an error. */
+  objects(object: JsonObject, key: string, place: Place): readonly PlacedObject[] {
+    const listPlace = [...place, key];
+    const objects: PlacedObject[] = [];
+    for (const [index, item] of this.list(object[key], listPlace).entries()) {
+      const at = [...listPlace, index];
+      if (isJsonObject(item)) objects.push({ object: item, at });
+      else this.error(at, "must be an object; it would be skipped");
     }
     return objects;
   }
 
   /** The object, or undefined when it is absent, null or none. */
-  object(value: JsonValue | undefined, place: Place): JsonObject | undefined {
+  object(object: JsonObject, key: string, place: Place): JsonObject | undefined {
+    const value = object[key];
     if (isJsonObject(value)) return value;
-    if (value !== undefined && value !== null) this.error(place, "must be an object");
+    if (value !== undefined && value !== null) this.error([...place, key], "must be an object");
     return undefined;
   }
 
@@ -99,5 +99,21 @@ export class Findings {
     for (const key of Object.keys(object)) {
       if (!known.includes(key)) this.warning([...place, key], "is not known here and has no effect");
     }
+  }
+
+  private list(value: JsonValue | undefined, place: Place): JsonArray {
+    if (isJsonArray(value)) return value;
+    if (value !== undefined && value !== null) this.error(place, "must be an array");
+    return [];
+  }
+
+  private textValue(value: JsonValue | undefined, place: Place, key: string | number): string | undefined {
+    const text = typeof value === "string" ? stripped(value) : "";
+    if (text === "") {
+      this.error([...place, key], "must be a non-empty string");
+      return undefined;
+    }
+    if (text !== value) this.warning([...place, key], "has blanks around it, which are cut off");
+    return text;
   }
 }

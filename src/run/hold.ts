@@ -1,37 +1,25 @@
 /**
  * A run whose lease this process holds: lets the kernel work, keeps the lease, and writes the evidence however it ends.
  */
-import type { Adapter, RunContext } from "../adapters/contract.ts";
 import { AkcError } from "../errors.ts";
 import { type ExportReport, exportRun } from "../evidence/export.ts";
-import { bundleFacts } from "../evidence/facts.ts";
-import { asDouble, isJsonObject } from "../json/value.ts";
 import { type KernelReport, runKernel } from "../kernel/loop.ts";
 import type { Progress } from "../kernel/recorder.ts";
-import type { RunBudget } from "../kernel/spending.ts";
-import { eventTypes, planEnqueuedPayload } from "../kernel/wire.ts";
+import { eventTypes } from "../kernel/wire.ts";
 import type { RunWriter, Store } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
-import { type Convergence, createConverge } from "./converge.ts";
+import { createConverge } from "./converge.ts";
 import { keepLease } from "./lease-keeper.ts";
-import type { Prepared } from "./prepare.ts";
+import type { ReadyRun } from "./ready.ts";
 import { createWorkdirs } from "./workdirs.ts";
 
 export interface HeldRun {
-  readonly prepared: Prepared;
-  readonly context: RunContext;
-  readonly adapter: Adapter;
+  readonly ready: ReadyRun;
   readonly store: Store;
   readonly writer: RunWriter;
   readonly clock: Clock;
-  readonly outputsRoot: string;
-  readonly scopeRoot: string;
-  readonly scopeDir: string;
   readonly signal: AbortSignal;
   readonly deadlineMs?: number;
-  readonly convergence?: Convergence;
-  /** Whether an action of this run would reach an agent worker over HTTP. */
-  readonly agentWorkerReaches: boolean;
   onProgress?(progress: Progress): void;
 }
 
@@ -55,49 +43,35 @@ export async function runHeld(held: HeldRun): Promise<KernelReport> {
     throw cause;
   } finally {
     keeper.stop();
-    await held.adapter.close?.();
+    await held.ready.adapter.close?.();
   }
 }
 
 function kernel(held: HeldRun, signal: AbortSignal): Promise<KernelReport> {
-  const { prepared, context, adapter, store, writer, clock, scopeDir } = held;
-  const { bundle, policy, plan, routeOf } = prepared;
+  const { ready, store, writer, clock } = held;
+  const { context, policy, adapter, convergence } = ready;
   const deadlines = [held.deadlineMs, policy.runDeadlineMs].filter((ms) => ms !== undefined);
-  return runKernel(plan, {
+  return runKernel(ready.plan, {
     clock,
     writer,
     adapter,
     policy,
     context,
-    specSha256: bundle.coordination?.sha256 ?? "",
-    ...(bundle.coordination === undefined ? {} : { planEnqueued: planEnqueuedPayload(bundle.coordination) }),
-    routeOf,
+    specSha256: ready.specSha256 ?? "",
+    ...(ready.planEnqueued === undefined ? {} : { planEnqueued: ready.planEnqueued }),
+    routeOf: ready.routeOf,
     hasEffect: (_item, route) => {
       if (adapter.respectsRouting && (route.kind === "subprocess" || route.kind === "http")) return true;
-      return route.kind !== "noop" && held.agentWorkerReaches;
+      return route.kind !== "noop" && ready.agentWorkerReaches;
     },
-    workdirOf: createWorkdirs(scopeDir),
+    workdirOf: createWorkdirs(ready.place.scopeDir),
     stopRequested: () => store.stopRequested(context.runtimeRunId),
     signal,
     ...(deadlines.length === 0 ? {} : { deadlineMs: Math.min(...deadlines) }),
-    budget: budgetOf(prepared),
-    ...(held.convergence === undefined ? {} : { converge: createConverge(held.convergence, policy) }),
+    budget: ready.budget,
+    ...(convergence === undefined ? {} : { converge: createConverge(convergence, policy) }),
     ...(held.onProgress === undefined ? {} : { onProgress: held.onProgress }),
   });
-}
-
-/** Bounds of the intent that hold for all actions together; its seconds are the run's deadline. */
-function budgetOf({ bundle }: Prepared): RunBudget {
-  const bounds = bundle.intentProjection["operating_bounds_effective"];
-  if (!isJsonObject(bounds)) return {};
-  const dispatches = asDouble(bounds["max_steps"]);
-  const inputTokens = asDouble(bounds["max_input_tokens"]);
-  const outputTokens = asDouble(bounds["max_output_tokens"]);
-  return {
-    ...(dispatches === undefined ? {} : { dispatches }),
-    ...(inputTokens === undefined ? {} : { inputTokens }),
-    ...(outputTokens === undefined ? {} : { outputTokens }),
-  };
 }
 
 /** A run that went well but did not leave the evidence it was to leave has not succeeded (spec bundle §8.7). */
@@ -119,11 +93,11 @@ async function failForEvidence(
   return { ...report, status: "failed", outcome: "failed", lastError };
 }
 
-async function exportEvidence(held: HeldRun): Promise<ExportReport> {
-  const { prepared, context, store, scopeRoot, outputsRoot, clock } = held;
+async function exportEvidence({ ready, store, clock }: HeldRun): Promise<ExportReport> {
+  const { context, place, facts } = ready;
   const reader = await store.openRun(context.runtimeRunId);
   try {
-    const facts = bundleFacts(prepared.bundle, prepared.policy);
+    const { scopeRoot, outputsRoot } = place;
     return await exportRun({ reader, scopeRoot, outputsRoot, facts, nowMs: clock.nowMs() });
   } finally {
     await reader.close();

@@ -10,15 +10,15 @@ import { checkGovernance } from "../coordination/governance.ts";
 import type { StepPlan } from "../coordination/model.ts";
 import { planSteps } from "../coordination/step.ts";
 import { AkcError } from "../errors.ts";
-import { isJsonObject } from "../json/value.ts";
+import { isJsonObject, type JsonObject } from "../json/value.ts";
 import type { Item } from "../kernel/model.ts";
 import { planRun, type RunPlan } from "../kernel/plan.ts";
 import { limits } from "../limits.ts";
 import { derivePolicy } from "../policy/derive.ts";
 import type { OperatorPolicy, RunPolicy } from "../policy/model.ts";
 import { parseOperatorPolicy } from "../policy/operator.ts";
-import { readBundleSource } from "../system/bundle-files.ts";
 import { readFileBounded } from "../system/files.ts";
+import { readBundleSource } from "./bundle-files.ts";
 
 export interface PrepareInput {
   readonly bundlePath: string;
@@ -74,18 +74,26 @@ export async function prepareRun(input: PrepareInput): Promise<Prepared> {
     steps,
     plan: planRun(bundle, steps, narrowed ? { actionsInFlight: inFlight } : {}),
     adapterId: input.adapter === "auto" ? autoAdapter(bundle, policy) : input.adapter,
-    routeOf: createRouter(bundle),
+    routeOf: createRouter(bundle.metadata),
   };
 }
 
 /** Reads the operator's policy. A path that was given must exist; the default one may be absent. */
-export async function readOperatorPolicy(path: string | undefined): Promise<OperatorPolicy | undefined> {
+export async function readOperatorPolicy(path = defaultPolicyPath): Promise<OperatorPolicy | undefined> {
   try {
-    const bytes = await readFileBounded(path ?? defaultPolicyPath, limits.yamlTextBytesMax);
-    return parseOperatorPolicy(new TextDecoder().decode(bytes), path ?? defaultPolicyPath);
+    return parseOperatorPolicy(textOf(await readFileBounded(path, limits.yamlTextBytesMax), path), path);
   } catch (cause) {
-    if (path === undefined && cause instanceof AkcError && cause.code === "FILE_NOT_FOUND") return undefined;
+    const absent = cause instanceof AkcError && cause.code === "FILE_NOT_FOUND";
+    if (absent && path === defaultPolicyPath) return undefined;
     throw cause;
+  }
+}
+
+function textOf(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new AkcError("JSON_NOT_UTF8", { details: { path } });
   }
 }
 
@@ -120,19 +128,15 @@ function autoAdapter(bundle: Bundle, policy: RunPolicy): string {
   return policy.subprocess.enabled || policy.http.enabled || full ? "local_depth" : "native";
 }
 
-/** Routes depend on the node and the action type alone: each is resolved once. */
-function createRouter(bundle: Bundle): Prepared["routeOf"] {
+/** Routes depend on the node and on whether it runs as a step: each is resolved once. */
+function createRouter(metadata: JsonObject): Prepared["routeOf"] {
   const steps = new Map<string, Route>();
   const events = new Map<string, Route>();
   return ({ node, step }) => {
     const known = step === undefined ? events : steps;
     let route = known.get(node.nodeId);
     if (route === undefined) {
-      route = resolveRoute(
-        step === undefined ? `${node.kind}.execute` : "coordination.step",
-        node,
-        bundle.metadata,
-      );
+      route = resolveRoute(step === undefined ? `${node.kind}.execute` : "coordination.step", node, metadata);
       known.set(node.nodeId, route);
     }
     return route;

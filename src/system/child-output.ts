@@ -7,47 +7,6 @@ import { limits } from "../limits.ts";
 import { libc } from "./libc.ts";
 import type { FromWorker, OutputStream } from "./spawn-protocol.ts";
 
-export interface Channel {
-  /** What `Bun.spawn` is given. */
-  readonly childEnd: number | "pipe";
-  /** Our end, after the child has its own. */
-  open(fromBun: ReadableStream<Uint8Array> | number | undefined): ReadableStream<Uint8Array>;
-  /** After the last read. */
-  close(): void;
-  /** When there is no child after all. */
-  abandon(): void;
-}
-
-/**
- * A real pipe where we can make one. Bun's own is a socket pair, which a child cannot reopen: `echo x > /dev/stderr` fails there.
- */
-export function openChannel(): Channel {
-  const host = libc();
-  const ends = host?.pipe();
-  if (host === undefined || ends === undefined) {
-    return {
-      childEnd: "pipe",
-      open: (fromBun) => (fromBun instanceof ReadableStream ? fromBun : new Blob([]).stream()),
-      close: () => undefined,
-      abandon: () => undefined,
-    };
-  }
-  const [readEnd, writeEnd] = ends;
-  return {
-    childEnd: writeEnd,
-    open() {
-      host.close(writeEnd);
-      // Opened anew by its path: the descriptor that Bun reads is its own to close.
-      return Bun.file(`/proc/self/fd/${readEnd}`).stream();
-    },
-    close: () => host.close(readEnd),
-    abandon() {
-      host.close(readEnd);
-      host.close(writeEnd);
-    },
-  };
-}
-
 /** Bytes allowed in all, and bytes on their way to the main thread: reading waits while those are too many. */
 export class OutputBudget {
   #left: number;
@@ -85,48 +44,82 @@ export class OutputBudget {
   }
 }
 
-/** Reads one stream to its end, in pieces worth a message. */
-export class OutputReader {
-  readonly #name: OutputStream;
-  readonly #id: string;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #budget: OutputBudget;
-  readonly #send: (message: FromWorker) => void;
+interface Pipe {
+  readonly readEnd: number;
+  readonly writeEnd: number;
+}
+
+export interface OutputOf {
+  readonly id: string;
+  readonly name: OutputStream;
+  readonly budget: OutputBudget;
+  readonly send: (message: FromWorker) => void;
+}
+
+/**
+ * One stream of a child. Over a real pipe where we can make one: Bun's own is a socket pair, which a child cannot reopen,
+ * so that `echo x > /dev/stderr` fails. A pipe of ours is looked at only when the child has ended or has lived a while.
+ */
+export class ChildOutput {
+  readonly #of: OutputOf;
+  readonly #pipe: Pipe | undefined;
+  #stream: ReadableStream<Uint8Array> | undefined;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #streaming: Promise<void> | undefined;
   #pieces: Uint8Array[] = [];
   #bytes = 0;
+  #waitsForRoom = false;
 
-  constructor(
-    name: OutputStream,
-    id: string,
-    stream: ReadableStream<Uint8Array>,
-    budget: OutputBudget,
-    send: (message: FromWorker) => void,
-  ) {
-    this.#name = name;
-    this.#id = id;
-    this.#reader = stream.getReader();
-    this.#budget = budget;
-    this.#send = send;
+  constructor(of: OutputOf) {
+    this.#of = of;
+    const ends = libc()?.pipe();
+    this.#pipe = ends === undefined ? undefined : { readEnd: ends[0], writeEnd: ends[1] };
   }
 
-  async run(): Promise<void> {
+  /** What `Bun.spawn` is given. */
+  get childEnd(): number | "pipe" {
+    return this.#pipe?.writeEnd ?? "pipe";
+  }
+
+  /** After the spawn: the child alone writes now. */
+  attach(fromBun: ReadableStream<Uint8Array> | number | undefined): void {
+    if (this.#pipe !== undefined) libc()?.close(this.#pipe.writeEnd);
+    else if (fromBun instanceof ReadableStream) this.#stream = fromBun;
+  }
+
+  /** When there is no child after all. */
+  abandon(): void {
+    if (this.#pipe !== undefined) libc()?.close(this.#pipe.writeEnd);
+    this.close();
+  }
+
+  /** Reads as the child writes, from now on. */
+  watch(): Promise<void> {
+    this.#streaming ??= this.#readAll();
+    return this.#streaming;
+  }
+
+  /** Once the child is dead: reads the rest. Undefined when that is done, otherwise somebody else holds the pipe. */
+  drain(): Promise<void> | undefined {
+    const host = libc();
+    if (this.#streaming !== undefined || this.#pipe === undefined || host === undefined) return this.watch();
     for (;;) {
-      const { done, value } = await this.#reader.read().catch(() => ({ done: true, value: undefined }));
-      if (done || value === undefined) return;
-      const kept = this.#budget.admit(value.length);
-      if (kept > 0) {
-        this.#pieces.push(kept === value.length ? value : value.subarray(0, kept));
-        this.#bytes += kept;
-      }
-      if (kept < value.length) return this.drop();
-      if (this.#bytes < limits.subprocessOutputMessageBytes) continue;
-      const bytes = this.rest();
-      if (bytes === null) continue;
-      this.#budget.sent(bytes.length);
-      this.#send({ kind: "output", id: this.#id, stream: this.#name, bytes });
-      const room = this.#budget.room();
-      if (room !== undefined) await room;
+      const length = host.readNow(this.#pipe.readEnd, scratch);
+      if (length === undefined) return this.watch();
+      if (length === 0 || !this.#keep(scratch.slice(0, length))) return undefined;
     }
+  }
+
+  /** Ends reading: whoever still writes gets SIGPIPE. Not while it is the main thread that is slow; false then. */
+  drop(): boolean {
+    if (this.#waitsForRoom) return false;
+    void this.#reader?.cancel().catch(() => undefined);
+    return true;
+  }
+
+  /** After the last read. */
+  close(): void {
+    if (this.#pipe !== undefined) libc()?.close(this.#pipe.readEnd);
   }
 
   /** What has been read and not sent; null when there is nothing. */
@@ -143,8 +136,41 @@ export class OutputReader {
     return whole;
   }
 
-  /** Closes our end: whoever still writes gets SIGPIPE, and `run` comes to its end. */
-  drop(): void {
-    void this.#reader.cancel().catch(() => undefined);
+  async #readAll(): Promise<void> {
+    // Opened anew by its path: the descriptor that Bun reads is its own to close.
+    this.#stream ??= Bun.file(`/proc/self/fd/${this.#pipe?.readEnd}`).stream();
+    this.#reader = this.#stream.getReader();
+    for (;;) {
+      const { done, value } = await this.#reader.read().catch(() => ({ done: true, value: undefined }));
+      if (done || value === undefined) return;
+      if (!this.#keep(value)) return void this.drop();
+      if (this.#bytes < limits.subprocessOutputMessageBytes) continue;
+      this.#sendOff();
+      const room = this.#of.budget.room();
+      if (room === undefined) continue;
+      this.#waitsForRoom = true;
+      await room;
+      this.#waitsForRoom = false;
+    }
+  }
+
+  /** False when the budget is used up. */
+  #keep(bytes: Uint8Array): boolean {
+    const kept = this.#of.budget.admit(bytes.length);
+    if (kept > 0) {
+      this.#pieces.push(kept === bytes.length ? bytes : bytes.subarray(0, kept));
+      this.#bytes += kept;
+    }
+    return kept === bytes.length;
+  }
+
+  #sendOff(): void {
+    const bytes = this.rest();
+    if (bytes === null) return;
+    this.#of.budget.sent(bytes.length);
+    this.#of.send({ kind: "output", id: this.#of.id, stream: this.#of.name, bytes });
   }
 }
+
+/** For the rest in a pipe whose writer is dead; one at a time on this thread. */
+const scratch = new Uint8Array(64 * 1024);

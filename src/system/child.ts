@@ -2,130 +2,175 @@
  * The life of one child: started, limited, read, ended in time, with its whole process group.
  * Runs on a spawn worker; it never touches a file outside the working directory and never decides what may start.
  */
-import { mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { constants } from "node:os";
-import { join } from "node:path";
-import { OutputBudget, OutputReader, openChannel } from "./child-output.ts";
+import { ChildOutput, OutputBudget } from "./child-output.ts";
 import { errnoOf } from "./files.ts";
 import { libc } from "./libc.ts";
 import { limitProcess } from "./rlimits.ts";
-import type { ChildEnd, EndCause, FromWorker, SpawnOrder } from "./spawn-protocol.ts";
+import type { EndCause, FromWorker, SpawnOrder } from "./spawn-protocol.ts";
+import type { TemporaryFolders } from "./temporary-folders.ts";
 
-const SIGKILL = 9;
-const SIGTERM = 15;
+/** A child that ends sooner is read once, at its end. */
+const watchAfterMs = 10;
+const groupPollMs = 10;
 /** How long pipes may stay open after the child's death before somebody is asked who holds them, then before they are dropped. */
 const heldAfterMs = 50;
 const dropAfterMs = 1_000;
+const timerMsMax = 2 ** 31 - 1;
 
-export interface Child {
-  /** TERM to its group, KILL after the grace; only the first cause counts. */
-  end(cause: EndCause): void;
-  taken(bytes: number): void;
+const { SIGKILL, SIGTERM } = constants.signals;
+
+interface Death {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
 }
 
 /** Starts the child and tells all that becomes of it to `send`; the last message is `ended`. */
-export function startChild(order: SpawnOrder, send: (message: FromWorker) => void): Child | undefined {
-  const startedAt = performance.now();
-  const temporary = join(order.workdir, `.tmp-${order.id}`);
-  const out = openChannel();
-  const err = openChannel();
-  let child: Bun.Subprocess<"ignore" | Uint8Array, number | "pipe", number | "pipe">;
+export function startChild(
+  order: SpawnOrder,
+  folders: TemporaryFolders,
+  send: (message: FromWorker) => void,
+): Child | undefined {
   try {
-    mkdirSync(temporary, 0o700);
-    child = Bun.spawn([order.executable, ...order.argv.slice(1)], {
-      argv0: order.argv[0] ?? order.executable,
-      cwd: order.workdir,
-      env: { ...order.env, TMPDIR: temporary },
-      stdin: order.stdin === undefined ? "ignore" : new TextEncoder().encode(order.stdin),
-      stdout: out.childEnd,
-      stderr: err.childEnd,
-      // A session and a process group of its own: signals reach all of it.
-      detached: true,
-      onExit: (_, code, signal) => exited(code, signal),
-    });
+    return new Child(order, folders, send);
   } catch (cause) {
-    for (const channel of [out, err]) channel.abandon();
-    removeFolder(temporary);
     send({ kind: "ended", id: order.id, end: { kind: "not-started", errno: errnoOf(cause) ?? "UNKNOWN" } });
     return undefined;
   }
-  if (order.limits !== undefined) limitProcess(child.pid, order.limits);
+}
 
-  const host = libc();
-  let cause: EndCause = "itself";
-  let death: { readonly exitCode: number | null; readonly signal: string | null } | undefined;
-  let kill: ReturnType<typeof setTimeout> | undefined;
-  const signalGroup = (signal: number) => {
-    if (host !== undefined) host.kill(-child.pid, signal);
-    else if (death === undefined) child.kill(signal);
-  };
-  const end = (why: EndCause) => {
-    if (death !== undefined || cause !== "itself") return;
-    cause = why;
-    // Whoever floods us has had its chance; everybody else may clean up.
-    if (why === "output") return signalGroup(SIGKILL);
-    signalGroup(SIGTERM);
-    kill = setTimeout(() => signalGroup(SIGKILL), order.killGraceMs);
-  };
-  const deadline = setTimeout(() => end("timeout"), Math.min(order.timeoutMs, 2 ** 31 - 1));
+export class Child {
+  readonly #startedAt = performance.now();
+  readonly #order: SpawnOrder;
+  readonly #folders: TemporaryFolders;
+  readonly #temporary: string;
+  readonly #send: (message: FromWorker) => void;
+  readonly #budget: OutputBudget;
+  readonly #stdout: ChildOutput;
+  readonly #stderr: ChildOutput;
+  readonly #process: Bun.Subprocess<"ignore" | Uint8Array, number | "pipe", number | "pipe">;
+  readonly #deadline: ReturnType<typeof setTimeout>;
+  readonly #watch: ReturnType<typeof setTimeout>;
+  #killAtMs = 0;
+  #kill: ReturnType<typeof setTimeout> | undefined;
+  #cause: EndCause = "itself";
+  #dead = false;
 
-  const budget = new OutputBudget(order.outputBytesMax, () => end("output"));
-  const readers = [
-    new OutputReader("stdout", order.id, out.open(child.stdout), budget, send),
-    new OutputReader("stderr", order.id, err.open(child.stderr), budget, send),
-  ] as const;
-  const drained = Promise.all(readers.map((reader) => reader.run()));
-
-  function exited(exitCode: number | null, signal: number | string | null): void {
-    void finish({ exitCode, signal: signal === null ? null : nameOf(signal) });
+  /** @throws what mkdir(2) or the spawn says; nothing is left then. */
+  constructor(order: SpawnOrder, folders: TemporaryFolders, send: (message: FromWorker) => void) {
+    this.#order = order;
+    this.#folders = folders;
+    this.#send = send;
+    this.#temporary = folders.take(order.workdir);
+    this.#budget = new OutputBudget(order.outputBytesMax, () => this.end("output"));
+    const shared = { id: order.id, budget: this.#budget, send };
+    this.#stdout = new ChildOutput({ ...shared, name: "stdout" });
+    this.#stderr = new ChildOutput({ ...shared, name: "stderr" });
+    try {
+      this.#process = this.#spawn();
+    } catch (cause) {
+      this.#stdout.abandon();
+      this.#stderr.abandon();
+      folders.give(order.workdir, this.#temporary);
+      throw cause;
+    }
+    if (order.limits !== undefined) limitProcess(this.#process.pid, order.limits);
+    this.#stdout.attach(this.#process.stdout);
+    this.#stderr.attach(this.#process.stderr);
+    this.#deadline = setTimeout(() => this.end("timeout"), Math.min(order.timeoutMs, timerMsMax));
+    this.#watch = setTimeout(() => {
+      void this.#stdout.watch();
+      void this.#stderr.watch();
+    }, watchAfterMs);
   }
 
-  async function finish(how: NonNullable<typeof death>): Promise<void> {
-    clearTimeout(deadline);
-    clearTimeout(kill);
-    death = how;
-    // What it left behind in its group; the pid cannot be another's while that group has members.
-    signalGroup(SIGKILL);
-    const held = setTimeout(() => send({ kind: "held", id: order.id }), heldAfterMs);
-    const drop = setTimeout(() => {
-      for (const reader of readers) reader.drop();
+  /** TERM to its group, KILL after the grace; only the first cause counts. */
+  end(cause: EndCause): void {
+    if (this.#dead || this.#cause !== "itself") return;
+    this.#cause = cause;
+    // Whoever floods us would go on while it cleans up; everybody else may.
+    this.#signal(cause === "output" ? SIGKILL : SIGTERM);
+    this.#killAtMs = performance.now() + this.#order.killGraceMs;
+    this.#kill = setTimeout(() => this.#signal(SIGKILL), this.#order.killGraceMs);
+  }
+
+  taken(bytes: number): void {
+    this.#budget.taken(bytes);
+  }
+
+  #spawn() {
+    const { argv, env, executable, stdin, workdir } = this.#order;
+    return Bun.spawn([executable, ...argv.slice(1)], {
+      argv0: argv[0] ?? executable,
+      cwd: workdir,
+      env: { ...env, TMPDIR: this.#temporary },
+      stdin: stdin === undefined ? "ignore" : new TextEncoder().encode(stdin),
+      stdout: this.#stdout.childEnd,
+      stderr: this.#stderr.childEnd,
+      // A session and a process group of its own: signals reach all of it.
+      detached: true,
+      onExit: (_, exitCode, signal) => {
+        void this.#finish({ exitCode, signal: signal === null ? null : nameOf(signal) });
+      },
+    });
+  }
+
+  async #finish(death: Death): Promise<void> {
+    this.#dead = true;
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#watch);
+    if (this.#killAtMs > 0) await this.#groupGone();
+    clearTimeout(this.#kill);
+    // What it left behind in its group. The number cannot be another's while that group has members.
+    this.#signal(SIGKILL);
+    const rest = [this.#stdout.drain(), this.#stderr.drain()];
+    if (rest.some((one) => one !== undefined)) await this.#drained(rest);
+    this.#stdout.close();
+    this.#stderr.close();
+    this.#folders.give(this.#order.workdir, this.#temporary);
+    this.#send({
+      kind: "ended",
+      id: this.#order.id,
+      end: {
+        kind: "ran",
+        exitCode: death.exitCode,
+        signal: death.signal,
+        cause: this.#cause,
+        stdout: this.#stdout.rest(),
+        stderr: this.#stderr.rest(),
+        durationMs: Math.round(performance.now() - this.#startedAt),
+      },
+    });
+  }
+
+  /** The rest of its group has the same grace as the child itself had. */
+  async #groupGone(): Promise<void> {
+    const host = libc();
+    while (host?.kill(-this.#process.pid, 0) === 0 && performance.now() < this.#killAtMs) {
+      await Bun.sleep(groupPollMs);
+    }
+  }
+
+  async #drained(rest: readonly (Promise<void> | undefined)[]): Promise<void> {
+    const held = setTimeout(() => this.#send({ kind: "held", id: this.#order.id }), heldAfterMs);
+    const drop = setInterval(() => {
+      const dropped = [this.#stdout.drop(), this.#stderr.drop()];
+      if (dropped.every(Boolean)) clearInterval(drop);
     }, dropAfterMs);
-    await drained;
+    await Promise.all(rest);
     clearTimeout(held);
-    clearTimeout(drop);
-    out.close();
-    err.close();
-    removeFolder(temporary);
-    const [stdout, stderr] = readers;
-    const ended: ChildEnd = {
-      kind: "ran",
-      ...how,
-      cause,
-      stdout: stdout.rest(),
-      stderr: stderr.rest(),
-      durationMs: Math.round(performance.now() - startedAt),
-    };
-    send({ kind: "ended", id: order.id, end: ended });
+    clearInterval(drop);
   }
 
-  return { end, taken: (bytes) => budget.taken(bytes) };
+  #signal(signal: number): void {
+    const host = libc();
+    if (host !== undefined) host.kill(-this.#process.pid, signal);
+    else if (!this.#dead) this.#process.kill(signal);
+  }
 }
 
 function nameOf(signal: number | string): string {
   if (typeof signal === "string") return signal;
   const known = Object.entries(constants.signals).find(([, number]) => number === signal);
   return known?.[0] ?? `signal ${signal}`;
-}
-
-function removeFolder(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch (cause) {
-    if (errnoOf(cause) === "ENOENT") return;
-    try {
-      rmSync(path, { recursive: true, force: true });
-    } catch {
-      // A child that forbids itself its own files keeps them; they are in its working directory.
-    }
-  }
 }

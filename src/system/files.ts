@@ -70,24 +70,14 @@ export async function writeFileAtomic(
   path: string,
   content: string | Uint8Array | Iterable<string> | AsyncIterable<string>,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = join(
-    dirname(path),
-    `.${basename(path)}.tmp.${process.pid}.${crypto.randomUUID().slice(0, 8)}`,
-  );
+  const file = await createAtomicFile(path);
   try {
-    const file = await open(temporary, "wx", 0o644);
-    try {
-      if (typeof content === "string" || content instanceof Uint8Array) await file.writeFile(content);
-      else for await (const part of content) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    if (typeof content === "string" || content instanceof Uint8Array) await file.write(content);
+    else for await (const part of content) await file.write(part);
+    await file.finish();
   } catch (cause) {
-    await unlink(temporary).catch(() => undefined);
-    throw asDiskError(cause, path);
+    await file.discard();
+    throw cause;
   }
 }
 
@@ -108,8 +98,8 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
     `.${basename(path)}.tmp.${process.pid}.${crypto.randomUUID().slice(0, 8)}`,
   );
   const file = await open(temporary, "wx", 0o644);
-  const gatherChars = 256 * 1024;
-  let gathered = "";
+  let gathered: string[] = [];
+  let gatheredChars = 0;
   let pending = true;
   const settle = async (work: () => Promise<void>) => {
     try {
@@ -120,8 +110,9 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
     }
   };
   const flush = async () => {
-    const text = gathered;
-    gathered = "";
+    const text = gathered.join("");
+    gathered = [];
+    gatheredChars = 0;
     if (text !== "") await file.writeFile(text);
   };
   const discard = async () => {
@@ -131,16 +122,18 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
     await unlink(temporary).catch(() => undefined);
   };
   return {
-    write: (part) =>
-      settle(async () => {
-        if (typeof part === "string") {
-          gathered += part;
-          if (gathered.length >= gatherChars) await flush();
-          return;
-        }
-        await flush();
-        await file.writeFile(part);
-      }),
+    async write(part) {
+      if (typeof part !== "string") {
+        await settle(async () => {
+          await flush();
+          await file.writeFile(part);
+        });
+        return;
+      }
+      gathered.push(part);
+      gatheredChars += part.length;
+      if (gatheredChars >= gatherChars) await settle(flush);
+    },
     finish: () =>
       settle(async () => {
         await flush();
@@ -152,6 +145,9 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
     discard,
   };
 }
+
+/** A system call for every small part would cost more than the part. */
+const gatherChars = 256 * 1024;
 
 /**
  * Takes the file's lock (flock), which ends with the descriptor, also when the process dies. Waits its turn.

@@ -62,6 +62,8 @@ export interface Libc {
   /** Both ends of a pipe that no other child inherits: read first, then write. */
   pipe(): readonly [number, number] | undefined;
   close(fd: number): void;
+  /** Reads what is there, without waiting: how many bytes, 0 at the end, undefined when nothing has come yet. */
+  readNow(fd: number, buffer: Uint8Array): number | undefined;
 }
 
 let opened: Libc | false | undefined;
@@ -93,11 +95,14 @@ function load(name: string) {
     waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
     pipe2: { args: ["ptr", "i32"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
+    poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
+    read: { args: ["i32", "ptr", "u64"], returns: "i64" },
     __errno_location: { args: [], returns: "ptr" },
   }).symbols;
 }
 
 const WNOHANG = 1;
+const POLLIN = 1;
 const O_CLOEXEC = 0o2000000;
 
 function wrap(symbols: ReturnType<typeof load>, numbers: SyscallNumbers): Libc {
@@ -106,6 +111,7 @@ function wrap(symbols: ReturnType<typeof load>, numbers: SyscallNumbers): Libc {
     return typeof place === "number" ? read.i32(place, 0) : 1;
   };
   const ends = new Int32Array(2);
+  const watched = new Int32Array(2);
   return {
     numbers,
     syscall(number, ...args) {
@@ -126,6 +132,13 @@ function wrap(symbols: ReturnType<typeof load>, numbers: SyscallNumbers): Libc {
       return [readEnd, writeEnd];
     },
     close: (fd) => void symbols.close(fd),
+    readNow(fd, buffer) {
+      // struct pollfd: s32 fd, s16 events, s16 revents.
+      watched[0] = fd;
+      watched[1] = POLLIN;
+      if (symbols.poll(ptr(watched), 1, 0) <= 0) return undefined;
+      return Math.max(0, Number(symbols.read(fd, ptr(buffer), buffer.length)));
+    },
   };
 }
 

@@ -8,10 +8,12 @@ import { type Child, startChild } from "./child.ts";
 import { landlockAbi } from "./landlock.ts";
 import { confineThisThread } from "./sandbox.ts";
 import type { FromWorker, ToWorker } from "./spawn-protocol.ts";
+import { TemporaryFolders } from "./temporary-folders.ts";
 
 declare const self: Worker;
 
 const children = new Map<string, Child>();
+const folders = new TemporaryFolders();
 let confined = false;
 
 function send(message: FromWorker): void {
@@ -37,7 +39,7 @@ self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
         send({ kind: "ended", id: order.id, end: { kind: "not-started", errno: "EPERM" } });
         return;
       }
-      const child = startChild(order, send);
+      const child = startChild(order, folders, send);
       if (child !== undefined) children.set(order.id, child);
       return;
     }
@@ -48,6 +50,7 @@ self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
       children.get(message.id)?.taken(message.bytes);
       return;
     case "close":
+      folders.close();
       process.exit(0);
   }
 };

@@ -28,35 +28,90 @@ export interface SpawnPool {
 }
 
 export function createSpawnPool(): SpawnPool {
-  const threads = new Map<string, SpawnThread>();
+  const crews = new Map<string, SpawnCrew>();
   let closed = false;
   const retireIdle = () => {
-    const idle = [...threads].filter(([, thread]) => thread.idle);
-    for (const [key, thread] of idle.slice(0, Math.max(0, idle.length - limits.spawnWorkersIdleMax))) {
-      threads.delete(key);
-      thread.close();
+    const idle = [...crews].filter(([, crew]) => crew.idle);
+    for (const [key, crew] of idle.slice(0, Math.max(0, idle.length - limits.spawnProfilesIdleMax))) {
+      crews.delete(key);
+      crew.close();
     }
   };
   return {
     start(profile, order, take) {
       if (closed) throw new AkcError("INTERNAL", { message: "the spawn pool is closed" });
       const key = profileKey(profile);
-      let thread = threads.get(key);
+      const crew = crews.get(key) ?? new SpawnCrew(profile);
       // Last used, last in the map: the first idle ones go when there are too many.
-      if (thread !== undefined) threads.delete(key);
-      if (thread === undefined || thread.broken) thread = new SpawnThread(profile);
-      threads.set(key, thread);
-      if (threads.size > limits.spawnWorkersIdleMax) retireIdle();
-      return thread.start(order, take);
+      crews.delete(key);
+      crews.set(key, crew);
+      if (crews.size > limits.spawnProfilesIdleMax) retireIdle();
+      return crew.start(order, take);
     },
     async close() {
       closed = true;
-      await Promise.all([...threads.values()].map((thread) => thread.drain()));
-      for (const thread of threads.values()) thread.close();
-      threads.clear();
+      await Promise.all([...crews.values()].map((crew) => crew.drain()));
+      for (const crew of crews.values()) crew.close();
+      crews.clear();
     },
   };
 }
+
+/**
+ * The threads of one profile: one, or a few while children are started in quick succession. A thread stands still until the
+ * child that it starts has reached its exec, so one alone bounds the rate.
+ */
+class SpawnCrew {
+  readonly #profile: Profile;
+  #threads: SpawnThread[] = [];
+  #windowStartMs = 0;
+  #startsInWindow = 0;
+
+  constructor(profile: Profile) {
+    this.#profile = profile;
+  }
+
+  get idle(): boolean {
+    return this.#threads.every((thread) => thread.inFlight === 0);
+  }
+
+  start(order: SpawnOrder, take: TakeOutput): Running {
+    return this.#next().start(order, take);
+  }
+
+  async drain(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.drain()));
+  }
+
+  close(): void {
+    for (const thread of this.#threads.splice(0)) thread.close();
+  }
+
+  #next(): SpawnThread {
+    this.#threads = this.#threads.filter((thread) => !thread.broken);
+    const [first] = this.#threads;
+    if (first === undefined || (this.#rushed() && this.#threads.length < limits.spawnThreadsPerProfileMax)) {
+      const thread = new SpawnThread(this.#profile);
+      this.#threads.push(thread);
+      return thread;
+    }
+    return this.#threads.reduce((least, thread) => (thread.inFlight < least.inFlight ? thread : least), first);
+  }
+
+  /** Whether each thread has started so many in a tenth of a second that another one helps. */
+  #rushed(): boolean {
+    const now = performance.now();
+    if (now - this.#windowStartMs > rushWindowMs) {
+      this.#windowStartMs = now;
+      this.#startsInWindow = 0;
+    }
+    this.#startsInWindow += 1;
+    return this.#startsInWindow > rushStarts * this.#threads.length;
+  }
+}
+
+const rushWindowMs = 100;
+const rushStarts = 16;
 
 interface Pending {
   readonly take: TakeOutput;
@@ -81,8 +136,8 @@ class SpawnThread {
     this.#post({ kind: "confine", profile, processId: process.pid });
   }
 
-  get idle(): boolean {
-    return this.#pending.size === 0;
+  get inFlight(): number {
+    return this.#pending.size;
   }
 
   get broken(): boolean {

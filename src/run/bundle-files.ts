@@ -10,7 +10,7 @@ import type { BundleFiles, BundleSource } from "../bundle/files.ts";
 import { AkcError } from "../errors.ts";
 import { parseJson } from "../json/read.ts";
 import { limits } from "../limits.ts";
-import { errnoOf, readFileBounded, resolveConfined } from "./files.ts";
+import { errnoOf, readFileBounded, resolveConfined } from "../system/files.ts";
 
 /**
  * @param path as the user wrote it; relative to the working directory, `~` is the shell's affair

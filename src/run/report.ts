@@ -1,0 +1,111 @@
+/**
+ * What a run tells whoever started it: its plan before, its events meanwhile, its end. Data and the making of it.
+ */
+import { join } from "node:path";
+import type { RunContext } from "../adapters/contract.ts";
+import type { PolicyMode, Scope } from "../bundle/model.ts";
+import type { StepPlan } from "../coordination/model.ts";
+import type { KernelReport } from "../kernel/loop.ts";
+import type { Counts } from "../kernel/model.ts";
+import { exitCodeOf } from "../kernel/outcome.ts";
+import type { Progress } from "../kernel/recorder.ts";
+import type { Outcome } from "../store/contract.ts";
+
+export interface AnnouncedPlan {
+  readonly runtimeRunId: string;
+  readonly scope: Scope;
+  readonly mode: PolicyMode;
+  readonly adapterId: string;
+  readonly steps: readonly {
+    readonly id: string;
+    readonly label: string;
+    readonly waitsFor: readonly string[];
+  }[];
+  /** Steps known now; events may trigger more actions. */
+  readonly total: number;
+}
+
+/** An event as a watcher sees it: the keys that are worth a line. */
+export interface SeenEvent {
+  readonly seq: number;
+  readonly type: string;
+  readonly atMs: number;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+export interface RunReport {
+  readonly runtimeRunId: string;
+  readonly scope: Scope;
+  readonly runId: string;
+  readonly mode: PolicyMode;
+  readonly adapterId: string;
+  readonly outcome: Outcome;
+  readonly exitCode: number;
+  readonly status: string;
+  readonly counts: Counts;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  readonly bundlePath: string;
+  readonly bundleSha256: string;
+  readonly scopeDir: string;
+  readonly eventsPath: string;
+  readonly lastError?: string;
+}
+
+export function announced(steps: readonly StepPlan[], context: RunContext): AnnouncedPlan {
+  const { runtimeRunId, scope, mode, adapterId } = context;
+  return {
+    runtimeRunId,
+    scope,
+    mode,
+    adapterId,
+    steps: steps.map((step) => ({ id: step.stepId, label: step.stepId, waitsFor: step.predecessors })),
+    total: steps.length,
+  };
+}
+
+export function seen({ seq, type, atMs, item, error, durationMs, delayMs, by }: Progress): SeenEvent {
+  const payload = {
+    action_id: item?.actionId,
+    node_id: item?.node.nodeId,
+    graph_step_id: item?.step?.stepId,
+    attempt: item?.attempt,
+    denied: item?.phase === "denied" ? true : undefined,
+    error,
+    duration_ms: durationMs,
+    delay_ms: delayMs,
+    by,
+  };
+  return { seq, type, atMs, payload };
+}
+
+export interface ReportInput {
+  readonly context: RunContext;
+  readonly bundlePath: string;
+  readonly bundleSha256: string;
+  readonly scopeDir: string;
+  /** Whether the bundle wants a divergence to show in the exit code. */
+  readonly divergenceCounts: boolean;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+}
+
+export function reportOf(input: ReportInput, report: KernelReport): RunReport {
+  const { context, divergenceCounts, ...facts } = input;
+  const { outcome, status, counts, lastError, converged } = report;
+  const diverged = divergenceCounts && outcome === "succeeded" && !converged;
+  return {
+    runtimeRunId: context.runtimeRunId,
+    scope: context.scope,
+    runId: context.runId,
+    mode: context.mode,
+    adapterId: context.adapterId,
+    outcome,
+    exitCode: diverged ? 3 : exitCodeOf(outcome, counts),
+    status,
+    counts,
+    ...facts,
+    eventsPath: join(input.scopeDir, "events.json"),
+    ...(lastError === undefined ? {} : { lastError }),
+  };
+}

@@ -1,6 +1,6 @@
 /**
  * What loading needs from the outside: the bundle's own text and a way to read the files it refers to. An interface
- * only; `system/bundle-files.ts` stands behind it on a disk, a map of values in a test.
+ * only; `run/bundle-files.ts` stands behind it on a disk, a map of values in a test.
  */
 import type { JsonValue } from "../json/value.ts";
 

@@ -5,13 +5,13 @@
  * Source: spec bundle §3.1, §3.2, §22.
  */
 
-import { AkcError, type Issue } from "../../errors.ts";
+import { AkcError } from "../../errors.ts";
 import { fingerprint, sha256Hex } from "../../json/fingerprint.ts";
 import { compareCodePoints, sortedByCodePoint } from "../../json/order.ts";
 import { asDouble, isJsonObject, type JsonObject, type JsonValue } from "../../json/value.ts";
 import { member, objectAt, objectsAt, requiredText, textAt, textsAt, withoutNulls } from "../member.ts";
 import type { IrDocument, IrNode, NodeKind } from "../model.ts";
-import { irDocument, irNode, nodeKinds } from "../shape/ir.ts";
+import { irDocument, nodeKinds } from "../shape/ir.ts";
 import { issuesOf } from "../shape/rule.ts";
 import { normalContract, readContract } from "./contract.ts";
 
@@ -47,30 +47,31 @@ export function readIr(value: JsonObject): ScopedIr {
   return { ir: { nodes, sha256: fingerprint(normal) }, tenantId, repoId };
 }
 
-/** What is wrong with a node that a bundle carries itself; it must be whole and belong to the bundle's tenant. */
-export function inlineNodeIssues(value: JsonValue, tenantId: string, base: string): Issue[] {
-  const issues = issuesOf(value, irNode, base);
-  const foreign = isJsonObject(value) && (textAt(value, "tenant_id") ?? tenantId) !== tenantId;
-  if (foreign) issues.push({ path: `${base}/tenant_id`, message: "must equal the bundle's tenant_id" });
-  return issues;
-}
+/** What a node is apart from its contract and its normal form. */
+export type PlainNode = Omit<IrNode, "contract" | "document">;
 
-/** A node that has passed `irNode`. */
-export function readIrNode(value: JsonObject): IrNode {
-  const contract = member(value, "contract");
-  const document = normalNode(value);
+/** A node that has passed `referencedNode`, or `irNode`. */
+export function readPlainNode(value: JsonObject): PlainNode {
   return {
     id: requiredText(value, "id"),
     kind: readNodeKind(value),
     name: requiredText(value, "name"),
     properties: objectAt(value, "properties"),
-    dependsOn: textsAt(document, "depends_on"),
-    ...(isJsonObject(contract) ? { contract: readContract(contract) } : {}),
-    document,
+    dependsOn: sortedByCodePoint([...new Set(textsAt(value, "depends_on"))]),
   };
 }
 
-export function readNodeKind(value: JsonObject): NodeKind {
+function readIrNode(value: JsonObject): IrNode {
+  const node = readPlainNode(value);
+  const contract = member(value, "contract");
+  return {
+    ...node,
+    ...(isJsonObject(contract) ? { contract: readContract(contract) } : {}),
+    document: normalNode(node, value),
+  };
+}
+
+function readNodeKind(value: JsonObject): NodeKind {
   const word = textAt(value, "kind") ?? "other";
   const kind = nodeKinds.find((known) => known === word);
   if (kind === undefined) throw new AkcError("INTERNAL", { message: "a node's kind was not checked" });
@@ -82,16 +83,16 @@ export function stableNodeId(kind: string, name: string): string {
   return `irn_${sha256Hex(`${kind.trim()}::${name.trim()}`).slice(0, 16)}`;
 }
 
-function normalNode(value: JsonObject): JsonObject {
+function normalNode(node: PlainNode, value: JsonObject): JsonObject {
   const effects = member(value, "effects");
   const contract = member(value, "contract");
   return {
-    id: requiredText(value, "id"),
+    id: node.id,
     tenant_id: requiredText(value, "tenant_id"),
-    kind: readNodeKind(value),
-    name: requiredText(value, "name"),
-    properties: objectAt(value, "properties"),
-    depends_on: sortedByCodePoint([...new Set(textsAt(value, "depends_on"))]),
+    kind: node.kind,
+    name: node.name,
+    properties: node.properties,
+    depends_on: node.dependsOn,
     provenance: objectsAt(value, "provenance").map(normalPointer).sort(byPlace),
     ...(isJsonObject(effects) ? { effects: normalEffects(effects) } : {}),
     ...(isJsonObject(contract) ? { contract: normalContract(contract) } : {}),

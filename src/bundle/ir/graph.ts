@@ -6,10 +6,12 @@
  */
 import type { Issue } from "../../errors.ts";
 import { isJsonObject, type JsonObject } from "../../json/value.ts";
-import { listAt, member, objectAt, objectsAt, requiredText, textAt } from "../member.ts";
-import type { Contract, GraphNode, IrDocument, IrNode } from "../model.ts";
+import { listAt, objectAt, objectsAt, requiredText, textAt } from "../member.ts";
+import type { Contract, GraphNode, IrDocument } from "../model.ts";
+import { inlineNode } from "../shape/ir.ts";
+import { issuesOf } from "../shape/rule.ts";
 import { readContract } from "./contract.ts";
-import { inlineNodeIssues, readIrNode } from "./document.ts";
+import { type PlainNode, readPlainNode } from "./document.ts";
 
 export interface Graph {
   readonly nodes: readonly GraphNode[];
@@ -28,16 +30,27 @@ export function buildGraph(
   { coordinated }: { readonly coordinated: boolean },
 ): Graph {
   const issues: Issue[] = [];
-  const warnings: Issue[] = [];
-  const irNodes = new Map((ir?.nodes ?? []).map((node) => [node.id, node]));
-  const contracts = new Map(
-    objectsAt(bundle, "referenced_contracts").map((document) => [
-      requiredText(document, "contract_id"),
-      readContract(document),
-    ]),
+  const found = findNodes(bundle, ir, issues);
+  const contracts = readContracts(bundle);
+  const nodes = found.map(({ node, contractId }) => graphNode(node, contractId, contracts.get(contractId)));
+  const started = nodes.filter(
+    (node) => node.contract !== undefined && !(coordinated && node.kind === "workflow"),
   );
+  issues.push(...circularDependencies(started));
+  return { nodes, issues, warnings: danglingReferences(found, contracts) };
+}
+
+interface FoundNode {
+  /** JSON pointer of the reference. */
+  readonly place: string;
+  readonly node: PlainNode;
+  readonly contractId: string;
+}
+
+function findNodes(bundle: JsonObject, ir: IrDocument | undefined, issues: Issue[]): readonly FoundNode[] {
+  const irNodes = new Map((ir?.nodes ?? []).map((node) => [node.id, node]));
   const tenantId = requiredText(bundle, "tenant_id");
-  const found: { readonly place: string; readonly node: IrNode; readonly contractId: string }[] = [];
+  const found: FoundNode[] = [];
   for (const [index, item] of listAt(bundle, "referenced_ir_nodes").entries()) {
     if (!isJsonObject(item)) continue;
     const place = `/referenced_ir_nodes/${index}`;
@@ -45,42 +58,59 @@ export function buildGraph(
     const faults = fromIr === undefined ? inlineNodeIssues(item, tenantId, place) : [];
     issues.push(...faults);
     if (faults.length > 0) continue;
-    const node = fromIr ?? readIrNode(item);
-    found.push({ place, node, contractId: contractIdOf(item, node) });
+    const contractId = contractIdOf(item) ?? fromIr?.contract?.contractId ?? "unknown";
+    found.push({ place, node: fromIr ?? readPlainNode(item), contractId });
   }
+  return found;
+}
+
+/** A node that no IR describes must be whole, and belong to the bundle's tenant. */
+function inlineNodeIssues(item: JsonObject, tenantId: string, place: string): Issue[] {
+  const issues = issuesOf(item, inlineNode, place);
+  if ((textAt(item, "tenant_id") ?? tenantId) !== tenantId) {
+    issues.push({ path: `${place}/tenant_id`, message: "must equal the bundle's tenant_id" });
+  }
+  return issues;
+}
+
+function readContracts(bundle: JsonObject): ReadonlyMap<string, Contract> {
+  const contracts = objectsAt(bundle, "referenced_contracts").map(readContract);
+  return new Map(contracts.map((contract) => [contract.contractId, contract]));
+}
+
+function danglingReferences(
+  found: readonly FoundNode[],
+  contracts: ReadonlyMap<string, Contract>,
+): readonly Issue[] {
+  const warnings: Issue[] = [];
   const ids = new Set(found.map(({ node }) => node.id));
-  const nodes = found.map(({ place, node, contractId }) => {
-    const contract = contracts.get(contractId);
-    if (contractId !== "unknown" && contract === undefined) {
+  for (const { place, node, contractId } of found) {
+    if (contractId !== "unknown" && !contracts.has(contractId)) {
       warnings.push({ path: place, message: `its contract "${contractId}" is not in referenced_contracts` });
     }
     const outside = node.dependsOn.filter((id) => !ids.has(id));
     if (outside.length > 0) {
-      warnings.push({
-        path: place,
-        message: `depends on nodes that the bundle does not refer to: ${outside.join(", ")}`,
-      });
+      const message = `depends on nodes that the bundle does not refer to: ${outside.join(", ")}`;
+      warnings.push({ path: place, message });
     }
-    return graphNode(node, contractId, contract);
-  });
-  const started = nodes.filter(
-    (node) => node.contract !== undefined && !(coordinated && node.kind === "workflow"),
-  );
-  issues.push(...circularDependencies(started));
-  return { nodes, issues, warnings };
+  }
+  return warnings;
 }
 
 /** The states that no transition leaves; `completed` when there are none. */
 export function terminalStates(contract: Contract | undefined): readonly string[] {
   const transitions = contract?.transitions ?? [];
+  if (transitions.length === 0) return completed;
   const left = new Set(transitions.map((transition) => transition.fromState));
   const terminal = new Set(
     transitions.map((transition) => transition.toState).filter((state) => !left.has(state)),
   );
-  return terminal.size === 0 ? ["completed"] : [...terminal];
+  return terminal.size === 0 ? completed : [...terminal];
 }
 
-function graphNode(node: IrNode, contractId: string, contract: Contract | undefined): GraphNode {
+const completed: readonly string[] = ["completed"];
+
+function graphNode(node: PlainNode, contractId: string, contract: Contract | undefined): GraphNode {
   return {
     nodeId: node.id,
     kind: node.kind,
@@ -94,11 +124,9 @@ function graphNode(node: IrNode, contractId: string, contract: Contract | undefi
   };
 }
 
-/** The bundle's own reference names the contract; where it has none, the IR's node does. */
-function contractIdOf(reference: JsonObject, node: IrNode): string {
-  const named = member(reference, "contract");
-  const own = isJsonObject(named) ? textAt(objectAt(reference, "contract"), "contract_id") : undefined;
-  return own ?? node.contract?.contractId ?? "unknown";
+/** The contract that the bundle's own reference names. */
+function contractIdOf(reference: JsonObject): string | undefined {
+  return textAt(objectAt(reference, "contract"), "contract_id");
 }
 
 /**

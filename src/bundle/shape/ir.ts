@@ -117,7 +117,7 @@ const stateMachineIsRuntime: Rule = (value, report) => {
     faultAt(report, ["state_machine"], 'may only stand in a contract of category "runtime"');
   }
 };
-export const nodeContract: Rule = all(operationalContract, stateMachineIsRuntime);
+const nodeContract: Rule = all(operationalContract, stateMachineIsRuntime);
 
 const effects = record(
   {},
@@ -156,7 +156,7 @@ const provenanceOfTenant: Rule = (value, report) => {
 };
 
 /** Spec bundle §3.2. */
-export const irNode: Rule = all(
+const irNode: Rule = all(
   record(
     { id: filledText, tenant_id: filledText, name: filledText, properties: anyObject },
     { kind: oneOf(nodeKinds), ...nodeMembers },
@@ -168,6 +168,12 @@ export const irNode: Rule = all(
 export const referencedNode: Rule = record(
   { id: filledText, kind: oneOf(nodeKinds) },
   { tenant_id: filledText, name: filledText, properties: anyObject, ...nodeMembers },
+);
+
+/** What such a node must also say when no IR says it. */
+export const inlineNode: Rule = all(
+  record({ tenant_id: filledText, name: filledText, properties: anyObject }),
+  provenanceOfTenant,
 );
 
 const versionPair: Rule = (value, report) => {

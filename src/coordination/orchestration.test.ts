@@ -66,10 +66,10 @@ describe("the node of a step", () => {
   const workflows: IrDocument = {
     sha256: "",
     nodes: [
-      irNode("late", { order_idx: 10 }),
-      irNode("early", { order_idx: 9 }),
-      irNode("b", { coordination_parallel_group: "z" }),
-      irNode("a", { coordination_parallel_group: "z" }),
+      irNode("c_late", { order_idx: 10 }),
+      irNode("d_early", { order_idx: 9 }),
+      irNode("z", { coordination_parallel_group: "z" }),
+      irNode("y", { coordination_parallel_group: "z" }),
       { ...irNode("other", {}), kind: "service" },
     ],
   };
@@ -78,18 +78,18 @@ describe("the node of a step", () => {
   test("is the N-th workflow in the compiler's order: groups, then numbers, then ids", () => {
     const plan = planOf(["workflow_000", "workflow_001", "workflow_2", "workflow_0003"]);
     expect(Object.fromEntries(resolveStepNodes(plan, undefined, workflows, nodeIds))).toEqual({
-      workflow_000: "a",
-      workflow_001: "b",
-      workflow_2: "early",
-      workflow_0003: "late",
+      workflow_000: "y",
+      workflow_001: "z",
+      workflow_2: "d_early",
+      workflow_0003: "c_late",
     });
   });
 
   test("is what the orchestration says, if it says anything", () => {
-    const orchestration = parseOrchestration({ steps: [{ step_id: "workflow_000", ir_node_id: "late" }] });
+    const orchestration = parseOrchestration({ steps: [{ step_id: "workflow_000", ir_node_id: "c_late" }] });
     expect(
       resolveStepNodes(planOf(["workflow_000"]), orchestration, workflows, nodeIds).get("workflow_000"),
-    ).toBe("late");
+    ).toBe("c_late");
   });
 
   test("that cannot be found is an error which names every such step", () => {

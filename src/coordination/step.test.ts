@@ -203,7 +203,7 @@ describe("a role's grants", () => {
   });
 });
 
-const names = ["a", "b", "c", "é\u{1f600}", '"\\\ny', "x\u2028y"];
+const names = ["a", "b", "c", "é\u{1f600}", '"\\\ny', "x\u2028y", "back\\slash"];
 
 function specs(): fc.Arbitrary<JsonObject> {
   const name = fc.constantFrom(...names);

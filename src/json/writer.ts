@@ -182,11 +182,13 @@ export class JsonWriter {
   }
 
   private newLine(): void {
-    this.byte(0x0a);
-    for (let level = 0; level < this.depth; level += 1) {
-      this.byte(0x20);
-      this.byte(0x20);
-    }
+    const indent = 2 * this.depth;
+    if (this.at + 1 + indent > blockBytes) this.flush();
+    const block = this.block;
+    let at = this.at;
+    block[at++] = 0x0a;
+    for (const end = at + indent; at < end; at += 1) block[at] = 0x20;
+    this.at = at;
   }
 
   private string(value: string): void {

@@ -136,6 +136,7 @@ function eventsTable(inspection: Inspection, columnsMax: number | undefined): st
     [
       { title: "NODE", value: (node) => printable(node.node_id), narrowest: 8 },
       { title: "KIND", value: (node) => node.kind },
+      { title: "WAITS FOR", value: (node) => printable(node.waits_for.join(", ")), narrowest: 9 },
       { title: "ON EVENT", value: (node) => printable(node.event_types.join(", ")), narrowest: 12 },
       { title: "ROUTE", value: (node) => routeText(node.route), narrowest: 12 },
     ],

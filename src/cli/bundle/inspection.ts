@@ -1,8 +1,8 @@
 /** What a bundle would be allowed to do and what would run, as plain data: the shape `BundleInspection`. Pure. */
 import type { GraphNode, Route } from "../../bundle/model.ts";
 import type { StepPlan } from "../../coordination/model.ts";
-import type { Prepared } from "../../run/prepare.ts";
 import { type HttpLane, policyActions, type SubprocessLane } from "../../policy/model.ts";
+import type { Prepared } from "../../run/prepare.ts";
 
 export type Inspection = {
   readonly path: string;
@@ -79,6 +79,8 @@ export type EventNodePreview = {
   readonly node_id: string;
   readonly kind: string;
   readonly event_types: readonly string[];
+  /** Nodes that must have succeeded before it starts. */
+  readonly waits_for: readonly string[];
   readonly route: RoutePreview;
 };
 
@@ -108,7 +110,7 @@ export function inspectPrepared({ bundle, policy, plan, adapterId, routeOf }: Pr
       steps_in_flight_per_role: plan.caps.stepsPerRole,
     },
     steps: plan.steps.map((step) => stepPreview(step, plan.nodes.get(step.nodeId), routeOf)),
-    event_nodes: eventNodes(plan.triggered, routeOf),
+    event_nodes: eventNodes(plan, routeOf),
     evidence_expectations: policy.evidenceExpectations,
     unresolved_policy_ids: policy.unresolvedPolicyIds,
     warnings: bundle.warnings.map(({ path, message }) => ({ path, message })),
@@ -149,7 +151,7 @@ function stepPreview(step: StepPlan, node: GraphNode | undefined, routeOf: Prepa
 }
 
 function eventNodes(
-  triggered: Prepared["plan"]["triggered"],
+  { triggered, nodeGates }: Prepared["plan"],
   routeOf: Prepared["routeOf"],
 ): EventNodePreview[] {
   const byNode = new Map<string, { node: GraphNode; eventTypes: string[] }>();
@@ -164,6 +166,7 @@ function eventNodes(
     node_id: node.nodeId,
     kind: node.kind,
     event_types: [...new Set(eventTypes)],
+    waits_for: nodeGates.get(node.nodeId) ?? [],
     route: routePreview(routeOf({ node })),
   }));
 }

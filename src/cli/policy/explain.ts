@@ -2,11 +2,11 @@
 
 import { loadBundle } from "../../bundle/load.ts";
 import { type PolicyMode, policyModes } from "../../bundle/model.ts";
-import { readOperatorPolicy } from "../../run/prepare.ts";
 import { derivePolicy } from "../../policy/derive.ts";
 import { type ExplainStep, type Explanation, explainDecision } from "../../policy/explain.ts";
 import { policyActions } from "../../policy/model.ts";
-import { readBundleSource } from "../../system/bundle-files.ts";
+import { readOperatorPolicy } from "../../run/prepare.ts";
+import { readBundleSource } from "../../run/bundle-files.ts";
 import { command } from "../command.ts";
 import { facts, type Plain } from "../render/output.ts";
 import { table } from "../render/table.ts";

@@ -1,8 +1,9 @@
 /** Times and lengths of time for people. Programs get milliseconds since the epoch. */
 
-/** `0.8 s`, `41.3 s`, `2 min 05 s`, `3 h 07 min`, `2 d 04 h`. */
+/** `31 ms`, `0.8 s`, `41.3 s`, `2 min 05 s`, `3 h 07 min`, `2 d 04 h`. */
 export function elapsed(ms: number): string {
-  const tenths = Math.floor(Math.max(0, ms) / 100);
+  if (ms < 100) return `${Math.max(0, Math.round(ms))} ms`;
+  const tenths = Math.floor(ms / 100);
   if (tenths < 600) return `${Math.floor(tenths / 10)}.${tenths % 10} s`;
   const seconds = Math.floor(ms / 1_000);
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${two(seconds % 60)} s`;

@@ -6,7 +6,7 @@
  */
 import { loadCoordinationOnly } from "../../bundle/coordination-handoff.ts";
 import { planJson } from "../../coordination/plan-json.ts";
-import { readBundleSource } from "../../system/bundle-files.ts";
+import { readBundleSource } from "../../run/bundle-files.ts";
 import { command } from "../command.ts";
 import { encode } from "../render/output.ts";
 

@@ -13,7 +13,7 @@ import type { JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import { derivePolicy } from "../../policy/derive.ts";
 import type { RunReader, RunRow, StoredEvent } from "../../store/contract.ts";
-import { readBundleSource } from "../../system/bundle-files.ts";
+import { readBundleSource } from "../../run/bundle-files.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command, type Session } from "../command.ts";
 import type { Plain } from "../render/output.ts";

@@ -9,23 +9,23 @@ export interface PlannedStep {
   readonly waitsFor: readonly string[];
 }
 
-/** One thing that happened to one action. `id` is the step's id, or the action's where there are no steps. */
-export type Moment =
-  | { readonly kind: "started"; readonly id: string; readonly atMs: number; readonly attempt: number }
-  | { readonly kind: "succeeded"; readonly id: string; readonly atMs: number; readonly durationMs?: number }
-  | {
-      readonly kind: "retrying";
-      readonly id: string;
-      readonly atMs: number;
-      /** The attempt that failed, from 1. */
-      readonly attempt: number;
-      readonly delayMs: number;
-      readonly why: string;
-    }
-  | { readonly kind: "failed"; readonly id: string; readonly atMs: number; readonly why: string }
-  | { readonly kind: "denied"; readonly id: string; readonly atMs: number; readonly why: string }
-  | { readonly kind: "blocked"; readonly id: string; readonly atMs: number; readonly by: readonly string[] }
-  | { readonly kind: "cancelled"; readonly id: string; readonly atMs: number };
+/** One thing that happened to one action. */
+export type Moment = {
+  /** The step's id, or the action's where there are no steps. */
+  readonly id: string;
+  /** For people; needed for actions that no plan announced. */
+  readonly label: string;
+  readonly atMs: number;
+} & (
+  | { readonly kind: "started"; readonly attempt: number }
+  | { readonly kind: "succeeded"; readonly durationMs: number }
+  /** `attempt` is the one that failed, from 1. */
+  | { readonly kind: "retrying"; readonly attempt: number; readonly delayMs: number; readonly why: string }
+  | { readonly kind: "failed"; readonly why: string }
+  | { readonly kind: "denied"; readonly why: string }
+  | { readonly kind: "blocked"; readonly by: readonly string[] }
+  | { readonly kind: "cancelled" }
+);
 
 export type Phase = "waiting" | Moment["kind"];
 
@@ -74,7 +74,7 @@ export class Board {
   /** Takes a moment in and returns the step as it is now. */
   apply(moment: Moment): StepView {
     const before = this.#steps.get(moment.id);
-    const step = advance(before ?? unplanned(moment.id), moment);
+    const step = advance(before ?? unplanned(moment), moment);
     if (before !== undefined) this.#tally[before.phase]--;
     this.#tally[step.phase]++;
     if (before !== undefined) this.#byPhase.get(before.phase)?.delete(step.id);
@@ -113,8 +113,8 @@ export class Board {
   }
 }
 
-function unplanned(id: string): StepView {
-  return { id, label: id, waitsFor: [], phase: "waiting", atMs: 0, attempt: 0 };
+function unplanned({ id, label }: Moment): StepView {
+  return { id, label, waitsFor: [], phase: "waiting", atMs: 0, attempt: 0 };
 }
 
 function advance(step: StepView, moment: Moment): StepView {
@@ -124,10 +124,8 @@ function advance(step: StepView, moment: Moment): StepView {
   switch (moment.kind) {
     case "started":
       return { ...moved, attempt: moment.attempt, startedAtMs: startedAtMs ?? moment.atMs };
-    case "succeeded": {
-      const durationMs = moment.durationMs ?? (startedAtMs === undefined ? 0 : moment.atMs - startedAtMs);
-      return { ...moved, durationMs };
-    }
+    case "succeeded":
+      return { ...moved, durationMs: moment.durationMs };
     case "retrying":
       return { ...moved, attempt: moment.attempt, delayMs: moment.delayMs, why: moment.why };
     case "failed":

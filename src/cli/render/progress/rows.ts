@@ -21,7 +21,9 @@ const namesMax = 3;
 export function headerRow(header: Header, columns: number, style: Style): string {
   const { bundle, runtimeRunId, scope, mode, adapter } = header;
   const name = printable(bundle);
-  const rest = `  run ${runtimeRunId}  ${printable(scope)}  ${mode}  ${adapter}`;
+  // A UUID's beginning is enough to recognise it; the whole id is part of the result.
+  const id = columns < 120 && runtimeRunId.length === 36 ? `${runtimeRunId.slice(0, 13)}…` : runtimeRunId;
+  const rest = `  run ${id}  ${printable(scope)}  ${mode}  ${adapter}`;
   const cut = fit(name + rest, columns);
   return `${style.strong(cut.slice(0, name.length))}${cut.slice(name.length)}`;
 }

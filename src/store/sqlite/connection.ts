@@ -8,7 +8,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { guarded, storeFault } from "./faults.ts";
+import { guarded, patiently, storeFault } from "./faults.ts";
 import { migrate } from "./migrate.ts";
 
 // The first release without the bug that could corrupt a database when its write-ahead log was reset (3.7.0 to 3.51.2).
@@ -19,7 +19,7 @@ const oldestSqlite = [3, 51, 3] as const;
  * @throws AkcError STORE_UNWRITABLE, STORE_BUSY, DISK_FULL, STORE_TOO_NEW
  */
 export function openWriter(path: string): Database {
-  return guarded(path, () => {
+  return patiently(path, () => {
     mkdirSync(dirname(path), { recursive: true });
     const db = new Database(path, { create: true, readwrite: true, strict: true });
     return configured(db, path, () => {
@@ -27,7 +27,7 @@ export function openWriter(path: string): Database {
       db.run(`PRAGMA busy_timeout = ${limits.storeBusyTimeoutMs}`);
       // A page holds a typical outcome event whole; 4 KB pages would send many to overflow pages.
       db.run("PRAGMA page_size = 8192");
-      switchToWal(db);
+      db.run("PRAGMA journal_mode = WAL");
       db.run("PRAGMA synchronous = FULL");
       db.run("PRAGMA foreign_keys = ON");
       db.run("PRAGMA wal_autocheckpoint = 2000");
@@ -52,7 +52,7 @@ export function openLeaseWriter(path: string): Database {
 
 /** Sees what was committed and never waits for a writer. */
 export function openReader(path: string): Database {
-  return guarded(path, () => {
+  return patiently(path, () => {
     const db = new Database(path, { readonly: true, strict: true });
     return configured(db, path, () => {
       db.run(`PRAGMA busy_timeout = ${limits.storeBusyTimeoutMs}`);
@@ -68,20 +68,6 @@ function configured(db: Database, path: string, settings: () => void): Database 
   } catch (cause) {
     closeConnection(db);
     throw storeFault(cause, path);
-  }
-}
-
-// SQLite does not call the busy handler while it changes the journal mode; two first openers would otherwise collide.
-function switchToWal(db: Database): void {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      db.run("PRAGMA journal_mode = WAL");
-      return;
-    } catch (cause) {
-      const fault = storeFault(cause, db.filename);
-      if (attempt === 200 || !(fault instanceof AkcError && fault.code === "STORE_BUSY")) throw cause;
-      Bun.sleepSync(10);
-    }
   }
 }
 

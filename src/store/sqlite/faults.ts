@@ -7,6 +7,7 @@ import { SQLiteError } from "bun:sqlite";
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { AkcError, type ErrorCode } from "../../errors.ts";
+import { limits } from "../../limits.ts";
 import { errnoOf } from "../../system/files.ts";
 
 /** Primary result codes: the low byte of an extended one. */
@@ -59,6 +60,24 @@ export function guarded<T>(path: string, work: () => T): T {
     throw storeFault(cause, path);
   }
 }
+
+/**
+ * As `guarded`, and tries again while the database is busy. For opening: SQLite does not call its busy handler while
+ * another process changes the journal mode, so two that open a new database at once would otherwise collide.
+ */
+export function patiently<T>(path: string, work: () => T): T {
+  for (let waitedMs = 0; ; waitedMs += pauseMs) {
+    try {
+      return guarded(path, work);
+    } catch (fault) {
+      const busy = fault instanceof AkcError && fault.code === "STORE_BUSY";
+      if (!busy || waitedMs >= limits.storeBusyTimeoutMs) throw fault;
+      Bun.sleepSync(pauseMs);
+    }
+  }
+}
+
+const pauseMs = 10;
 
 // Growing the shared-memory index on a full disk is reported as an I/O error, not as SQLITE_FULL.
 function noSpaceLeft(path: string): boolean {

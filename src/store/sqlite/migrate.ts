@@ -6,7 +6,7 @@ import { Database } from "bun:sqlite";
 import { closeSync, openSync, readSync } from "node:fs";
 import { AkcError } from "../../errors.ts";
 import { errnoOf } from "../../system/files.ts";
-import { guarded } from "./faults.ts";
+import { guarded, patiently } from "./faults.ts";
 import { initial } from "./migrations/0001-initial.ts";
 
 export interface Migration {
@@ -30,7 +30,7 @@ export function versionAt(path: string): number {
   if (header === null) return 0;
   // The header may be older than the write-ahead log, never newer: a refusal here needs no look at the log.
   if (header.applicationId === applicationId) refuseNewer(header.version, path);
-  return guarded(path, () => {
+  return patiently(path, () => {
     using db = new Database(path, { readonly: true, strict: true });
     db.run("PRAGMA busy_timeout = 2000");
     const version = pragma(db, "user_version");

@@ -86,7 +86,18 @@ describe("a transition", () => {
     expect(chooseTransition(several, "s", { type: "never", payload: {} }, {}).kind).toBe("none");
   });
 
-  test("without an event counts every trigger as met", () => {
+  test("that belongs to no trigger is judged once, however many triggers were met", () => {
+    const several = contract({
+      triggers: [
+        { trigger_id: "one", source: "go" },
+        { trigger_id: "two", source: "go" },
+      ],
+      state_machine: { initial_state: "s", transitions: [move("a", { guard: { never: 1 } })] },
+    });
+    expect(taken(several)).toHaveLength(1);
+  });
+
+  test("without an event is that of a trigger that waits for its own name", () => {
     const choice = chooseTransition(machine(move("a", { trigger_id: "boot" })), "s", undefined, {});
     // The trigger waits for "go" and is called "boot": without an event there is nothing that it could be met by.
     expect(choice.kind).toBe("none");

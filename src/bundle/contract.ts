@@ -53,8 +53,8 @@ export type TransitionChoice =
  * The declared transition of an action that succeeded: triggers in document order, for each that matches the first
  * transition out of `fromState` that belongs to it (or to no trigger) and whose guard holds. Ask it of succeeded
  * results only: a failed action never takes a declared transition.
- * @param event what set the action off; undefined for an action that no event started, such as a coordination step,
- *   where every trigger counts as met by an event named like itself
+ * @param event what set the action off; undefined for an action that no event started, which then counts as started by
+ *   an event of the name of each trigger (spec kernel §9.8)
  */
 export function chooseTransition(
   contract: Contract,

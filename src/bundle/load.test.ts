@@ -163,6 +163,12 @@ describe("coordination", () => {
     const bundle = await load(referring, { ...files, [at]: spec });
     expect(bundle.coordination?.sha256).toBe(hashOf(spec));
     await expectCode(load(referring, files), "COORDINATION_FILE_MISSING");
+    const other = {
+      coordination_spec_sha256: zeros,
+      orchestration_spec_sha256: hashOf(orchestrationDocument()),
+    };
+    const unmatched = load({ ...referring, spec_hashes: other }, { ...files, [at]: spec });
+    await expectCode(unmatched, "COORDINATION_HASH_MISMATCH");
     await expectCode(load(referring, { ...files, [at]: [] }), "COORDINATION_INVALID");
     const changed = coordinationDocument({ extra: 1 });
     await expectCode(load(referring, { ...files, [at]: changed }), "COORDINATION_HASH_MISMATCH");

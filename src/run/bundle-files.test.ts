@@ -27,10 +27,11 @@ describe("a bundle's repository", () => {
     const loose = join(root, "loose.json");
     await writeFile(loose, "{}");
     expect((await readBundleSource(loose)).repoRoot).toBe(root);
-    const likely = join(root, "runtime");
-    await mkdir(likely, { recursive: true });
-    await writeFile(join(likely, "x.json"), "{}");
-    expect((await readBundleSource(join(likely, "x.json"))).repoRoot).toBe(likely);
+    for (const likely of [join(root, "runtime"), join(repo, ".akc", "other")]) {
+      await mkdir(likely, { recursive: true });
+      await writeFile(join(likely, "x.json"), "{}");
+      expect((await readBundleSource(join(likely, "x.json"))).repoRoot).toBe(likely);
+    }
   });
 
   test("is found from the real place of a bundle that is reached through a link", async () => {

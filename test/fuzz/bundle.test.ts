@@ -6,7 +6,6 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { loadCoordinationOnly } from "../../src/bundle/coordination-handoff.ts";
 import type { BundleSource } from "../../src/bundle/files.ts";
-import { inspectBundle } from "../../src/bundle/inspect.ts";
 import { loadBundle } from "../../src/bundle/load.ts";
 import { validateBundle } from "../../src/bundle/validate.ts";
 import { AkcError } from "../../src/errors.ts";
@@ -20,6 +19,7 @@ import {
   type JsonValue,
 } from "../../src/json/value.ts";
 import { derivePolicy } from "../../src/policy/derive.ts";
+import { inspectBundle } from "../../src/policy/inspect.ts";
 
 const folder = join(import.meta.dir, "..", "fixtures", "bundles");
 const examples = await Promise.all(

@@ -3,7 +3,6 @@
  */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { inspectBundle } from "../../src/bundle/inspect.ts";
 import { loadBundle } from "../../src/bundle/load.ts";
 import type { Bundle } from "../../src/bundle/model.ts";
 import { resolveRoute } from "../../src/bundle/routing.ts";
@@ -11,6 +10,7 @@ import { validateBundle } from "../../src/bundle/validate.ts";
 import { parseJson } from "../../src/json/read.ts";
 import type { JsonValue } from "../../src/json/value.ts";
 import { derivePolicy } from "../../src/policy/derive.ts";
+import { inspectBundle } from "../../src/policy/inspect.ts";
 
 const folder = join(import.meta.dir, "..", "fixtures", "bundles");
 const orchestrationOfD = parseJson(
@@ -82,7 +82,7 @@ describe("example c", () => {
       ["job-lint", true],
       ["job-probe", true],
     ]);
-    expect(inspection.nodes[0]?.workdir).toBe("acme/billing/.akc/runtime/run-c1/{runtime_run_id}");
+    expect(inspection.nodes[0]?.workdir).toBe("acme/billing/.akc/runtime/run-c1/{runtime_run_id}/work");
   });
 });
 

@@ -56,6 +56,19 @@ describe("fingerprints of the normal form", () => {
     expect(stableNodeId("workflow", " Z")).toBe("irn_89b56e34bd170aac");
   });
 
+  test("do not depend on the order in which a node lists where it comes from", () => {
+    const pointer = (source_id: string, kind = "file", locator = "l") => ({
+      tenant_id: "acme",
+      kind,
+      source_id,
+      locator,
+    });
+    const provenance = [pointer("b"), pointer("a", "message"), pointer("a", "file", "z"), pointer("a")];
+    const sha = (pointers: unknown[]) =>
+      parseIr(json(irDocumentOf([nodeDocument("a", { provenance: pointers })]))).ir.sha256;
+    expect(sha(provenance.toReversed())).toBe(sha(provenance));
+  });
+
   test("do not depend on the order of nodes, and do on whether a number is a float", () => {
     const sha = (text: string) => parseIr(parseJson(text)).ir.sha256;
     fc.assert(

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { derivePolicy } from "../policy/derive.ts";
-import type { OperatorPolicy } from "../policy/model.ts";
-import { inspectBundle, type Permission } from "./inspect.ts";
-import { loadBundle } from "./load.ts";
+import { loadBundle } from "../bundle/load.ts";
 import {
   bundleDocument,
   contractDocument,
   coordinatedBundle,
   memorySource,
   nodeDocument,
-} from "./source.fixture.ts";
+} from "../bundle/source.fixture.ts";
+import { derivePolicy } from "./derive.ts";
+import { inspectBundle, type Permission } from "./inspect.ts";
+import type { OperatorPolicy } from "./model.ts";
 
 async function inspect(
   members: Record<string, unknown>,
@@ -94,7 +94,7 @@ test("a node that events start says by which, after what, and with what", async 
     inputKeys: ["in"],
     outputKeys: ["out"],
     maxSeconds: 5,
-    workdir: "acme/shop/.akc/runtime/run-1/{runtime_run_id}",
+    workdir: "acme/shop/.akc/runtime/run-1/{runtime_run_id}/work",
   });
   expect([adapter, coordination, decisions.length]).toEqual(["native", null, 8]);
 });

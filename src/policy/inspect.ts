@@ -4,22 +4,17 @@
  *
  * Source: spec bundle §8, §13, §14.5; bundle:W-19.
  */
+
+import { textAt } from "../bundle/member.ts";
+import type { Bundle, GraphNode, PolicyMode, Route } from "../bundle/model.ts";
+import { automaticAdapter, resolveRoute } from "../bundle/routing.ts";
 import type { StepPlan } from "../coordination/model.ts";
 import { planSteps } from "../coordination/step.ts";
 import type { Issue } from "../errors.ts";
-import { decide, decideDispatch } from "../policy/decide.ts";
-import { executableAllowed } from "../policy/executables.ts";
-import {
-  type Decision,
-  type HttpLane,
-  policyActions,
-  type RunPolicy,
-  type SubprocessLane,
-} from "../policy/model.ts";
-import { urlAllowed } from "../policy/url-pattern.ts";
-import { textAt } from "./member.ts";
-import type { Bundle, GraphNode, PolicyMode, Route } from "./model.ts";
-import { automaticAdapter, resolveRoute } from "./routing.ts";
+import { decide, decideDispatch } from "./decide.ts";
+import { executableAllowed } from "./executables.ts";
+import { type Decision, type HttpLane, policyActions, type RunPolicy, type SubprocessLane } from "./model.ts";
+import { urlAllowed } from "./url-pattern.ts";
 
 export interface BundleInspection {
   readonly bundle: {
@@ -166,7 +161,7 @@ function inspectNode(node: GraphNode, bundle: Bundle, policy: RunPolicy): Inspec
     inputKeys: contract?.inputKeys ?? [],
     outputKeys: contract?.outputKeys ?? [],
     maxSeconds: contract?.budget?.maxSeconds ?? null,
-    ...inspectAction(`${node.kind}.execute`, node, bundle, policy, ""),
+    ...inspectAction(`${node.kind}.execute`, node, bundle, policy, "/work"),
   };
 }
 
@@ -191,9 +186,9 @@ function inspectAction(
 }
 
 /** A role has a folder of its own, and in it a scratch folder unless its scope says that there is none. */
-function roleFolder(step: StepPlan): string {
-  const scratch = step.filesystemScope === undefined ? "scratch" : step.filesystemScope.scratchSubdir;
-  return `/roles/${step.roleId}${scratch === null || scratch === "" ? "" : `/${scratch}`}`;
+function roleFolder({ roleId, filesystemScope }: StepPlan): string {
+  const scratch = filesystemScope === undefined ? "scratch" : filesystemScope.scratchSubdir;
+  return scratch === null ? `/roles/${roleId}` : `/roles/${roleId}/${scratch.trim() || "scratch"}`;
 }
 
 const allowed: Permission = { allowed: true };

@@ -37,9 +37,8 @@ export function stepRow(
 ): string {
   const label = padEnd(fit(printable(step.label), at.labelColumns), at.labelColumns);
   const time = padStart(timeOf(step, at.nowMs), 9);
-  const room = at.columns - 4 - at.labelColumns - 9 - 2;
-  const remark = fit(printable(remarkOf(step, board, at.nowMs)), room);
-  const body = `${label}${time}  ${remark}`.trimEnd();
+  const remark = printable(remarkOf(step, board, at.nowMs));
+  const body = fit(`${label}${time}  ${remark}`.trimEnd(), at.columns - 4);
   return `  ${markOf(step.phase, style)} ${step.phase === "waiting" ? style.faint(body) : body}`;
 }
 

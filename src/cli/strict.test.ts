@@ -1,0 +1,106 @@
+import { expect, test } from "bun:test";
+import type { ArgsDef } from "citty";
+import { parseArgs } from "citty";
+import fc from "fast-check";
+import { AkcError } from "../errors.ts";
+import { strictArgv } from "./strict.ts";
+
+const args = {
+  file: { type: "positional", required: true, valueHint: "FILE" },
+  output: { type: "enum", options: ["text", "json"], alias: ["o", "format"], valueHint: "FORMAT" },
+  maxInFlight: { type: "string", valueHint: "N" },
+  dryRun: { type: "boolean" },
+  color: { type: "boolean", default: true },
+} as const satisfies ArgsDef;
+
+const strict = (...argv: string[]) => strictArgv(argv, args, "test");
+const values = (...argv: string[]) => parseArgs<typeof args>(strict(...argv), args);
+
+test("every spelling of a flag means the same", () => {
+  for (const words of [
+    ["-o", "json"],
+    ["-ojson"],
+    ["-o=json"],
+    ["--output", "json"],
+    ["--output=json"],
+    ["--format", "json"],
+  ]) {
+    expect(values("x", ...words).output).toBe("json");
+  }
+  expect(values("x", "--max-in-flight=8").maxInFlight).toBe("8");
+  expect(values("x", "--max-in-flight", "-8").maxInFlight).toBe("-8");
+  expect(values("x", "--dry-run").dryRun).toBe(true);
+  expect(values("x").color).toBe(true);
+  expect(values("x", "--no-color").color).toBe(false);
+});
+
+test("words may begin with a dash after --, and a value after an equals sign", () => {
+  expect(values("--", "--dry-rn").file).toBe("--dry-rn");
+  expect(values("x", "--max-in-flight=--no-color")).toMatchObject({ maxInFlight: "--no-color", color: true });
+  expect(values("-").file).toBe("-");
+});
+
+test.each([
+  [["x", "--dry-rn"], "unknown flag --dry-rn", "--dry-run"],
+  [["x", "--no-dry-run"], "unknown flag --no-dry-run", "--dry-run"],
+  [["x", "-q"], "unknown flag -q", ""],
+  [["x", "--max"], "unknown flag --max", "--max-in-flight"],
+  [["x", "--dry-run=yes"], "--dry-run takes no value", ""],
+  [["x", "--dry-run", "--dry-run"], "--dry-run is given twice", ""],
+  [["x", "-o", "json", "--format", "json"], "--format is given twice", ""],
+  [["x", "--max-in-flight"], "--max-in-flight needs a value", ""],
+  [["x", "--max-in-flight", "--dry-run"], "--max-in-flight needs a value", "--max-in-flight=N"],
+  [["x", "--max-in-flight="], "--max-in-flight needs a value", ""],
+  [["x", "--max-in-flight", " "], "--max-in-flight needs a value", ""],
+  [["x", "-o", "JSON"], '-o cannot be "JSON"', "json"],
+  [["x", "y"], 'one word too many: "y"', ""],
+  [["x", "dry-run"], 'one word too many: "dry-run"', "--dry-run"],
+  [[""], "FILE is empty", ""],
+  [[], "FILE is missing", ""],
+])("%p is refused", (argv, message, hint) => {
+  const error = refusal(argv);
+  expect({ code: error.code, message: error.message }).toEqual({ code: "USAGE", message });
+  expect(error.hint).toContain(hint);
+  expect(error.hint).toContain("akc test --help");
+});
+
+test("whatever the words are, they are refused as usage or read back whole", () => {
+  const word = fc.oneof(
+    fc.constantFrom("--output", "-o", "--dry-run", "--no-color", "--max-in-flight", "--", "-", "json", "x"),
+    fc.string({ maxLength: 8 }),
+    fc.string({ maxLength: 5 }).map((text) => `--max-in-flight=${text}`),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 6 }), (argv) => {
+      try {
+        const read = parseArgs<typeof args>(strictArgv(argv, args, "test"), args);
+        expect(argv).toContain(read.file);
+        if (read.maxInFlight !== undefined) {
+          expect(
+            argv.some((item) => item === read.maxInFlight || item.endsWith(`=${read.maxInFlight}`)),
+          ).toBe(true);
+        }
+        expect(read.dryRun === true).toBe(argv.includes("--dry-run") && !isData(argv, "--dry-run"));
+      } catch (thrown) {
+        if (!(thrown instanceof AkcError)) throw thrown;
+        expect(thrown.code).toBe("USAGE");
+      }
+    }),
+  );
+});
+
+/** Whether the word stands after `--`, where it is no flag. */
+function isData(argv: readonly string[], word: string): boolean {
+  const end = argv.indexOf("--");
+  return end >= 0 && argv.indexOf(word) > end;
+}
+
+function refusal(argv: readonly string[]): AkcError {
+  try {
+    strictArgv(argv, args, "test");
+  } catch (thrown) {
+    if (thrown instanceof AkcError) return thrown;
+    throw thrown;
+  }
+  throw new Error(`${argv.join(" ")} was taken`);
+}

@@ -47,8 +47,9 @@ export const limits = {
   /** Output is sent to the main thread in pieces of about this size, and read no further while a window is under way. */
   subprocessOutputMessageBytes: 64 * 1024,
   subprocessOutputWindowBytes: 1024 * 1024,
-  /** Threads kept for profiles that no child uses just now. */
-  spawnWorkersIdleMax: 8,
+  /** Threads are kept for so many profiles that no child uses just now; while children come fast a profile has several. */
+  spawnProfilesIdleMax: 8,
+  spawnThreadsPerProfileMax: 3,
   /** Between TERM and KILL to the group. */
   killGraceMs: 2_000,
   rlimitOpenFiles: 1_024,

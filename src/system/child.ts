@@ -12,7 +12,7 @@ import type { TemporaryFolders } from "./temporary-folders.ts";
 
 /** A child that ends sooner is read once, at its end. */
 const watchAfterMs = 10;
-const groupPollMs = 10;
+const groupPollMsMax = 20;
 /** How long pipes may stay open after the child's death before somebody is asked who holds them, then before they are dropped. */
 const heldAfterMs = 50;
 const dropAfterMs = 1_000;
@@ -86,7 +86,12 @@ export class Child {
 
   /** TERM to its group, KILL after the grace; only the first cause counts. */
   end(cause: EndCause): void {
-    if (this.#dead || this.#cause !== "itself") return;
+    if (this.#cause !== "itself") return;
+    if (this.#dead) {
+      // What it wrote in its last moments is read after its end, and counts like all the rest.
+      if (cause === "output") this.#cause = cause;
+      return;
+    }
     this.#cause = cause;
     // Whoever floods us would go on while it cleans up; everybody else may.
     this.#signal(cause === "output" ? SIGKILL : SIGTERM);
@@ -119,10 +124,11 @@ export class Child {
     this.#dead = true;
     clearTimeout(this.#deadline);
     clearTimeout(this.#watch);
-    if (this.#killAtMs > 0) await this.#groupGone();
+    // The rest of its group has the same grace as the child itself had.
+    if (this.#killAtMs > 0) await this.#groupGone(this.#killAtMs);
     clearTimeout(this.#kill);
     // What it left behind in its group. The number cannot be another's while that group has members.
-    this.#signal(SIGKILL);
+    if (this.#signal(SIGKILL)) await this.#groupGone(performance.now() + dropAfterMs);
     const rest = [this.#stdout.drain(), this.#stderr.drain()];
     if (rest.some((one) => one !== undefined)) await this.#drained(rest);
     this.#stdout.close();
@@ -143,11 +149,14 @@ export class Child {
     });
   }
 
-  /** The rest of its group has the same grace as the child itself had. */
-  async #groupGone(): Promise<void> {
+  /** Orphans of the group are akc's children now: dead ones would keep the group on the table. */
+  async #groupGone(untilMs: number): Promise<void> {
+    const group = this.#process.pid;
     const host = libc();
-    while (host?.kill(-this.#process.pid, 0) === 0 && performance.now() < this.#killAtMs) {
-      await Bun.sleep(groupPollMs);
+    for (let pauseMs = 1; host !== undefined; pauseMs = Math.min(pauseMs * 2, groupPollMsMax)) {
+      host.reapGroup(group);
+      if (host.kill(-group, 0) !== 0 || performance.now() >= untilMs) return;
+      await Bun.sleep(pauseMs);
     }
   }
 
@@ -162,10 +171,12 @@ export class Child {
     clearInterval(drop);
   }
 
-  #signal(signal: number): void {
+  /** Whether anybody was there to get it. */
+  #signal(signal: number): boolean {
     const host = libc();
-    if (host !== undefined) host.kill(-this.#process.pid, signal);
-    else if (!this.#dead) this.#process.kill(signal);
+    if (host !== undefined) return host.kill(-this.#process.pid, signal) === 0;
+    if (!this.#dead) this.#process.kill(signal);
+    return false;
   }
 }
 

@@ -59,6 +59,8 @@ export interface Libc {
   kill(pid: number, signal: number): number;
   /** Takes a dead child off the process table if it is one of ours and dead; never waits. True if it was. */
   reap(pid: number): boolean;
+  /** As `reap`, for all of our dead children in a process group. */
+  reapGroup(group: number): void;
   /** Both ends of a pipe that no other child inherits: read first, then write. */
   pipe(): readonly [number, number] | undefined;
   close(fd: number): void;
@@ -126,6 +128,9 @@ function wrap(symbols: ReturnType<typeof load>, numbers: SyscallNumbers): Libc {
     },
     kill: (pid, signal) => (symbols.kill(pid, signal) < 0 ? -errno() : 0),
     reap: (pid) => symbols.waitpid(pid, null, WNOHANG) === pid,
+    reapGroup(group) {
+      while (symbols.waitpid(-group, null, WNOHANG) > 0);
+    },
     pipe() {
       if (symbols.pipe2(ptr(ends), O_CLOEXEC) < 0) return undefined;
       const [readEnd = -1, writeEnd = -1] = ends;

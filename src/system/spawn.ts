@@ -95,7 +95,10 @@ class SpawnCrew {
       this.#threads.push(thread);
       return thread;
     }
-    return this.#threads.reduce((least, thread) => (thread.inFlight < least.inFlight ? thread : least), first);
+    return this.#threads.reduce(
+      (least, thread) => (thread.inFlight < least.inFlight ? thread : least),
+      first,
+    );
   }
 
   /** Whether each thread has started so many in a tenth of a second that another one helps. */

@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly workdir?: string;
   readonly actionId?: string;
   readonly artifacts?: ArtifactStore;
+  /** In place of one made of `lane` and `network`. */
+  readonly policy?: RunPolicy;
 }
 
 export interface MemoryArtifacts extends ArtifactStore {
@@ -137,7 +139,7 @@ export function world(deps: Partial<SubprocessDeps> = {}): World {
       ...(options.step === undefined ? {} : { step: { ...bareStep, ...options.step } }),
       handoffs: options.handoffs ?? [],
       timeoutMs: 60_000,
-      policy: { ...openPolicy, subprocess, allowNetwork: options.network ?? false },
+      policy: options.policy ?? { ...openPolicy, subprocess, allowNetwork: options.network ?? false },
       workdir: options.workdir ?? workdir,
       artifacts: options.artifacts ?? artifacts,
       signal: options.signal ?? new AbortController().signal,

@@ -346,7 +346,7 @@ describe("trace", () => {
     const partial = readFileSync(paths.otel, "utf8");
     writeFileSync(
       paths.otel,
-      `{"source":"compile.trace_span"}\n${partial}{"source":"runtime.trace_span","resource":{"attr`,
+      `{"source":"compile.trace_span"}\n${partial}{"source":"torn${"x".repeat(50_000)}`,
     );
     await Promise.all([exported(place), exported(place, { id: "second" })]);
     const text = readFileSync(paths.otel, "utf8");
@@ -360,6 +360,21 @@ describe("trace", () => {
     await exported(place, { id: "second" });
     expect(readFileSync(paths.otel, "utf8")).toBe(text);
   });
+});
+
+test("runs of one compile run that are exported at once do not write over one another", async () => {
+  using place = scope();
+  const ids = ["a", "b", "c", "d", "e", "f"];
+  for (const id of ids) await storeHistory(place.scopeRoot, { id });
+  const [report] = await Promise.all(ids.map((id) => exported(place, { id })));
+  const lines = readFileSync(report?.paths.otel ?? "", "utf8")
+    .trimEnd()
+    .split("\n");
+  for (const line of lines) parseJson(line);
+  const counts = ids.map(
+    (id) => lines.filter((line) => line.includes(`"akc.runtime_run_id":"${id}"`)).length,
+  );
+  expect(counts).toEqual(ids.map(() => 8));
 });
 
 describe("checkpoint.json and queue_snapshot.json", () => {

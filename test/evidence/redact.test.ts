@@ -90,6 +90,20 @@ test("no known secret is left, wherever it stands and however it overlaps with i
   );
 });
 
+test("every character of every occurrence of a known secret is taken out", () => {
+  const ab = fc.stringMatching(/^[ab]{0,40}$/);
+  fc.assert(
+    fc.property(ab, fc.stringMatching(/^[ab]{4,7}$/), (given, one) => {
+      const marks = [...given].map(() => false);
+      for (let at = given.indexOf(one); at >= 0; at = given.indexOf(one, at + 1))
+        marks.fill(true, at, at + one.length);
+      const kept = [...given].map((unit, index) => (marks[index] === true ? "#" : unit)).join("");
+      expect(redactText(given, [one])).toBe(kept.replace(/#+/g, "[redacted]"));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
 test("redacting again changes nothing, and what is not redacted stays in its order", () => {
   fc.assert(
     fc.property(text, (given) => {

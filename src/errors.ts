@@ -364,6 +364,16 @@ export const errorCodes = {
     message: "the action ran out of its budget",
     hint: "Raise runtime_budget in its contract, or make the action smaller.",
   },
+  RUN_BUDGET_EXCEEDED: {
+    class: "terminal",
+    message: "the run used up what its intent allows it",
+    hint: "Raise operating_bounds of the intent (max_steps, max_input_tokens, max_output_tokens), or plan less.",
+  },
+  TRIGGER_LOOP: {
+    class: "terminal",
+    message: "a node was triggered too often by events of its own run",
+    hint: "Contracts feed each other's triggers: narrow a trigger's source, or guard the transition.",
+  },
   RUN_DEADLINE: {
     class: "terminal",
     message: "the run reached its deadline",

@@ -2,6 +2,7 @@
  * Looks whether the run must end early: out of time, told to by a signal, or asked to by another process. It records why,
  * once; what then happens is the loop's affair.
  */
+import { errorCodes } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Recorder } from "./recorder.ts";
@@ -31,7 +32,7 @@ export function createCutWatch(
     const now = clock.monotonicMs();
     if (now >= deadlineAt) {
       recorder.emit(eventTypes.deadlineExceeded, JSON.stringify({ deadline_ms: deadlineMs }), clock.nowMs());
-      recorder.cutShort({ kind: "exhausted", why: "the run reached its deadline" });
+      recorder.cutShort({ kind: "exhausted", code: "RUN_DEADLINE", why: errorCodes.RUN_DEADLINE.message });
     } else if (signal.aborted || (await stopAsked(now))) {
       const payload = { by: signal.aborted ? "signal" : "request" };
       recorder.emit(eventTypes.stopRequested, JSON.stringify(payload), clock.nowMs());

@@ -4,6 +4,7 @@
  */
 import type { ActionRequest, ActionResult, Adapter, RunContext } from "../adapters/contract.ts";
 import type { Route } from "../bundle/model.ts";
+import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { RunPolicy } from "../policy/model.ts";
 import type { RunWriter } from "../store/contract.ts";
@@ -90,6 +91,10 @@ export class Launcher {
 }
 
 function brokenBeforeStart(cause: unknown): ActionResult {
+  if (cause instanceof AkcError) {
+    const error = { code: cause.code, message: cause.message, retryable: cause.class === "retryable" };
+    return { status: "failed", outputs: {}, error, durationMs: 0 };
+  }
   const message = cause instanceof Error ? cause.message : "the working directory could not be made";
   const error = { code: "ADAPTER_FAILED" as const, message, retryable: true };
   return { status: "failed", outputs: {}, error, durationMs: 0 };

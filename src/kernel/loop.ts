@@ -8,6 +8,7 @@
 import type { ActionResult, Adapter, ArtifactRef, RunContext } from "../adapters/contract.ts";
 import { missingInputs } from "../bundle/contract.ts";
 import type { Route } from "../bundle/model.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { JsonObject } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
@@ -64,6 +65,7 @@ export interface KernelReport {
   readonly status: string;
   readonly counts: Counts;
   readonly lastError?: string;
+  readonly lastErrorCode?: ErrorCode;
   /** Whether all that should stand does; true when nothing should. */
   readonly converged: boolean;
   /** Number of the run's last event. */
@@ -155,7 +157,8 @@ class Kernel implements StepOutputs {
     const { context, planEnqueued, clock, policy } = this.#deps;
     const write = decide(policy, "runtime.state.checkpoint.write");
     this.#journal.decision(write, { runtime_run_id: context.runtimeRunId }, clock.nowMs());
-    if (!write.allowed) this.#recorder.cutShort({ kind: "blocked", why: denialText(write) });
+    if (!write.allowed)
+      this.#recorder.cutShort({ kind: "blocked", code: "POLICY_DENIED", why: denialText(write) });
     const payload = { runtime_run_id: context.runtimeRunId, node_count: this.#plan.nodes.size };
     if (planEnqueued !== undefined) this.#recorder.emit(eventTypes.planEnqueued, planEnqueued, clock.nowMs());
     this.#recorder.emit(eventTypes.started, JSON.stringify(payload), clock.nowMs());
@@ -269,8 +272,10 @@ class Kernel implements StepOutputs {
     const now = clock.monotonicMs();
     if (this.#inbox.length === 0) {
       const retryIn = this.#machine.nextDueMs() - clock.nowMs();
-      const until = Math.min(retryIn, this.#deadlineAt - now, limits.stopPollMs);
-      await this.#sleep(Math.max(0, until));
+      // A run that is cut waits for its attempts to end and for nothing else: what was due before is due no more.
+      const due =
+        this.#recorder.cut === undefined ? Math.min(retryIn, this.#deadlineAt - now) : limits.stopPollMs;
+      await this.#sleep(Math.max(0, Math.min(due, limits.stopPollMs)));
     }
     // Signals, timers and other attempts' ends must get their turn, also when actions end at once.
     if (clock.monotonicMs() >= this.#yieldDueAt) {
@@ -302,7 +307,7 @@ class Kernel implements StepOutputs {
       finishedPayload({ runtimeRunId, terminalStatus: status, outcome, iterations: this.#turns, counts }),
       atMs,
     );
-    this.#journal.run({ status, outcome, finishedAtMs: atMs, lastError: lastError ?? null });
+    this.#journal.run({ status, outcome, finishedAtMs: atMs, lastError: lastError?.message ?? null });
     await this.#commit();
     return {
       outcome,
@@ -310,7 +315,7 @@ class Kernel implements StepOutputs {
       counts,
       converged,
       lastSeq: this.#journal.lastSeq,
-      ...(lastError === undefined ? {} : { lastError }),
+      ...(lastError === undefined ? {} : { lastError: lastError.message, lastErrorCode: lastError.code }),
     };
   }
 

@@ -3,13 +3,14 @@
  *
  * Source: architecture "Words"; spec kernel §9.4 (legacy statuses), kernel:W-12.
  */
+import type { ErrorCode } from "../errors.ts";
 import type { Outcome } from "../store/contract.ts";
 import type { Counts } from "./model.ts";
 
 /** Why the loop ended before everything was settled. */
 export type Cut =
   | { readonly kind: "stopped" }
-  | { readonly kind: "exhausted" | "blocked"; readonly why: string };
+  | { readonly kind: "exhausted" | "blocked"; readonly code: ErrorCode; readonly why: string };
 
 export function outcomeOf(counts: Counts, cut: Cut | undefined, deniedElsewhere: boolean): Outcome {
   if (cut !== undefined) return cut.kind;

@@ -6,6 +6,7 @@
  */
 import type { RuntimeAction } from "../adapters/contract.ts";
 import type { Route } from "../bundle/model.ts";
+import type { ErrorCode } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
 import type { Decision, RunPolicy } from "../policy/model.ts";
@@ -58,7 +59,7 @@ export interface RecorderDeps {
 export class Recorder {
   readonly underWay = new Map<number, UnderWay>();
   /** The first thing that went wrong, for the run's record. */
-  lastError: string | undefined;
+  lastError: { readonly code: ErrorCode; readonly message: string } | undefined;
   /** Why the run must end early, as soon as something says so. */
   cut: Cut | undefined;
   /** Whether the policy refused something that is no action. */
@@ -72,13 +73,13 @@ export class Recorder {
 
   cutShort(cut: Cut): void {
     this.cut ??= cut;
-    if (cut.kind !== "stopped") this.lastError ??= cut.why;
+    if (cut.kind !== "stopped") this.lastError ??= { code: cut.code, message: cut.why };
   }
 
   /** A denial that no action bears: it alone keeps a run from succeeding. */
   denyElsewhere(decision: Decision): void {
     this.deniedElsewhere = true;
-    this.lastError ??= denialText(decision);
+    this.lastError ??= { code: "POLICY_DENIED", message: denialText(decision) };
   }
 
   takeProgress(): readonly Progress[] {
@@ -101,7 +102,8 @@ export class Recorder {
     }
     this.underWay.delete(fact.index);
     if (fact.kind !== "dead_lettered") return;
-    this.lastError ??= `${item.actionId}: ${fact.error.message}`;
+    const { code, message } = fact.error;
+    this.lastError ??= { code, message: `${item.actionId}: ${message}` };
     for (const blocked of machine.blockedBy(fact.index)) this.record(blocked, atMs);
   }
 
@@ -178,6 +180,7 @@ export class Recorder {
       const times = `more than ${limits.triggersPerNodeMax} times`;
       this.cutShort({
         kind: "exhausted",
+        code: "TRIGGER_LOOP",
         why: `node ${item.node.nodeId} was triggered ${times} by events of its own run`,
       });
     }

@@ -26,7 +26,8 @@ export function createSpending(budget: RunBudget): Spending {
   return {
     dispatch() {
       if (used.dispatches >= (budget.dispatches ?? Number.POSITIVE_INFINITY)) {
-        return { kind: "exhausted", why: `the run may start ${budget.dispatches} actions and no more` };
+        const why = `the run may start ${budget.dispatches} actions and no more`;
+        return { kind: "exhausted", code: "RUN_BUDGET_EXCEEDED", why };
       }
       used.dispatches += 1;
       return undefined;
@@ -38,7 +39,8 @@ export function createSpending(budget: RunBudget): Spending {
       if (typeof output === "number") used.outputTokens += output;
       for (const kind of ["inputTokens", "outputTokens"] as const) {
         if (used[kind] > (budget[kind] ?? Number.POSITIVE_INFINITY)) {
-          return { kind: "exhausted", why: `the run used more than its ${budget[kind]} ${kind}` };
+          const why = `the run used more than its ${budget[kind]} ${kind}`;
+          return { kind: "exhausted", code: "RUN_BUDGET_EXCEEDED", why };
         }
       }
       return undefined;

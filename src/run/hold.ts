@@ -90,7 +90,13 @@ async function failForEvidence(
     run: { status: "failed", outcome: "failed", finishedAtMs: atMs, lastError },
   });
   await exportEvidence(held);
-  return { ...report, status: "failed", outcome: "failed", lastError };
+  return {
+    ...report,
+    status: "failed",
+    outcome: "failed",
+    lastError,
+    lastErrorCode: "EVIDENCE_EXPECTATION_UNMET",
+  };
 }
 
 async function exportEvidence({ ready, store, clock }: HeldRun): Promise<ExportReport> {

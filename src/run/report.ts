@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { RunContext } from "../adapters/contract.ts";
 import type { PolicyMode, Scope } from "../bundle/model.ts";
 import type { StepPlan } from "../coordination/model.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { KernelReport } from "../kernel/loop.ts";
 import type { Counts } from "../kernel/model.ts";
 import { exitCodeOf } from "../kernel/outcome.ts";
@@ -50,6 +51,7 @@ export interface RunReport {
   readonly scopeDir: string;
   readonly eventsPath: string;
   readonly lastError?: string;
+  readonly lastErrorCode?: ErrorCode;
 }
 
 export function announced(steps: readonly StepPlan[], context: RunContext): AnnouncedPlan {
@@ -92,7 +94,7 @@ export interface ReportInput {
 
 export function reportOf(input: ReportInput, report: KernelReport): RunReport {
   const { context, divergenceCounts, ...facts } = input;
-  const { outcome, status, counts, lastError, converged } = report;
+  const { outcome, status, counts, lastError, lastErrorCode, converged } = report;
   const diverged = divergenceCounts && outcome === "succeeded" && !converged;
   return {
     runtimeRunId: context.runtimeRunId,
@@ -107,5 +109,6 @@ export function reportOf(input: ReportInput, report: KernelReport): RunReport {
     ...facts,
     eventsPath: join(input.scopeDir, "events.json"),
     ...(lastError === undefined ? {} : { lastError }),
+    ...(lastErrorCode === undefined ? {} : { lastErrorCode }),
   };
 }

@@ -86,6 +86,45 @@ test("in a pipe progress is plain lines on stderr, and the result alone is on st
   });
 });
 
+test("a denial names its action, its rule and how to ask about it, in words and in JSON", async () => {
+  await inFolder(async (folder) => {
+    const document = JSON.parse(shellBundle([{ id: "a", argv: ["true"] }]));
+    document.runtime_policy_envelope.deny_actions = ["runtime.action.execute.subprocess"];
+    const bundle = await bundleIn(folder, JSON.stringify(document));
+    const { exit, stdout, stderr } = await start(bundle, folder, "--mode", "enforce", "-o", "json");
+    expect(exit).toBe(2);
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({
+      outcome: "blocked",
+      counts: { denied: 1 },
+      last_error_code: "POLICY_DENIED",
+    });
+    expect(report.policy_denial_explain).toMatchObject({
+      schema_id: "akc:policy_denial_explain:v1",
+      action: "runtime.action.execute.subprocess",
+      source: "envelope",
+      rule: "/runtime_policy_envelope/deny_actions",
+    });
+    expect(stderr).toContain("/runtime_policy_envelope/deny_actions");
+    expect(stderr).toContain("akc policy explain --bundle");
+    const asked = await akc([
+      "policy",
+      "explain",
+      "--bundle",
+      bundle,
+      "--action",
+      "runtime.action.execute.subprocess",
+      "-o",
+      "json",
+    ]);
+    expect(JSON.parse(asked.stdout)).toMatchObject({
+      kind: "PolicyExplanation",
+      allowed: false,
+      rule: "/runtime_policy_envelope/deny_actions",
+    });
+  });
+});
+
 test.each([40, 80, 200])("on a terminal of %p columns no line of the live picture wraps", async (columns) => {
   await inFolder(async (folder) => {
     const long = "step-with-a-name-that-is-longer-than-many-a-terminal-is-wide";

@@ -2,6 +2,7 @@
  * Writes results to stdout as text, JSON or YAML. All three say the same facts; the shapes of the last two are a
  * contract (docs/json-output.md) that only grows.
  */
+import { isJsonArray, JsonFloat, type JsonValue } from "../../json/value.ts";
 import type { Io } from "../io.ts";
 
 export const formats = ["text", "json", "yaml"] as const;
@@ -34,9 +35,13 @@ export async function encode(format: Exclude<Format, "text">, data: Plain): Prom
   return withNewline(stringify(data, { lineWidth: 0, aliasDuplicateObjects: false }));
 }
 
-/** One value on one line, for streams of values. */
-export function line(data: Plain): string {
-  return `${JSON.stringify(data)}\n`;
+/** A value of the exact model for output: digits beyond 2^53 are rounded, as every reader of JSON would. */
+export function plainOf(value: JsonValue): Plain {
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof JsonFloat) return value.value;
+  if (isJsonArray(value)) return value.map(plainOf);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plainOf(item)]));
 }
 
 /** Aligned `key  value` lines. */

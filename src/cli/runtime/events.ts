@@ -8,7 +8,6 @@ import { loadBundle } from "../../bundle/load.ts";
 import { type BundleFacts, bundleFacts, noBundleFacts } from "../../evidence/facts.ts";
 import { EventProjector, type ProjectedEvent } from "../../evidence/project.ts";
 import { lineJson } from "../../json/canonical.ts";
-import { toPlain } from "../../json/plain.ts";
 import type { JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import { derivePolicy } from "../../policy/derive.ts";
@@ -16,7 +15,8 @@ import { readBundleSource } from "../../run/bundle-files.ts";
 import type { RunReader, RunRow, StoredEvent } from "../../store/contract.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command, type Session } from "../command.ts";
-import type { Plain } from "../render/output.ts";
+import type { Io } from "../io.ts";
+import { encode, type Plain, plainOf } from "../render/output.ts";
 import { padEnd, printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
@@ -61,7 +61,7 @@ export const events = command({
             .map((event) => [event, projector.project(event)] as const)
             .filter(([event]) => event.seq > after)
             .map(([event, projected]) => ({ stored: event, projected, wire: projector.wire(projected) }));
-          await printer.page(wires);
+          if (wires.length > 0) await printer.page(wires);
         }
         await printer.end();
       } finally {
@@ -118,7 +118,7 @@ interface Printer {
   end(): Promise<void>;
 }
 
-function printerOf({ io, format, print }: Session, follow: boolean): Printer {
+function printerOf({ io, format }: Session, follow: boolean): Printer {
   if (format === "text" || (format === undefined && io.stdout.isTerminal)) {
     return {
       page: (shown) => io.out(shown.map((event) => `${readable(event)}\n`).join("")),
@@ -131,31 +131,34 @@ function printerOf({ io, format, print }: Session, follow: boolean): Printer {
       end: async () => {},
     };
   }
-  if (follow) {
-    // A stream of YAML is a stream of documents.
-    return {
-      page: async (shown) => {
-        const { stringify } = await import("yaml");
-        await io.out(shown.map(({ wire }) => `---\n${stringify(toPlain(wire), { lineWidth: 0 })}`).join(""));
-      },
-      end: async () => {},
-    };
-  }
-  const items: JsonObject[] = [];
+  return format === "json" ? jsonList(io) : yamlDocuments(io, follow);
+}
+
+/** One list, written as it is read: a long history is never in memory at once. */
+function jsonList(io: Io): Printer {
+  let separator = '{"kind":"EventList","items":[\n';
   return {
     page: async (shown) => {
-      items.push(...shown.map(({ wire }) => wire));
+      await io.out(separator + shown.map(({ wire }) => lineJson(wire)).join(",\n"));
+      separator = ",\n";
     },
-    end: () => printList(items, print),
+    end: () => io.out(separator === ",\n" ? "\n]}\n" : `${separator}]}\n`),
   };
 }
 
-async function printList(items: readonly JsonObject[], print: Session["print"]): Promise<void> {
-  await print({ data: { kind: "EventList", items: items.map(plainObject) }, text: () => "" });
-}
-
-function plainObject(value: JsonObject): Plain {
-  return JSON.parse(JSON.stringify(toPlain(value)));
+/** A list, or a stream of documents when the end is not known. */
+function yamlDocuments(io: Io, follow: boolean): Printer {
+  const items: Plain[] = [];
+  return {
+    page: async (shown) => {
+      const wires = shown.map(({ wire }) => plainOf(wire));
+      if (!follow) items.push(...wires);
+      else for (const wire of wires) await io.out(`---\n${await encode("yaml", wire)}`);
+    },
+    end: async () => {
+      if (!follow) await io.out(await encode("yaml", { kind: "EventList", items }));
+    },
+  };
 }
 
 /** `12  14:03:07.120Z  runtime.action.completed     lint  …` */

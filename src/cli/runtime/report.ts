@@ -9,7 +9,8 @@ import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
 
-export function reportData(report: RunReport): Plain {
+/** @param denial the documented object for what the policy refused, if anything */
+export function reportData(report: RunReport, denial: Plain | undefined): Plain {
   const { counts } = report;
   return {
     kind: "RunReport",
@@ -39,6 +40,8 @@ export function reportData(report: RunReport): Plain {
     scope_dir: report.scopeDir,
     events_path: report.eventsPath,
     last_error: report.lastError ?? null,
+    policy_denial_explain: denial,
+    last_error_code: report.lastErrorCode ?? null,
   };
 }
 

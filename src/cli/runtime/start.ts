@@ -1,13 +1,16 @@
 /** `akc runtime start`: runs a bundle to its end, shows it while it goes, and says what came of it. */
 import { policyModes } from "../../bundle/model.ts";
+import { errorCodes } from "../../errors.ts";
 import type { RunReport } from "../../run/start.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command, commonArgs, type Session } from "../command.ts";
 import { asExitCode } from "../exit-codes.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { readProject } from "../project.ts";
-import { formats } from "../render/output.ts";
+import { facts, formats } from "../render/output.ts";
 import { silentWatcher, type Watcher, watchRun } from "../render/progress/watcher.ts";
+import { printable } from "../render/text.ts";
+import { type Denied, denialData, denialOf } from "./denial.ts";
 import { watchSignals } from "./interrupt.ts";
 import { momentOf } from "./moments.ts";
 import { reportData, reportText } from "./report.ts";
@@ -111,8 +114,10 @@ export const start = command({
     const interrupt = watchSignals((text) => watcher.say(text));
     try {
       const report = await runWatched(options, args, watcher, interrupt.signal);
-      await session.print({ data: reportData(report), text: () => reportText(report) });
-      complain(report, session);
+      const denied = await denialOf(report);
+      const denial = denied === undefined ? undefined : denialData(denied, report, session.io.env);
+      await session.print({ data: reportData(report, denial), text: () => reportText(report) });
+      complain(report, denied, session);
       return interrupt.exitCode() ?? asExitCode(report.exitCode);
     } finally {
       watcher.finish();
@@ -163,20 +168,40 @@ async function runWatched(
         },
         plan.steps,
       ),
-    onEvent: (event) => {
-      const moment = momentOf(event);
-      if (moment !== undefined) watcher.happened(moment);
-    },
+    // Nobody watching: then nothing is made to be shown.
+    ...(watcher === silentWatcher
+      ? {}
+      : {
+          onEvent: (event) => {
+            const moment = momentOf(event);
+            if (moment !== undefined) watcher.happened(moment);
+          },
+        }),
   });
   watcher.finish();
   return report;
 }
 
 /** The word on stderr for a run that did not succeed; in text as in JSON. */
-function complain(report: RunReport, session: Session): void {
-  if (report.outcome === "succeeded") return;
-  const why = report.lastError === undefined ? "" : `: ${report.lastError}`;
-  session.io.words(
-    `the run ended ${report.outcome}${why}\nhint: \`akc runtime events ${report.runtimeRunId}\` tells what happened.\n`,
-  );
+function complain(report: RunReport, denied: Denied | undefined, session: Session): void {
+  const { outcome, lastError, lastErrorCode: code, runtimeRunId } = report;
+  if (outcome === "succeeded") return;
+  const why = lastError === undefined ? "" : `: ${printable(lastError)}`;
+  const lines = [`the run ended ${outcome}${why}${code === undefined ? "" : ` [${code}]`}`];
+  if (denied !== undefined) {
+    const { action, reason, rule, row } = denied;
+    lines.push(
+      facts([
+        ["  denied", printable(action)],
+        ["  reason", printable(reason)],
+        ["  rule", printable(rule)],
+        ["  policy_decision_id", String(row)],
+      ]),
+      `hint: \`akc policy explain --bundle ${printable(report.bundlePath)} --action ${printable(action)}\` shows every rule.`,
+    );
+  } else {
+    if (code !== undefined) lines.push(`hint: ${errorCodes[code].hint}`);
+    lines.push(`hint: \`akc runtime events ${runtimeRunId}\` tells what happened.`);
+  }
+  session.io.words(`${lines.join("\n")}\n`);
 }

@@ -14,6 +14,7 @@ import { command } from "../command.ts";
 import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
+import { type Denied, lastDenial } from "./denial.ts";
 import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
 import { countPhases, durationMs, type PhaseCounts, runData, standing } from "./run-view.ts";
 
@@ -54,7 +55,7 @@ interface StatusFacts {
   /** null while there is no evidence file, or when it cannot be read. */
   readonly evidenceCount: number | null;
   readonly lastEvent: StoredEvent | undefined;
-  readonly lastDenial: { readonly id: string; readonly action: string; readonly reason: string } | undefined;
+  readonly lastDenial: Denied | undefined;
 }
 
 async function statusFacts({ row, scopeRoot }: FoundRun, reader: RunReader): Promise<StatusFacts> {
@@ -84,21 +85,8 @@ async function countEvidence({ evidence }: EvidencePaths): Promise<number | null
   }
 }
 
-async function lastDenial(reader: RunReader): Promise<StatusFacts["lastDenial"]> {
-  let denial: StatusFacts["lastDenial"];
-  let after = 0;
-  for (;;) {
-    const page = await reader.decisions(after, limits.eventsPageMax);
-    for (const { row, allowed, action, reason } of page) {
-      after = row;
-      if (!allowed) denial = { id: String(row), action, reason };
-    }
-    if (page.length < limits.eventsPageMax) return denial;
-  }
-}
-
 function statusData(found: FoundRun, facts: StatusFacts, nowMs: number): { readonly [key: string]: Plain } {
-  const { lastEvent, lastDenial } = facts;
+  const { lastEvent, lastDenial: denied } = facts;
   return {
     ...runData(found, nowMs),
     counts: { ...facts.counts },
@@ -109,9 +97,9 @@ function statusData(found: FoundRun, facts: StatusFacts, nowMs: number): { reado
     last_event_type: lastEvent?.type ?? null,
     last_event_timestamp: lastEvent?.atMs ?? null,
     last_denied:
-      lastDenial === undefined
+      denied === undefined
         ? null
-        : { policy_decision_id: lastDenial.id, action: lastDenial.action, reason: lastDenial.reason },
+        : { policy_decision_id: String(denied.row), action: denied.action, reason: denied.reason },
     duration_ms: durationMs(found.row, nowMs),
   };
 }
@@ -119,7 +107,7 @@ function statusData(found: FoundRun, facts: StatusFacts, nowMs: number): { reado
 function statusText(found: FoundRun, facts: StatusFacts, nowMs: number): string {
   const { row } = found;
   const { context } = row;
-  const { counts, lastEvent, lastDenial } = facts;
+  const { counts, lastEvent, lastDenial: denied } = facts;
   const { tenantId, repoId } = context.scope;
   const lines = [
     `runtime_run_id: ${context.runtimeRunId}`,
@@ -135,10 +123,10 @@ function statusText(found: FoundRun, facts: StatusFacts, nowMs: number): string 
   if (lastEvent !== undefined) {
     lines.push(`last_event_type: ${lastEvent.type}`, `last_event_timestamp: ${lastEvent.atMs}`);
   }
-  if (lastDenial !== undefined) {
+  if (denied !== undefined) {
     lines.push(
-      `last_denied_policy_decision_id: ${lastDenial.id}`,
-      `last_denied_reason: ${printable(lastDenial.reason)}`,
+      `last_denied_policy_decision_id: ${denied.row}`,
+      `last_denied_reason: ${printable(denied.reason)}`,
     );
   }
   const phases = Object.entries(counts).filter(([, count]) => count > 0);

@@ -71,7 +71,7 @@ export const limits = {
   /** Lease renewal must not freeze the process that renews. */
   leaseBusyTimeoutMs: 2_000,
   /** Rows read at once when a run is exported or listed; bounds memory, not what is read. */
-  storePageRows: 512,
+  storePageRows: 256,
   // evidence
   /** Decisions copied into runtime_run.json; `policy_decisions.json` has them all. */
   recordDecisionsMax: 1_000,

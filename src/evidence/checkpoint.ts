@@ -6,10 +6,10 @@
  */
 import { member } from "../bundle/member.ts";
 import { prettyJson } from "../json/canonical.ts";
-import { compareCodePoints } from "../json/order.ts";
+import { compareCodePoints, sortedByCodePoint } from "../json/order.ts";
 import type { JsonObject, JsonValue } from "../json/value.ts";
 import { prettyAt } from "./pretty.ts";
-import type { RunProgress } from "./progress.ts";
+import type { RunProgress, StepProgress } from "./progress.ts";
 import { pendingQueue, type QueueSources } from "./queue.ts";
 import { payloadAt } from "./wire-action.ts";
 
@@ -27,20 +27,23 @@ export async function* checkpoint(progress: RunProgress, sources: QueueSources):
 
 async function* nodeStates(progress: RunProgress, sources: QueueSources): AsyncGenerator<string> {
   const initial = new Map(sources.facts.nodes.map((node) => [node.nodeId, node.initialState]));
-  const coordination = "__coordination__";
   const keys = new Set([...initial.keys(), ...progress.nodes.keys()]);
-  if (progress.layerCount !== undefined) keys.add(coordination);
-  let count = 0;
-  for (const key of [...keys].sort(compareCodePoints)) {
-    const value =
-      key === coordination && progress.layerCount !== undefined
-        ? coordinationState(progress, progress.layerCount, sources)
-        : await nodeState(key, initial.get(key), progress, sources);
-    yield `${count === 0 ? "{\n" : ",\n"}    ${prettyJson(key)}: ${prettyAt(2, value)}`;
-    count += 1;
+  if (progress.layerCount !== undefined) keys.add(coordinationKey);
+  let separator = "{\n    ";
+  for (const key of sortedByCodePoint([...keys])) {
+    yield `${separator}${prettyJson(key)}: `;
+    separator = ",\n    ";
+    if (key === coordinationKey && progress.layerCount !== undefined) {
+      yield* coordinationState(progress, progress.layerCount, sources);
+    } else {
+      yield prettyAt(2, await nodeState(key, initial.get(key), progress, sources));
+    }
   }
-  yield count === 0 ? "{}" : "\n  }";
+  yield keys.size === 0 ? "{}" : "\n  }";
 }
+
+/** Reserved among the node ids. */
+const coordinationKey = "__coordination__";
 
 async function nodeState(
   nodeId: string,
@@ -54,22 +57,44 @@ async function nodeState(
   return { state: reached.state, last_action_id: reached.lastActionId, last_result: result };
 }
 
-function coordinationState(progress: RunProgress, layerCount: number, sources: QueueSources): JsonObject {
+/** Its two maps have an entry a step, so they are written an entry at a time. */
+function* coordinationState(
+  progress: RunProgress,
+  layerCount: number,
+  sources: QueueSources,
+): Generator<string> {
   const { facts, run } = sources;
-  return {
-    plan_enqueued: true,
-    layer_count: layerCount,
-    spec_fingerprint_sha256:
-      progress.planSpecSha256 ?? run.coordinationSha256 ?? facts.coordination?.specSha256 ?? "",
-    coordination_next_layer_to_enqueue: nextLayer(progress, layerCount, sources),
-    coordination_step_outputs: Object.fromEntries(progress.stepOutputs),
-    coordination_step_terminal: Object.fromEntries(progress.stepEnds),
-  };
+  const specSha256 =
+    progress.planSpecSha256 ?? run.coordinationSha256 ?? facts.coordination?.specSha256 ?? "";
+  const steps = progress.steps.toSorted((left, right) => compareCodePoints(left.stepId, right.stepId));
+  yield `{\n      "coordination_next_layer_to_enqueue": ${nextLayer(progress, layerCount, sources)},\n`;
+  yield '      "coordination_step_outputs": ';
+  yield* stepMap(steps, (step) => step.outputSha256);
+  yield ',\n      "coordination_step_terminal": ';
+  yield* stepMap(steps, (step) => step.end);
+  yield `,\n      "layer_count": ${layerCount},\n      "plan_enqueued": true,\n`;
+  yield `      "spec_fingerprint_sha256": ${prettyJson(specSha256)}\n    }`;
+}
+
+function* stepMap(
+  steps: readonly StepProgress[],
+  valueFor: (step: StepProgress) => string | null,
+): Generator<string> {
+  let separator = "{\n        ";
+  let empty = true;
+  for (const step of steps) {
+    const value = valueFor(step);
+    if (value === null) continue;
+    yield `${separator}${prettyJson(step.stepId)}: ${prettyJson(value)}`;
+    separator = ",\n        ";
+    empty = false;
+  }
+  yield empty ? "{}" : "\n      }";
 }
 
 /** The first layer with a step that was neither started nor settled; the plan's length when there is none. */
 function nextLayer(progress: RunProgress, layerCount: number, { facts }: QueueSources): number {
-  const begun = new Set(progress.stepEnds.map(([stepId]) => stepId));
+  const begun = new Set(progress.steps.map((step) => step.stepId));
   for (const row of [...progress.inFlight, ...progress.queued])
     if (row.stepId !== null) begun.add(row.stepId);
   const layers = facts.coordination?.layers;

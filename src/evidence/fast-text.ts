@@ -8,6 +8,7 @@
 import { canonicalJson, prettyJson } from "../json/canonical.ts";
 import { numberText } from "../json/number.ts";
 import { sortedByCodePoint } from "../json/order.ts";
+import { ShapeMemory } from "../json/shape.ts";
 import { isJsonArray, JsonFloat, type JsonObject, type JsonValue } from "../json/value.ts";
 
 declare global {
@@ -81,7 +82,7 @@ function orderedObject(object: JsonObject): Ready | undefined {
     // By code unit: it only errs towards sorting again, never the other way, except above the BMP.
     if (index > 0 && (keys[index - 1] ?? "") > key) inOrder = false;
   }
-  const sorted = inOrder && !keys.some(hasSurrogate) ? keys : sortedByCodePoint(keys);
+  const sorted = inOrder && !keys.some(hasSurrogate) ? keys : orderOf(keys);
   let copy: Record<string, Ready> | undefined = sorted === keys ? undefined : {};
   for (let index = 0; index < sorted.length; index += 1) {
     const key = sorted[index] ?? "";
@@ -92,6 +93,13 @@ function orderedObject(object: JsonObject): Ready | undefined {
     if (copy !== undefined) copy[key] = ready;
   }
   return copy ?? object;
+}
+
+/** Rows repeat a few shapes: sorting their keys once a shape is enough. */
+const shapes = new ShapeMemory(() => new Uint8Array());
+
+function orderOf(keys: readonly string[]): readonly string[] {
+  return shapes.of(keys)?.sorted ?? sortedByCodePoint(keys);
 }
 
 /** The members before `end`, of which none had to change. */

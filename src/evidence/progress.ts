@@ -16,6 +16,13 @@ export interface NodeProgress {
   readonly seq: number;
 }
 
+export interface StepProgress {
+  readonly stepId: string;
+  /** The word of `coordination_step_terminal`. */
+  readonly end: string;
+  readonly outputSha256: string | null;
+}
+
 export interface DeadLetter {
   readonly seq: number;
   readonly atMs: number;
@@ -25,9 +32,8 @@ export interface DeadLetter {
 export class RunProgress {
   readonly nodes = new Map<string, NodeProgress>();
   readonly deadLetters: DeadLetter[] = [];
-  /** Of steps, by step id. */
-  readonly stepEnds: (readonly [stepId: string, end: string])[] = [];
-  readonly stepOutputs: (readonly [stepId: string, sha256: string])[] = [];
+  /** Of steps that have come to an end. */
+  readonly steps: StepProgress[] = [];
   readonly queued: ActionRow[] = [];
   readonly inFlight: ActionRow[] = [];
   readonly phases: PhaseCounts;
@@ -87,10 +93,9 @@ export class RunProgress {
     else if (row.phase === "waiting" || row.phase === "retrying") this.queued.push(row);
     if (row.stepId === null) return;
     const end = stepEndOf(row.phase);
-    if (end !== undefined) this.stepEnds.push([row.stepId, end]);
-    if (row.phase === "succeeded" && row.outputSha256 !== null) {
-      this.stepOutputs.push([row.stepId, row.outputSha256]);
-    }
+    if (end === undefined) return;
+    const outputSha256 = row.phase === "succeeded" ? row.outputSha256 : null;
+    this.steps.push({ stepId: row.stepId, end, outputSha256 });
   }
 }
 

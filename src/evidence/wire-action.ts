@@ -13,8 +13,8 @@ import type { BundleFacts } from "./facts.ts";
 
 /** The payload of an event, or an empty object when there is no such event. */
 export async function payloadAt(reader: RunReader, seq: number): Promise<JsonObject> {
-  const event = await reader.eventAt(seq);
-  const payload = event === null ? undefined : parseJson(event.payload);
+  const text = await reader.payloadAt(seq);
+  const payload = text === null ? undefined : parseJson(text);
   return isJsonObject(payload) ? payload : {};
 }
 

@@ -125,6 +125,8 @@ export interface RunReader {
   events(afterSeq: number, limit: number): Promise<readonly StoredEvent[]>;
   /** The event numbered `seq`, or null. */
   eventAt(seq: number): Promise<StoredEvent | null>;
+  /** Only the payload of that event: the cheapest look at a single one. */
+  payloadAt(seq: number): Promise<string | null>;
   actions(): Promise<readonly ActionRow[]>;
   /** In order of `actionId` by code point, at most `limit`, with `actionId > afterActionId` (`""` starts). */
   actionsAfter(afterActionId: string, limit: number): Promise<readonly ActionRow[]>;

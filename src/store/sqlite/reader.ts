@@ -67,6 +67,7 @@ export function createRunReader(
   const eventAt = db.query<EventColumns, [number]>(
     "SELECT id, type, at_ms, payload, sha256 FROM event WHERE id = ?",
   );
+  const payloadAt = db.query<{ payload: string }, [number]>("SELECT payload FROM event WHERE id = ?");
   const digestAt = db.query<{ sha256: Uint8Array }, [number]>("SELECT sha256 FROM event WHERE id = ?");
   const actionsAfter = db.query<ActionColumns, [number, string, number]>(`
     SELECT action_id, node_id, step_id, phase, attempt, seq, output_sha256 FROM action
@@ -112,6 +113,7 @@ export function createRunReader(
         const row = seq >= 1 ? eventAt.get(base + seq) : null;
         return row === null ? null : eventOf(row, digestHexAt(seq - 1));
       }),
+    payloadAt: (seq) => read(() => (seq >= 1 ? (payloadAt.get(base + seq)?.payload ?? null) : null)),
     actions: () => read(() => actionsAfter.all(key, "", -1).map(actionOf)),
     actionsAfter: (afterActionId, limit) =>
       read(() => actionsAfter.all(key, afterActionId, limit).map(actionOf)),

@@ -37,7 +37,8 @@ export function runData({ row, scopeRoot }: FoundRun, nowMs: number): { readonly
     event_count: row.lastSeq,
     trace_id: row.traceId,
     scope_root: scopeRoot,
-    holder: row.lease === null ? null : holderData(row.lease),
+    // A run that has ended has nobody who may write, whatever its last lease says.
+    holder: row.lease === null || row.outcome !== null ? null : holderData(row.lease),
   };
 }
 

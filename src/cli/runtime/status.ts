@@ -137,7 +137,7 @@ function statusText(found: FoundRun, facts: StatusFacts, nowMs: number): string 
     `actions: ${phases.length === 0 ? "none" : phases.map(([phase, count]) => `${count} ${phase}`).join(", ")}`,
     `took: ${elapsed(durationMs(row, nowMs))}`,
   );
-  if (row.lease !== null)
+  if (row.lease !== null && row.outcome === null)
     lines.push(`holder: ${printable(row.lease.holder.name)} (pid ${row.lease.holder.pid})`);
   if (row.lastError !== null) lines.push(`last_error: ${printable(row.lastError)}`);
   return lines.join("\n");

@@ -65,7 +65,8 @@ export const limits = {
   // store
   /** Outputs up to this size live in the database, larger ones in files beside it. */
   artifactInlineBytesMax: 16 * 1024,
-  eventPayloadBytesMax: 4 * 1024 * 1024,
+  /** The longest is the step order of the largest plan: a million ids. */
+  eventPayloadBytesMax: 64 * 1024 * 1024,
   /** How long a statement waits for another process's transaction before it fails with STORE_BUSY. */
   storeBusyTimeoutMs: 10_000,
   /** Lease renewal must not freeze the process that renews. */

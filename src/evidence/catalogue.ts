@@ -93,6 +93,17 @@ export const eventPayloads = {
   "runtime.action.cancelled": v.looseObject({ action: v.looseObject({}), reason: Text }),
   "runtime.kernel.stop_requested": v.looseObject({}),
   "runtime.kernel.deadline_exceeded": v.looseObject({}),
+  "runtime.evidence.expectations_unmet": v.looseObject({ missing: v.array(Text) }),
+  "runtime.reconcile.resource_status": v.looseObject({
+    resource_id: Text,
+    operation_type: Text,
+    applied: v.boolean(),
+    desired_hash: Text,
+    observed_hash: Text,
+    health_status: Text,
+    converged: v.boolean(),
+    error: v.optional(v.string()),
+  }),
 } as const;
 
 export type EventType = keyof typeof eventPayloads;

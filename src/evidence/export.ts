@@ -80,6 +80,7 @@ export async function exportRun(input: ExportInput): Promise<ExportReport> {
     progress,
     decisions: streams.decisions,
     health,
+    allConverged: streams.allConverged,
     unmetExpectations: unmet,
     chainSha256: streams.chainSha256,
     profileSha256: fingerprint(profile),

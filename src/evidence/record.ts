@@ -26,6 +26,7 @@ export interface RecordInput {
   readonly progress: RunProgress;
   readonly decisions: RecordedDecisions;
   readonly health: Health;
+  readonly allConverged: boolean;
   readonly unmetExpectations: readonly string[];
   /** Digest of the last event, 64 zeros before the first: pins the whole history. */
   readonly chainSha256: string;
@@ -62,7 +63,6 @@ export function runRecord(input: RecordInput): JsonObject {
     developer_role_profile: "classic",
     coordination_execution_policy: facts.executionPolicy ?? defaultExecutionPolicy,
     delivery_lifecycle_projection: { timestamps: {}, manual_touch_count: 0 },
-    reconcile_all_converged: false,
     reconcile_resync_wait_ms_scheduled: 0,
     ...extra,
     tenant_id: scope.tenantId,
@@ -88,6 +88,7 @@ export function runRecord(input: RecordInput): JsonObject {
     last_error: run.lastError,
     event_count: progress.eventCount,
     last_checkpoint_id: progress.checkpointId,
+    reconcile_all_converged: input.allConverged,
     terminal_health_status: run.outcome === null ? null : input.health,
     ...(unmetExpectations.length === 0 ? {} : { evidence_expectation_violations: unmetExpectations }),
     developer_profile_decisions_ref: { path: paths.profileDecisions, sha256: input.profileSha256 },

@@ -10,6 +10,7 @@ import type { DecisionJson } from "./decisions.ts";
 import type { BundleFacts } from "./facts.ts";
 import type { Health } from "./health.ts";
 import type { ProjectedEvent } from "./project.ts";
+import { aggregateResource, type ReconcileRow } from "./reconcile-rows.ts";
 
 export interface EvidenceRow {
   readonly evidence_type: string;
@@ -18,8 +19,6 @@ export interface EvidenceRow {
   readonly payload: JsonObject;
   readonly [key: string]: JsonValue;
 }
-
-export const aggregateResource = "__runtime_aggregate__";
 
 /** The contract's keys that overlay the snapshot's defaults. */
 const snapshotKeys = [
@@ -101,6 +100,10 @@ export class EvidenceRows {
       ...overlay,
       ...(Object.keys(deliveryHandoff).length === 0 ? {} : { delivery_handoff: deliveryHandoff }),
     });
+  }
+
+  reconciliation(row: ReconcileRow): EvidenceRow {
+    return this.#row(row.type, row.atMs, { ...row.payload, ...this.#correlation });
   }
 
   /** When nothing was reconciled: nobody looked whether what should stand does stand. */

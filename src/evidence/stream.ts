@@ -11,12 +11,13 @@ import { type AtomicFile, createAtomicFile } from "../system/files.ts";
 import { AuditTrail } from "./audit.ts";
 import { decisionJson } from "./decisions.ts";
 import type { BundleFacts } from "./facts.ts";
-import { type Health, kernelHealth } from "./health.ts";
+import { type Health, kernelHealth, worst } from "./health.ts";
 import type { EvidencePaths } from "./layout.ts";
 import { type OtelFile, OtelLines, openOtelFile } from "./otel.ts";
 import { type ArrayFile, ArrayText, createArrayFile } from "./pretty.ts";
 import { RunProgress } from "./progress.ts";
 import { EventProjector } from "./project.ts";
+import { Reconciliation } from "./reconcile-rows.ts";
 import { RecordedDecisions } from "./record.ts";
 import { type EvidenceRow, EvidenceRows, EvidenceTally } from "./rows.ts";
 import { Spans } from "./spans.ts";
@@ -36,6 +37,8 @@ export interface StreamResult {
   readonly tally: EvidenceTally;
   readonly decisions: RecordedDecisions;
   readonly health: Health;
+  /** Whether everything that was wanted stands; false when nothing was looked at. */
+  readonly allConverged: boolean;
   /** Digest of the last event. */
   readonly chainSha256: string;
   readonly sha256: {
@@ -98,6 +101,7 @@ class Streams {
   readonly #otel: OtelLines;
   readonly #progress = new RunProgress();
   readonly #tally = new EvidenceTally();
+  readonly #reconciliation = new Reconciliation();
   readonly #recorded = new RecordedDecisions();
   readonly #chain = new EventChain();
   readonly #spanText = new ArrayText(1);
@@ -123,16 +127,20 @@ class Streams {
     await this.#decisions();
     await this.#events();
     await this.#actions();
-    const health = kernelHealth(run, this.#progress.phases);
+    const health = worst([kernelHealth(run, this.#progress.phases), this.#reconciliation.health]);
     const atMs = run.finishedAtMs ?? nowMs;
     this.#evidence(this.#rows.providerSnapshot(atMs));
-    this.#evidence(this.#rows.nothingReconciled(atMs));
+    for (const row of this.#reconciliation.rows(run.status)) {
+      this.#evidence(this.#rows.reconciliation(row));
+    }
+    if (!this.#reconciliation.happened) this.#evidence(this.#rows.nothingReconciled(atMs));
     this.#evidence(this.#rows.aggregate(atMs, health));
     return {
       progress: this.#progress,
       tally: this.#tally,
       decisions: this.#recorded,
       health,
+      allConverged: this.#reconciliation.allConverged,
       chainSha256: Buffer.from(this.#chain.head).toString("hex"),
       sha256: await this.#finish(),
     };
@@ -185,6 +193,7 @@ class Streams {
     this.#verify(stored);
     const event = this.#projector.project(stored);
     this.#progress.event(event);
+    this.#reconciliation.event(event);
     this.#files.events.add(this.#projector.wire(event));
     const row = this.#rows.event(event);
     if (row !== undefined) this.#evidence(row);

@@ -27,10 +27,10 @@ export class EventChain {
    */
   append(seq: number, type: string, atMs: number, payload: string): Uint8Array {
     const text = `${seq}\n${type}\n${atMs}\n${payload}`;
-    // A UTF-16 unit takes three bytes at most.
-    if (digestBytes + text.length * 3 > this.#buffer.length) this.#grow(text);
+    if (type.includes("\n")) refuse(type, text.length);
+    // A UTF-16 unit takes three bytes at most; counting exactly is for the rare long text.
+    if (digestBytes + text.length * 3 > this.#buffer.length) this.#makeRoom(type, text);
     const end = digestBytes + this.#buffer.write(text, digestBytes);
-    if (end > limits.eventPayloadBytesMax || type.includes("\n")) refuse(type, end);
     // The digest replaces its predecessor in the very bytes that the next event is hashed after.
     Bun.SHA256.hash(this.#buffer.subarray(0, end), this.#head);
     return this.#head;
@@ -45,8 +45,11 @@ export class EventChain {
     this.#head.set(head);
   }
 
-  #grow(text: string): void {
-    const larger = Buffer.alloc(digestBytes + text.length * 3);
+  #makeRoom(type: string, text: string): void {
+    const sizeBytes = Buffer.byteLength(text);
+    if (sizeBytes > limits.eventPayloadBytesMax) refuse(type, sizeBytes);
+    if (digestBytes + sizeBytes <= this.#buffer.length) return;
+    const larger = Buffer.alloc(2 * (digestBytes + sizeBytes));
     larger.set(this.#head);
     this.#buffer = larger;
     this.#head = larger.subarray(0, digestBytes);

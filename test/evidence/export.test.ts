@@ -12,7 +12,7 @@ import { parseJson } from "../../src/json/read.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../src/json/value.ts";
 import { databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import { codeOf, scope, startedAtMs } from "../store/builders.ts";
-import { facts, loweredSha256, runId, specSha256, storeHistory, turns } from "./history.ts";
+import { facts, loweredSha256, reconciledTurns, runId, specSha256, storeHistory, turns } from "./history.ts";
 
 async function exported(
   place: { readonly root: string; readonly scopeRoot: string },
@@ -199,6 +199,43 @@ describe("runtime_evidence.json", () => {
     expect([...report.evidenceTypes].toSorted()).toEqual(
       [...new Set(rows.map((row) => String(at(row, "evidence_type"))))].toSorted(),
     );
+  });
+
+  test("of a run that reconciled: what was done, how it stands, and certificates, before the aggregate", async () => {
+    using place = scope();
+    await storeHistory(place.scopeRoot, { history: reconciledTurns() });
+    const required = ["reconciler.health_check"];
+    const report = await exported(place, {
+      facts: { ...facts, expectations: required, desiredResources: 2 },
+    });
+    const rows = list(report.paths.evidence);
+    expect(rows.map((row) => [at(row, "evidence_type"), at(row, "payload", "resource_id")])).toEqual([
+      ["provider_capability_snapshot", null],
+      ["reconcile_outcome", "svc-a"],
+      ["terminal_health", "svc-a"],
+      ["reconcile_outcome", "svc-b"],
+      ["terminal_health", "svc-b"],
+      ["reconcile_resource_status", "svc-a"],
+      ["reconcile_resource_status", "svc-b"],
+      ["convergence_certificate", "svc-a"],
+      ["convergence_certificate", "svc-b"],
+      ["convergence_certificate", "__runtime_aggregate__"],
+      ["terminal_health", "__runtime_aggregate__"],
+    ]);
+    expect(at(rows[6], "payload", "conditions")).toEqual([
+      { type: "degraded", status: "false" },
+      { type: "progressing", status: "false" },
+      { type: "stalled", status: "true", reason: "blocked_or_rollback" },
+    ]);
+    expect(at(rows[9], "payload")).toMatchObject({
+      aggregate: true,
+      converged: false,
+      health: "unknown",
+      desired_hash: fingerprint({ "svc-a": "7".repeat(64), "svc-b": "7".repeat(64) }),
+      observed_hash: fingerprint({ "svc-a": "7".repeat(64), "svc-b": "absent" }),
+    });
+    expect(report).toMatchObject({ health: "unknown", unmetExpectations: [] });
+    expect(at(object(report.paths.record), "reconcile_all_converged")).toBe(false);
   });
 
   test("evidence that was expected and is not there fails a run that went well, and the record says which", async () => {

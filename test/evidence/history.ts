@@ -181,14 +181,55 @@ export function turns(): readonly Turn[] {
 /** Stores the first `count` turns of the history as a run of this scope. */
 export async function storeHistory(
   scopeRoot: string,
-  { count = Number.POSITIVE_INFINITY, id = runId, bundlePath = "/bundles/b.json" } = {},
+  { count = Number.POSITIVE_INFINITY, id = runId, bundlePath = "/bundles/b.json", history = turns() } = {},
 ): Promise<void> {
   const store = await openStore(scopeRoot);
   const row = runRow(id, { coordinationSha256: specSha256, bundlePath });
   const writer = await store.createRun(row, thisProcess(), startedAtMs);
-  for (const [index, part] of turns().entries()) if (index < count) await writer.commit(part);
+  for (const [index, part] of history.entries()) if (index < count) await writer.commit(part);
   await writer.close();
   await store.close();
+}
+
+/** The end of a run that reconciled two resources, of which one was refused its change. */
+export function reconciledTurns(): readonly Turn[] {
+  const status = (resourceId: string, changes: object) => ({
+    resource_id: resourceId,
+    resource_class: "service",
+    operation_id: `${resourceId}:update:1`,
+    operation_type: "update",
+    applied: true,
+    desired_hash: "7".repeat(64),
+    observed_hash: "7".repeat(64),
+    health_status: "healthy",
+    converged: true,
+    provider_id: "in_memory",
+    policy_mode: "enforce",
+    ...changes,
+  });
+  const refused = {
+    applied: false,
+    observed_hash: "absent",
+    health_status: "unknown",
+    converged: false,
+    error: "policy denied: x",
+  };
+  const type = "runtime.reconcile.resource_status";
+  return [
+    turn({ events: [event(1, "runtime.kernel.started", { runtime_run_id: runId, node_count: 0 })] }),
+    turn({ events: [event(2, type, status("svc-a", {})), event(3, type, status("svc-b", refused))] }),
+    turn({
+      events: [
+        event(4, "runtime.kernel.loop_finished", {
+          terminal_status: "idle",
+          outcome: "succeeded",
+          iterations: 1,
+          runtime_run_id: runId,
+        }),
+      ],
+      run: { status: "idle", outcome: "succeeded", finishedAtMs: startedAtMs + 9 },
+    }),
+  ];
 }
 
 export { runId };

@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
+import { limits } from "../../src/limits.ts";
 import { thisProcess } from "../../src/store/sqlite/holder.ts";
 import { databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import {
@@ -77,6 +78,24 @@ describe("a turn", () => {
       digest = createHash("sha256").update(digest).update(text).digest();
       expect(stored.sha256).toBe(digest.toString("hex"));
     }
+    await reader.close();
+    await store.close();
+  });
+
+  test("takes a payload up to the limit and refuses a longer one whole", async () => {
+    using place = scope();
+    const store = await openStore(place.scopeRoot);
+    const writer = await store.createRun(runRow("r"), thisProcess(), startedAtMs);
+    const max = limits.eventPayloadBytesMax;
+    const tooLong = { ...event(1, "a"), payload: "é".repeat(max / 2) };
+    expect(await codeOf(() => writer.commit(turn({ events: [tooLong] })))).toBe("INTERNAL");
+    const long = { ...event(1, "a"), payload: "x".repeat(max - 100) };
+    await writer.commit(turn({ events: [long, event(2, "b")] }));
+    expect(await codeOf(() => writer.commit(turn({ events: [event(3, "two\nlines")] })))).toBe("INTERNAL");
+    const reader = await store.openRun("r");
+    const events = await allEvents(reader);
+    expect(events.map((stored) => stored.payload.length)).toEqual([max - 100, 2]);
+    expect(chainHolds(events)).toBe(true);
     await reader.close();
     await store.close();
   });

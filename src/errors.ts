@@ -100,6 +100,11 @@ export const errorCodes = {
     message: "the disk is full",
     hint: "Free some space and start again; nothing was half-written.",
   },
+  OUTPUTS_UNWRITABLE: {
+    class: "usage",
+    message: "the outputs root cannot be written",
+    hint: "Check its permissions and its mount, or choose another --outputs-root.",
+  },
   SYSTEM_REFUSED: {
     class: "terminal",
     message: "the operating system refused something that akc needs",

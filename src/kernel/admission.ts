@@ -64,7 +64,7 @@ export function admit(input: AdmissionInput): Admission {
   if (!lane.allowed) return refused(decisions, denial(lane));
   if (route.kind === "http" && item.step !== undefined && !item.step.allowNetwork) {
     return refused(decisions, {
-      code: "HTTP_DISABLED",
+      code: "HTTP_NETWORK_DENIED",
       message: `role ${item.step.roleId} may not use the network`,
       retryable: false,
     });

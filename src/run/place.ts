@@ -5,7 +5,8 @@
  */
 import { mkdir } from "node:fs/promises";
 import type { RunContext } from "../adapters/contract.ts";
-import { resolveConfined } from "../system/files.ts";
+import { AkcError } from "../errors.ts";
+import { asDiskError, errnoOf, resolveConfined } from "../system/files.ts";
 
 export interface Place {
   readonly outputsRoot: string;
@@ -15,13 +16,25 @@ export interface Place {
   readonly scopeDir: string;
 }
 
-/** @throws AkcError PATH_UNSAFE */
+/** @throws AkcError PATH_UNSAFE, OUTPUTS_UNWRITABLE, DISK_FULL */
 export async function makePlace(outputsRoot: string, context: RunContext): Promise<Place> {
-  await mkdir(outputsRoot, { recursive: true });
+  await makeFolder(outputsRoot);
   const { tenantId, repoId } = context.scope;
   const scopeRoot = await resolveConfined(outputsRoot, `${tenantId}/${repoId}`);
-  await mkdir(scopeRoot, { recursive: true });
+  await makeFolder(scopeRoot);
   const scopeDir = await resolveConfined(scopeRoot, `.akc/runtime/${context.runId}/${context.runtimeRunId}`);
-  await mkdir(scopeDir, { recursive: true });
+  // Written last, looked at first: a link found only when the work is done would cost the run its evidence.
+  await resolveConfined(scopeRoot, ".akc/run");
+  await makeFolder(scopeDir);
   return { outputsRoot, scopeRoot, scopeDir };
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    const fault = asDiskError(cause, path);
+    if (fault instanceof AkcError) throw fault;
+    throw new AkcError("OUTPUTS_UNWRITABLE", { cause, details: { path, errno: errnoOf(cause) } });
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { dlopen } from "bun:ffi";
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readlink, realpath, rename, unlink } from "node:fs/promises";
+import { lstat, mkdir, open, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { AkcError } from "../errors.ts";
 
@@ -30,6 +30,9 @@ export async function readFileBounded(path: string, bytesMax: number): Promise<U
       });
     }
     return await file.readFile();
+  } catch (cause) {
+    if (cause instanceof AkcError) throw cause;
+    throw new AkcError("FILE_UNREADABLE", { cause, details: { path, errno: errnoOf(cause) } });
   } finally {
     await file.close();
   }
@@ -55,14 +58,19 @@ export async function resolveConfined(root: string, relative: string): Promise<s
       place = next;
       continue;
     }
-    place = await realpath(next).catch(async () => join(dirname(next), await readlink(next)));
+    // Where a link to nothing leads is decided by whoever makes that something later.
+    place = await realpath(next).catch(() => {
+      throw unsafeLink(relative, "a symbolic link leads to nothing");
+    });
     if (place !== base && !place.startsWith(base + sep)) {
-      throw new AkcError("PATH_UNSAFE", {
-        details: { path: relative, why: "a symbolic link leads outside" },
-      });
+      throw unsafeLink(relative, "a symbolic link leads outside");
     }
   }
   return place;
+}
+
+function unsafeLink(path: string, why: string): AkcError {
+  return new AkcError("PATH_UNSAFE", { details: { path, why } });
 }
 
 /** Writes through a temporary file in the same folder, fsync, rename: readers see the old file or the new one. */

@@ -17,6 +17,16 @@ export function childrenOf(parent: number): readonly number[] {
   return processIds().filter((pid) => statOf(pid)?.parent === parent);
 }
 
+/** Living children of a process's first thread; none on a kernel that keeps no list (CONFIG_PROC_CHILDREN). */
+export function startedBy(pid: number): readonly number[] {
+  return pidsIn(contentOf(`/proc/${pid}/task/${pid}/children`));
+}
+
+/** Numbers apart by spaces, as /proc/PID/task/TID/children has them. */
+export function pidsIn(text: string): readonly number[] {
+  return text === "" ? [] : text.split(" ").flatMap((word) => (word === "" ? [] : [Number(word)]));
+}
+
 export function isZombie(pid: number): boolean {
   const state = statOf(pid)?.state;
   return state === "Z" || state === "X";
@@ -37,7 +47,7 @@ export function filtersOf(pid: number | "self"): number {
 }
 
 /** Name and state stand before the last parenthesis: a name may hold any character. */
-function statOf(pid: number): { readonly state: string; readonly parent: number } | undefined {
+export function statOf(pid: number): { readonly state: string; readonly parent: number } | undefined {
   const text = contentOf(`/proc/${pid}/stat`);
   const [, state, parent] = text.slice(text.lastIndexOf(")")).split(" ");
   return state === undefined ? undefined : { state, parent: Number(parent) };

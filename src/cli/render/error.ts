@@ -30,6 +30,7 @@ export function asAkcError(thrown: unknown): AkcError {
   const errno = errnoOf(thrown);
   if (errno !== undefined && /^E[A-Z0-9]+$/.test(errno) && thrown instanceof Error) {
     if (errno === "ENOSPC" || errno === "EDQUOT") return new AkcError("DISK_FULL", { cause: thrown });
+    if ("syscall" in thrown && thrown.syscall === "uv_cwd") return noWorkingDirectory(thrown);
     const call = "syscall" in thrown ? String(thrown.syscall) : undefined;
     const path = "path" in thrown ? String(thrown.path) : undefined;
     return new AkcError("SYSTEM_REFUSED", {
@@ -39,6 +40,15 @@ export function asAkcError(thrown: unknown): AkcError {
   }
   const what = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new AkcError("INTERNAL", { cause: thrown, details: { what: what.slice(0, 2_000) } });
+}
+
+/** The shell stands in a folder that somebody removed: nothing relative has a meaning there. */
+function noWorkingDirectory(cause: Error): AkcError {
+  return new AkcError("SYSTEM_REFUSED", {
+    message: "the working directory does not exist any more",
+    hint: "Change to a folder that is there, and start again.",
+    cause,
+  });
 }
 
 export function errorText(error: AkcError, color: boolean): string {

@@ -1,8 +1,9 @@
 /**
- * SIGINT and SIGTERM while a run is under way: the first asks it to stop in good order, the second ends the process at once.
+ * SIGINT and SIGTERM while a run is under way: the first asks it to stop in good order, the second kills what runs and ends at once.
  * Installed only for the length of a run; every other command dies of the signal itself.
  */
 import { constants } from "node:os";
+import { killDescendants } from "../../system/descendants.ts";
 
 export interface Interrupt {
   /** Aborts at the first signal. */
@@ -20,7 +21,11 @@ export function watchSignals(say: (text: string) => void): Interrupt {
   let first: (typeof stopSignals)[number] | undefined;
   const exitCodeOf = (name: (typeof stopSignals)[number]) => (name === "SIGINT" ? 130 : 143);
   const received = (name: (typeof stopSignals)[number]) => {
-    if (first !== undefined) process.exit(128 + constants.signals[name]);
+    if (first !== undefined) {
+      // Whoever asks twice does not want to wait, and does not want anything to go on either.
+      killDescendants();
+      process.exit(128 + constants.signals[name]);
+    }
     first = name;
     say(`${name}: stopping; once more ends at once`);
     controller.abort(name);

@@ -8,7 +8,7 @@ import { type Column, table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { elapsed, instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
-import { allRuns, type FoundRun, locatingArgs, locatingEnvironment } from "./locate.ts";
+import { allRuns, type FoundRun, type LeftOut, locatingArgs, locatingEnvironment } from "./locate.ts";
 import { durationMs, runData, standing } from "./run-view.ts";
 
 const shownDefault = 50;
@@ -43,11 +43,16 @@ export const list = command({
         ? shownDefault
         : wholeNumber("--limit", args.limit, { min: 1, max: limits.runsListedMax });
     const nowMs = systemClock.nowMs();
-    const runs = await allRuns(session.io, args);
+    const { runs, leftOut } = await allRuns(session.io, args);
     const shown = runs.slice(0, max);
     const place = session.io.stdout;
     await session.print({
-      data: { kind: "RunList", items: shown.map((run) => runData(run, nowMs)), total: runs.length },
+      data: {
+        kind: "RunList",
+        items: shown.map((run) => runData(run, nowMs)),
+        total: runs.length,
+        ...(leftOut.length === 0 ? {} : { left_out: leftOut.map(leftOutData) }),
+      },
       text: () =>
         shown.length === 0
           ? ""
@@ -57,13 +62,18 @@ export const list = command({
               place.isTerminal ? place.columns() : undefined,
             ),
     });
-    if (runs.length === 0) session.io.words("no runs here; `akc runtime start` makes one\n");
+    if (runs.length === 0 && leftOut.length === 0)
+      session.io.words("no runs here; `akc runtime start` makes one\n");
     if (runs.length > shown.length) {
       session.io.words(`${runs.length - shown.length} older runs not shown; --limit shows more\n`);
     }
     return 0;
   },
 });
+
+function leftOutData({ scopeRoot, error }: LeftOut) {
+  return { scope_root: scopeRoot, code: error.code };
+}
 
 function columns(nowMs: number, style: Style): Column<FoundRun>[] {
   return [

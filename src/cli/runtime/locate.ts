@@ -4,6 +4,7 @@
  *
  * Source: spec cli §3.5; cli:W-41, cli:W-69.
  */
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isIdentifier } from "../../bundle/identifier.ts";
@@ -59,21 +60,32 @@ export interface FoundRun {
 /** Shorter beginnings would match by accident. */
 const prefixLengthMin = 4;
 
-/** All runs, newest first. Scopes that cannot be read are named on stderr. */
-export async function allRuns(io: Io, where: Where): Promise<FoundRun[]> {
+/** A scope whose runs are not known, since its state cannot be read. */
+export interface LeftOut {
+  readonly scopeRoot: string;
+  readonly error: AkcError;
+}
+
+/** All runs, newest first. Scopes that cannot be read are named on stderr and given back. */
+export async function allRuns(
+  io: Io,
+  where: Where,
+): Promise<{ readonly runs: readonly FoundRun[]; readonly leftOut: readonly LeftOut[] }> {
   const found: FoundRun[] = [];
+  const leftOut: LeftOut[] = [];
   for (const scopeRoot of await scopeRoots(outputsRootOf(io, where), where)) {
     try {
       const rows = await withStore(scopeRoot, (store) => store.listRuns());
       for (const row of rows) found.push({ row, scopeRoot });
     } catch (cause) {
       const error = asAkcError(cause);
+      leftOut.push({ scopeRoot, error });
       io.words(
         `warning: ${printable(scopeRoot)} was left out: ${printable(error.message)} [${error.code}]\n`,
       );
     }
   }
-  return found.sort((a, b) => b.row.startedAtMs - a.row.startedAtMs);
+  return { runs: found.sort((a, b) => b.row.startedAtMs - a.row.startedAtMs), leftOut };
 }
 
 /**
@@ -91,13 +103,13 @@ export async function oneRun(
       hint: "Name one run; `akc runtime list` shows them.",
     });
   }
-  const runs = await allRuns(io, args);
+  const { runs, leftOut } = await allRuns(io, args);
   const exact = runs.filter(({ row }) => row.context.runtimeRunId === id);
   const begins = (run: FoundRun) => run.row.context.runtimeRunId.startsWith(id);
   const matches = exact.length > 0 || id.length < prefixLengthMin ? exact : runs.filter(begins);
   const [first, ...others] = matches;
   if (first === undefined) {
-    throw new AkcError("RUN_NOT_FOUND", { details: { run: id, outputs_root: outputsRootOf(io, args) } });
+    throw notFound(id, outputsRootOf(io, args), leftOut);
   }
   if (others.length > 0) {
     const names = matches.map(
@@ -109,6 +121,18 @@ export async function oneRun(
     });
   }
   return first;
+}
+
+/** Nobody can say that a run is not there while there are places that could not be read. */
+function notFound(id: string, outputsRoot: string, leftOut: readonly LeftOut[]): AkcError {
+  const details = { run: id, outputs_root: outputsRoot };
+  const [first] = leftOut;
+  if (first === undefined) return new AkcError("RUN_NOT_FOUND", { details });
+  return new AkcError("RUN_NOT_FOUND", {
+    message: "the run is not among those that can be read",
+    hint: first.error.hint,
+    details: { ...details, left_out: leftOut.map(({ scopeRoot, error }) => `${scopeRoot} [${error.code}]`) },
+  });
 }
 
 /** Opens a scope's store for the length of `work`. */
@@ -131,7 +155,7 @@ async function scopeRoots(root: string, where: Where): Promise<string[]> {
   for (const tenant of await names(root, where.tenantId, "--tenant-id")) {
     for (const repo of await names(join(root, tenant), where.repoId, "--repo-id")) {
       const scopeRoot = join(root, tenant, repo);
-      if (await Bun.file(databasePath(scopeRoot)).exists()) roots.push(scopeRoot);
+      if (existsSync(databasePath(scopeRoot))) roots.push(scopeRoot);
     }
   }
   return roots;

@@ -21,7 +21,7 @@ export const start = command({
   summary: "Run a bundle.",
   notes: [
     "The run is recorded before anything happens, and its evidence is written however it ends. Progress goes to stderr, the result to stdout.",
-    "SIGINT and SIGTERM stop the run in good order: running actions are cancelled and it ends `stopped`. A second signal ends akc at once; what was recorded stays.",
+    "SIGINT and SIGTERM stop the run in good order: running actions are cancelled and it ends `stopped`. A second signal kills what runs and ends akc at once; what was recorded stays.",
   ],
   examples: [
     {

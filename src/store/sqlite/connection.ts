@@ -10,6 +10,7 @@ import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { guarded, patiently, storeFault } from "./faults.ts";
 import { migrate } from "./migrate.ts";
+import { openReadOnly } from "./read-only.ts";
 
 // The first release without the bug that could corrupt a database when its write-ahead log was reset (3.7.0 to 3.51.2).
 const oldestSqlite = [3, 51, 3] as const;
@@ -53,7 +54,7 @@ export function openLeaseWriter(path: string): Database {
 /** Sees what was committed and never waits for a writer. */
 export function openReader(path: string): Database {
   return patiently(path, () => {
-    const db = new Database(path, { readonly: true, strict: true });
+    const db = openReadOnly(path);
     return configured(db, path, () => {
       db.run(`PRAGMA busy_timeout = ${limits.storeBusyTimeoutMs}`);
       db.run("PRAGMA query_only = ON");

@@ -43,6 +43,7 @@ export function storeFault(cause: unknown, path: string): unknown {
     case "EPERM":
     case "EROFS":
     case "ENOTDIR":
+    case "EISDIR":
       return new AkcError("STORE_UNWRITABLE", { details: { path, errno: errnoOf(cause) }, cause });
     case "EIO":
     case "EFBIG":

@@ -2,12 +2,13 @@
  * Brings a state database to the shape this akc knows. It only goes forward, in one transaction, and never touches a
  * database that a newer akc made or that is none of ours.
  */
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { closeSync, openSync, readSync } from "node:fs";
 import { AkcError } from "../../errors.ts";
 import { errnoOf } from "../../system/files.ts";
 import { guarded, patiently } from "./faults.ts";
 import { initial } from "./migrations/0001-initial.ts";
+import { openReadOnly } from "./read-only.ts";
 
 export interface Migration {
   readonly version: number;
@@ -31,7 +32,7 @@ export function versionAt(path: string): number {
   // The header may be older than the write-ahead log, never newer: a refusal here needs no look at the log.
   if (header.applicationId === applicationId) refuseNewer(header.version, path);
   return patiently(path, () => {
-    using db = new Database(path, { readonly: true, strict: true });
+    using db = openReadOnly(path);
     db.run("PRAGMA busy_timeout = 2000");
     const version = pragma(db, "user_version");
     const owner = pragma(db, "application_id");
@@ -85,7 +86,7 @@ function headerOf(path: string): { readonly version: number; readonly applicatio
   }
   try {
     const header = new DataView(new ArrayBuffer(100));
-    const size = readSync(file, header, 0, 100, 0);
+    const size = guarded(path, () => readSync(file, header, 0, 100, 0));
     if (size === 0) return null;
     return { version: header.getUint32(60), applicationId: header.getUint32(68) };
   } finally {

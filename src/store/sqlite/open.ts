@@ -6,8 +6,9 @@
  */
 import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { AkcError } from "../../errors.ts";
+import { resolveConfined } from "../../system/files.ts";
 import type { Store } from "../contract.ts";
 import { sweepIncoming } from "./artifact-files.ts";
 import { createRunWriter } from "./commit.ts";
@@ -33,11 +34,12 @@ export function artifactsRoot(scopeRoot: string): string {
 
 /**
  * @param scopeRoot `<outputs_root>/<tenant>/<repo>`, absolute.
- * @throws AkcError STORE_TOO_NEW, STORE_DAMAGED, STORE_UNWRITABLE, DISK_FULL; RUN_NOT_FOUND when there is no database and
+ * @throws AkcError PATH_UNSAFE, STORE_TOO_NEW, STORE_DAMAGED, STORE_UNWRITABLE, DISK_FULL; RUN_NOT_FOUND when there is no database and
  * none is to be made.
  */
 export async function openStore(scopeRoot: string, options: OpenOptions = {}): Promise<Store> {
   const path = databasePath(scopeRoot);
+  await refuseLinksOutside(scopeRoot);
   const create = options.create ?? true;
   if (!create && !existsSync(path)) {
     throw new AkcError("RUN_NOT_FOUND", { message: "the scope has no runs", details: { path } });
@@ -85,6 +87,14 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
       guarded(path, () => connections.stopWatch().requested(runtimeRunId)),
     close: async () => connections.close(),
   };
+}
+
+/** Whoever can write in a scope must not be able to name a file elsewhere as its state. */
+async function refuseLinksOutside(scopeRoot: string): Promise<void> {
+  if (!existsSync(scopeRoot)) return;
+  for (const place of [databasePath(scopeRoot), artifactsRoot(scopeRoot)]) {
+    await resolveConfined(scopeRoot, relative(scopeRoot, place));
+  }
 }
 
 function createConnections(path: string) {

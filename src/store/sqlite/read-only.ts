@@ -1,0 +1,36 @@
+/**
+ * A connection that only reads, also where nothing can be written: on a read-only mount, or in a folder of another user.
+ * It never looks past a log that somebody may still be writing.
+ *
+ * Source: https://sqlite.org/wal.html#read_only_databases, https://sqlite.org/uri.html#uriimmutable
+ */
+import { constants, Database, SQLiteError } from "bun:sqlite";
+import { statSync } from "node:fs";
+
+const SQLITE_CANTOPEN = 14;
+
+/** @throws SQLiteError */
+export function openReadOnly(path: string): Database {
+  const db = new Database(path, { readonly: true, strict: true });
+  try {
+    // The file itself is only touched now.
+    db.run("SELECT 1 FROM sqlite_schema");
+    return db;
+  } catch (cause) {
+    db.close(true);
+    if (!(cause instanceof SQLiteError) || (cause.errno & 0xff) !== SQLITE_CANTOPEN || hasLog(path))
+      throw cause;
+    // Readers of a write-ahead log keep an index beside it. Where there is no log and no way to make the index, nobody
+    // else can be writing either: the file is all there is.
+    return new Database(uriOf(path), constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+  }
+}
+
+/** Whether there are commits that are in the log only. */
+function hasLog(path: string): boolean {
+  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+function uriOf(path: string): string {
+  return `file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`;
+}

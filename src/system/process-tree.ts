@@ -6,7 +6,7 @@
  */
 import { openSync, readSync } from "node:fs";
 import { type Libc, libc } from "./libc.ts";
-import { childrenOf, filtersOf, isZombie, processIds, spawnIdOf } from "./process-table.ts";
+import { childrenOf, filtersOf, isZombie, pidsIn, processIds, spawnIdOf } from "./process-table.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
 const SIGKILL = 9;
@@ -145,12 +145,7 @@ class AdoptedOrphans implements ProcessTree {
   #adopted(): readonly number[] {
     if (this.#children === undefined) return childrenOf(process.pid);
     const length = readSync(this.#children, this.#buffer, 0, this.#buffer.length, 0);
-    if (length === 0) return [];
-    return this.#buffer
-      .toString("latin1", 0, length)
-      .split(" ")
-      .filter((word) => word !== "")
-      .map(Number);
+    return length === 0 ? [] : pidsIn(this.#buffer.toString("latin1", 0, length));
   }
 }
 

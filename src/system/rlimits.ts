@@ -5,6 +5,7 @@
  * Source: prlimit(2).
  */
 import { libc } from "./libc.ts";
+import { startedBy } from "./process-table.ts";
 
 export interface ResourceLimits {
   readonly openFiles: number;
@@ -24,27 +25,26 @@ const resource = { cpu: 0, fileBytes: 1, core: 4, processes: 6, openFiles: 7, me
 const value = new BigUint64Array(2);
 
 /**
- * Limits the process `pid`. It has run for some microseconds by then, so a child that forks in its very first
- * instructions may have one grandchild without limits; Bun has no hook between fork and exec.
- * @returns false if the process is gone already or a limit could not be set.
+ * Limits the process `pid` and what it has already started: Bun has no hook between fork and exec, so by now the child has
+ * run for some microseconds. Whatever it starts from here on inherits. What escapes is a grandchild that has left its parent
+ * in that moment; the process group, the budgets and the deadline hold it nevertheless.
  */
-export function limitProcess(pid: number, limits: ResourceLimits): boolean {
+export function limitProcess(pid: number, limits: ResourceLimits): void {
   const host = libc();
-  if (host === undefined) return false;
-  const set = (number: number, wanted: number): boolean => {
+  if (host === undefined) return;
+  const set = (number: number, wanted: number): void => {
     const bound = BigInt(Math.max(0, Math.floor(wanted)));
     const hard = ownHardLimit(number);
     value.fill(hard < bound ? hard : bound);
-    return host.syscall(host.numbers.prlimit64, pid, number, value, 0) === 0;
+    host.syscall(host.numbers.prlimit64, pid, number, value, 0);
   };
-  return (
-    set(resource.core, 0) &&
-    set(resource.openFiles, limits.openFiles) &&
-    set(resource.processes, limits.processes) &&
-    set(resource.fileBytes, limits.fileBytes) &&
-    set(resource.cpu, limits.cpuSeconds) &&
-    (limits.memoryBytes === undefined || set(resource.memoryBytes, limits.memoryBytes))
-  );
+  set(resource.core, 0);
+  set(resource.openFiles, limits.openFiles);
+  set(resource.processes, limits.processes);
+  set(resource.fileBytes, limits.fileBytes);
+  set(resource.cpu, limits.cpuSeconds);
+  if (limits.memoryBytes !== undefined) set(resource.memoryBytes, limits.memoryBytes);
+  for (const child of startedBy(pid)) limitProcess(child, limits);
 }
 
 const unlimited = (1n << 64n) - 1n;

@@ -9,13 +9,14 @@ export const exitCodes = {
   3: "the world diverged from what the bundle wants",
   4: "no verdict: the facts to judge by are missing",
   5: "the lease is held by another process",
+  129: "the terminal was closed (SIGHUP)",
   130: "interrupted (SIGINT)",
   143: "terminated (SIGTERM)",
 } as const;
 
 export type ExitCode = keyof typeof exitCodes;
 
-const known: readonly ExitCode[] = [0, 1, 2, 3, 4, 5, 130, 143];
+const known: readonly ExitCode[] = [0, 1, 2, 3, 4, 5, 129, 130, 143];
 
 /** A code that the documentation lists; anything else is a failure. */
 export function asExitCode(code: number): ExitCode {

@@ -61,7 +61,7 @@ export interface World {
   /** An empty file system of this size at a new place; "no" when this machine lets nobody mount one. */
   disk(kilobytes: number): string | "no";
   /** Makes the disk at `path` read-only, or writable again. */
-  remount(path: string, how: "ro" | "rw"): void;
+  remount(path: string, how: "ro" | "rw"): Promise<void>;
   /** What the store says of the only run below `root`. */
   status(root?: string): Promise<Json>;
   /** Folder of a run of this world's scope. */
@@ -72,6 +72,8 @@ export interface World {
   stepErrors(runtimeRunId: unknown): Promise<Readonly<Record<string, unknown>>>;
   /** Command lines of the processes that belong to this world. */
   processes(): readonly string[];
+  /** Ends those that nobody else will end. */
+  endProcesses(): Promise<void>;
 }
 
 /** Runs `work` in a fresh world and checks, whatever it did, that nothing is left that should not be. */
@@ -163,9 +165,11 @@ async function makeWorld(
       disks.push(path);
       return path;
     },
-    remount(path, how) {
-      expect(Bun.spawnSync(["mount", "-o", `remount,${how}`, path]).exitCode).toBe(0);
-    },
+    remount: (path, how) =>
+      // The kernel lets go of what an ended process had opened a moment later.
+      until(`${path} is ${how}`, () => {
+        return Bun.spawnSync(["mount", "-o", `remount,${how}`, path]).exitCode === 0;
+      }),
     async status(where = root) {
       const listed = jsonObject(
         (await world.akc(["runtime", "list", "--outputs-root", where, "-o", "json"])).stdout,
@@ -186,6 +190,10 @@ async function makeWorld(
       );
     },
     processes: () => processesBelow(base).map(({ shown }) => shown),
+    async endProcesses() {
+      killAll(base);
+      await until("they are gone", () => world.processes().length === 0);
+    },
   };
   return { world, said };
 }

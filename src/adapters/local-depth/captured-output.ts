@@ -11,6 +11,7 @@ const headBytesMax = limits.outputSnippetChars * 4;
 export class CapturedStream {
   readonly #artifacts: ArtifactStore;
   #sink: ArtifactSink | undefined;
+  #discarded = false;
   readonly #head: Uint8Array[] = [];
   #headBytes = 0;
 
@@ -19,7 +20,8 @@ export class CapturedStream {
   }
 
   write(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
+    // What is still on its way when nobody wants it any more must not begin another file.
+    if (bytes.length === 0 || this.#discarded) return;
     this.#sink ??= this.#artifacts.begin();
     this.#sink.write(bytes);
     if (this.#headBytes >= headBytesMax) return;
@@ -36,6 +38,7 @@ export class CapturedStream {
   }
 
   discard(): void {
+    this.#discarded = true;
     this.#sink?.discard();
     this.#sink = undefined;
   }

@@ -5,11 +5,18 @@
  * Source: spec kernel §12.6, kernel:W-17.
  */
 import { linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256Hex } from "../../json/fingerprint.ts";
 import { asDiskError } from "../../system/files.ts";
 import type { Handoff } from "../contract.ts";
+
+function makeRoot(parent: string): string {
+  try {
+    return mkdtempSync(join(parent, ".handoff-"));
+  } catch (cause) {
+    throw asDiskError(cause, parent);
+  }
+}
 
 export interface HandoffFiles {
   /** The folder under which all that is handed to users of `workdir` lies; it exists. */
@@ -21,12 +28,15 @@ export interface HandoffFiles {
   close(): void;
 }
 
-/** Nothing is made before the first handoff. */
-export function createHandoffFiles(parent: string = tmpdir()): HandoffFiles {
+/**
+ * Nothing is made before it is needed.
+ * @param parent the run's own folder: what a killed process leaves is then with the run, and the disk is the run's
+ */
+export function createHandoffFiles(parent: string): HandoffFiles {
   let root: string | undefined;
   const folders = new Map<string, string>();
   const folderOf = (workdir: string) => {
-    root ??= mkdtempSync(join(parent, "akc-handoff-"));
+    root ??= makeRoot(parent);
     const known = folders.get(workdir);
     if (known !== undefined) return known;
     const folder = join(root, sha256Hex(workdir).slice(0, 16));

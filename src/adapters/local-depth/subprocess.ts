@@ -42,7 +42,7 @@ export interface SubprocessRunner {
 
 export function createSubprocessRunner(deps: SubprocessDeps): SubprocessRunner {
   const pool = createSpawnPool();
-  const handoffs = createHandoffFiles();
+  const handoffs = createHandoffFiles(deps.workdirRoot);
   const level = weaker(strongestContainment(), deps.containmentAtMost ?? "landlock");
   const places = createChildPlaces({ ...deps, level, handoffs });
 

@@ -1,41 +1,55 @@
 /**
- * SIGINT and SIGTERM while a run is under way: the first asks it to stop in good order, the second kills what runs and ends at once.
+ * SIGINT, SIGTERM and SIGHUP while a run is under way: the first asks it to stop in good order, the second kills what runs and ends at once.
  * Installed only for the length of a run; every other command dies of the signal itself.
  */
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { killDescendants } from "../../system/descendants.ts";
 
 export interface Interrupt {
   /** Aborts at the first signal. */
   readonly signal: AbortSignal;
-  /** 130 or 143 once a signal has come. */
-  exitCode(): 130 | 143 | undefined;
+  /** Once a signal has come. */
+  exitCode(): 129 | 130 | 143 | undefined;
   remove(): void;
 }
 
-const stopSignals = ["SIGINT", "SIGTERM"] as const;
+/** SIGHUP: the terminal is gone; without an answer to it children, in sessions of their own, would go on alone. */
+const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+type StopSignal = keyof typeof exitCodes;
+const stopSignals: readonly StopSignal[] = ["SIGHUP", "SIGINT", "SIGTERM"];
 
 /** @param say told of each signal, in words for people */
 export function watchSignals(say: (text: string) => void): Interrupt {
   const controller = new AbortController();
-  let first: (typeof stopSignals)[number] | undefined;
-  const exitCodeOf = (name: (typeof stopSignals)[number]) => (name === "SIGINT" ? 130 : 143);
-  const received = (name: (typeof stopSignals)[number]) => {
+  let first: StopSignal | undefined;
+  const heard = stopSignals.filter((name) => !isIgnored(name));
+  const received = (name: StopSignal) => {
     if (first !== undefined) {
       // Whoever asks twice does not want to wait, and does not want anything to go on either.
       killDescendants();
-      process.exit(128 + constants.signals[name]);
+      process.exit(exitCodes[name]);
     }
     first = name;
     say(`${name}: stopping; once more ends at once`);
     controller.abort(name);
   };
-  for (const name of stopSignals) process.on(name, received);
+  for (const name of heard) process.on(name, received);
   return {
     signal: controller.signal,
-    exitCode: () => (first === undefined ? undefined : exitCodeOf(first)),
+    exitCode: () => (first === undefined ? undefined : exitCodes[first]),
     remove: () => {
-      for (const name of stopSignals) process.off(name, received);
+      for (const name of heard) process.off(name, received);
     },
   };
+}
+
+/** Whoever started akc with a signal ignored (nohup does so with SIGHUP) means it. Source: proc(5), SigIgn. */
+function isIgnored(name: StopSignal): boolean {
+  try {
+    const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+    return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[name] - 1)) & 1n) === 1n;
+  } catch {
+    return false;
+  }
 }

@@ -21,7 +21,7 @@ export const start = command({
   summary: "Run a bundle.",
   notes: [
     "The run is recorded before anything happens, and its evidence is written however it ends. Progress goes to stderr, the result to stdout.",
-    "SIGINT and SIGTERM stop the run in good order: running actions are cancelled and it ends `stopped`. A second signal kills what runs and ends akc at once; what was recorded stays.",
+    "SIGINT, SIGTERM and SIGHUP stop the run in good order: running actions are cancelled and it ends `stopped`. A second signal kills what runs and ends akc at once; what was recorded stays.",
   ],
   examples: [
     {
@@ -35,7 +35,7 @@ export const start = command({
       says: "In a pipeline: only the approved bundle, at most ten minutes, the result as JSON.",
     },
   ],
-  exits: [0, 1, 2, 3, 5, 130, 143],
+  exits: [0, 1, 2, 3, 5, 129, 130, 143],
   environment: {
     AKC_OUTPUTS_ROOT: "Where the run is kept, unless --outputs-root says so.",
     AKC_DEVELOPER_ROLE_PROFILE: "classic or emerging, unless --developer-role-profile says so.",

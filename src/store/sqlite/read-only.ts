@@ -7,6 +7,7 @@
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import { statSync } from "node:fs";
 
+const SQLITE_READONLY = 8;
 const SQLITE_CANTOPEN = 14;
 
 /** @throws SQLiteError */
@@ -18,12 +19,16 @@ export function openReadOnly(path: string): Database {
     return db;
   } catch (cause) {
     db.close(true);
-    if (!(cause instanceof SQLiteError) || (cause.errno & 0xff) !== SQLITE_CANTOPEN || hasLog(path))
-      throw cause;
+    if (!isRefusedIndex(cause) || hasLog(path)) throw cause;
     // Readers of a write-ahead log keep an index beside it. Where there is no log and no way to make the index, nobody
     // else can be writing either: the file is all there is.
     return new Database(uriOf(path), constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
   }
+}
+
+/** On a read-only mount and in a folder of another user the answers differ. */
+function isRefusedIndex(cause: unknown): boolean {
+  return cause instanceof SQLiteError && [SQLITE_CANTOPEN, SQLITE_READONLY].includes(cause.errno & 0xff);
 }
 
 /** Whether there are commits that are in the log only. */

@@ -25,11 +25,11 @@ import { Machine } from "./machine.ts";
 import type { Counts, Item } from "./model.ts";
 import { legacyStatus, outcomeOf } from "./outcome.ts";
 import type { RunPlan } from "./plan.ts";
-import { denialText, type Progress, Recorder } from "./recorder.ts";
+import { denialText, type Progress, Recorder, type RecorderDeps } from "./recorder.ts";
 import { createSpending, type RunBudget, type Spending } from "./spending.ts";
 import { eventTypes, finishedPayload } from "./wire.ts";
 
-export interface KernelDeps {
+export interface KernelDeps extends Pick<RecorderDeps, "noted"> {
   readonly clock: Clock;
   readonly writer: RunWriter;
   readonly adapter: Adapter;
@@ -101,11 +101,10 @@ class Kernel implements StepOutputs {
     this.#spending = createSpending(deps.budget);
     this.#journal = createJournal(deps.context.runtimeRunId, 0);
     this.#recorder = new Recorder({
+      ...deps,
       plan,
       machine: this.#machine,
       journal: this.#journal,
-      policy: deps.policy,
-      clock: deps.clock,
       watched: deps.onProgress !== undefined,
     });
     this.#deadlineAt = deps.clock.monotonicMs() + (deps.deadlineMs ?? limits.runDeadlineMsMax);
@@ -131,6 +130,7 @@ class Kernel implements StepOutputs {
       this.#begin();
       for (;;) {
         this.#turns += 1;
+        this.#recorder.takeNotes();
         this.#settle();
         await this.#checkCut();
         if (this.#recorder.cut !== undefined) this.#cancel.abort();
@@ -302,6 +302,7 @@ class Kernel implements StepOutputs {
     const atMs = clock.nowMs();
     const lastError = recorder.lastError;
     const { runtimeRunId } = context;
+    recorder.takeNotes();
     recorder.emit(
       eventTypes.loopFinished,
       finishedPayload({ runtimeRunId, terminalStatus: status, outcome, iterations: this.#turns, counts }),

@@ -38,6 +38,12 @@ export interface Progress {
   readonly by?: readonly string[];
 }
 
+/** A fact beside the outcomes of actions, such as a fallback. `payload` is JSON text with the documented keys of its type. */
+export interface Note {
+  readonly type: string;
+  readonly payload: string;
+}
+
 /** An action between its intent and its outcome. */
 export interface UnderWay {
   readonly action: RuntimeAction;
@@ -54,6 +60,8 @@ export interface RecorderDeps {
   readonly policy: RunPolicy;
   readonly clock: Clock;
   readonly watched: boolean;
+  /** What the adapter noted since the last look; each becomes an event of its own. */
+  noted?(): readonly Note[];
 }
 
 export class Recorder {
@@ -86,6 +94,12 @@ export class Recorder {
     const progress = this.#progress;
     this.#progress = [];
     return progress;
+  }
+
+  /** Call it before the outcomes of a turn: an attempt that has ended noted first what it met on its way. */
+  takeNotes(): void {
+    const { noted, clock } = this.#deps;
+    for (const { type, payload } of noted?.() ?? []) this.emit(type, payload, clock.nowMs());
   }
 
   /** Applies a fact, writes its event and row, and records whatever can no longer start because of it. */

@@ -8,7 +8,7 @@ const root = join(import.meta.dir, "..");
 const linesMax = 350;
 
 /**
- * Which rooms each room may import, besides itself and the floor (`errors.ts`, `limits.ts`, `version.ts`).
+ * Which rooms each room may import, besides itself and the floor (`errors.ts`, `limits.ts`, `spelling.ts`, `version.ts`).
  * A `model.ts` or `contract.ts` holds types and plain lists only, so it may be imported from anywhere below the commands.
  */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -42,7 +42,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Nothing in them may touch a clock, a disk, a process or a network, not even through a built-in module. */
 const pureRooms = ["bundle", "coordination", "policy", "json"];
-const floor = ["errors", "limits", "version"];
+const floor = ["errors", "limits", "spelling", "version"];
 
 interface Source {
   readonly path: string;

@@ -1,6 +1,6 @@
 /** Finds the command that an argv calls. Reads words and the flags of every command; the rest is the command's own. */
 import { AkcError } from "../errors.ts";
-import { closest } from "./suggest.ts";
+import { nearestWord } from "../spelling.ts";
 import type { Group, Leaf } from "./tree.ts";
 
 export type Called =
@@ -46,7 +46,7 @@ export function resolveCommand(root: Group, argv: readonly string[]): Called {
 
 function unknownWord(root: Group, group: Group, path: string, word: string): AkcError {
   const prefix = path === "" ? "akc" : `akc ${path}`;
-  const near = closest(word, Object.keys(group.nodes));
+  const near = nearestWord(word, Object.keys(group.nodes));
   const meant =
     near !== undefined
       ? `${prefix} ${near}`

@@ -5,7 +5,7 @@
  */
 import type { ArgDef, ArgsDef } from "citty";
 import { AkcError } from "../errors.ts";
-import { closest } from "./suggest.ts";
+import { nearestWord } from "../spelling.ts";
 
 /** @throws AkcError USAGE */
 export function strictArgv(argv: readonly string[], args: ArgsDef, path: string): string[] {
@@ -121,7 +121,7 @@ class ArgvReader {
 
   #checkChoice(spelling: string, def: ArgDef, value: string): void {
     if (def.type !== "enum" || def.options === undefined || def.options.includes(value)) return;
-    const meant = closest(value.toLowerCase(), def.options);
+    const meant = nearestWord(value, def.options);
     throw this.#usage(
       `${spelling} cannot be "${value}"`,
       `${meant === undefined ? "" : `Did you mean ${meant}? `}It is one of ${def.options.join(", ")}.`,
@@ -129,7 +129,7 @@ class ArgvReader {
   }
 
   #unknown(spelling: string): AkcError {
-    const meant = closest(spelling, [...this.#spellings.keys()]);
+    const meant = nearestWord(spelling, [...this.#spellings.keys()]);
     return this.#usage(
       `unknown flag ${spelling}`,
       meant === undefined ? undefined : `Did you mean ${meant}?`,

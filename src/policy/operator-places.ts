@@ -4,9 +4,9 @@
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Pair } from "yaml";
 import type { Issue } from "../errors.ts";
+import { nearestWord } from "../spelling.ts";
 import { pointer } from "./border.ts";
 import { impossiblePolicyIds, isMapAt, keysAt } from "./operator-schema.ts";
-import { nearestWord } from "./spelling.ts";
 
 export interface YamlText {
   readonly document: Document;

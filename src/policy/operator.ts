@@ -6,11 +6,11 @@ import * as v from "valibot";
 import { LineCounter, parseDocument } from "yaml";
 import { AkcError, type Issue } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { nearestWord } from "../spelling.ts";
 import { pointer } from "./border.ts";
 import { type OperatorPolicy, type PolicyResolution, policyActions } from "./model.ts";
 import { placeAt, placeOfOffset, shapeIssues, type YamlText } from "./operator-places.ts";
 import { OperatorFileSchema } from "./operator-schema.ts";
-import { nearestWord } from "./spelling.ts";
 
 type OperatorFile = v.InferOutput<typeof OperatorFileSchema>;
 

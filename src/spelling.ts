@@ -1,19 +1,25 @@
-/** Finds what somebody probably meant. Never corrects on its own: a guess is only ever shown. */
+/**
+ * Finds the word that somebody probably meant.
+ * Never corrects on its own: a guess is only ever shown.
+ */
 
-/** The candidate closest to `word`, or undefined when none is close enough to be worth a line. */
-export function closest(word: string, candidates: readonly string[]): string | undefined {
+/** The word closest to `word`, whatever their case, or undefined when none is close enough to be worth a line. */
+export function nearestWord(word: string, words: readonly string[]): string | undefined {
+  const written = word.toLowerCase();
   let best: string | undefined;
   // One slip in three letters is a typo; more is another word.
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of candidates) {
-    const distance = editDistance(word, candidate);
+  let bestDistance = Math.max(1, Math.floor(written.length / 3)) + 1;
+  for (const candidate of words) {
+    // No way is shorter than the difference in length; a word of any length costs nothing.
+    if (Math.abs(candidate.length - written.length) >= bestDistance) continue;
+    const distance = editDistance(written, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
-  if (best !== undefined || word.length < 2) return best;
-  const continued = candidates.filter((candidate) => candidate.startsWith(word));
+  if (best !== undefined || written.length < 2) return best;
+  const continued = words.filter((candidate) => candidate.toLowerCase().startsWith(written));
   return continued.length === 1 ? continued[0] : undefined;
 }
 

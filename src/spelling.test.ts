@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { closest, editDistance } from "./suggest.ts";
+import { editDistance, nearestWord } from "./spelling.ts";
 
 const words = ["--dry-run", "--output", "--outputs-root", "--verbose", "--help"];
 
@@ -9,10 +9,11 @@ test.each([
   ["--ouptut", "--output"],
   ["--outptus-root", "--outputs-root"],
   ["--verb", "--verbose"],
+  ["--HELP", "--help"],
   ["--zzz", undefined],
   ["x", undefined],
 ])("%s: %p", (word, meant) => {
-  expect(closest(word, words)).toBe(meant);
+  expect(nearestWord(word, words)).toBe(meant);
 });
 
 test("the distance is 0 only for the same word, the same both ways, and never more than the longer one", () => {

@@ -7,6 +7,7 @@
 import type { CoordinationPlan, CoordinationSpec, Orchestration } from "../coordination/model.ts";
 import { checkReferences, parseOrchestration } from "../coordination/orchestration.ts";
 import { parseCoordination } from "../coordination/parse.ts";
+import type { StepPlaces } from "../coordination/resolve.ts";
 import { schedule } from "../coordination/schedule.ts";
 import { AkcError, type Issue } from "../errors.ts";
 import { fingerprint } from "../json/fingerprint.ts";
@@ -27,6 +28,8 @@ export interface CoordinationHandoff {
   readonly orchestrationSha256?: string;
   /** Of a spec that was judged here; those of an inline spec belong to the bundle's own. */
   readonly warnings: readonly Issue[];
+  /** Where the spec's steps stand, and where their nodes are named, for errors about them. */
+  readonly places: StepPlaces;
 }
 
 /** The hash that stands for "none was made". */
@@ -86,9 +89,29 @@ export async function loadCoordination(
     sha256,
     plan,
     warnings: judged.warnings,
+    places: placesOf(spec, found, source, runId),
     ...(orchestration === undefined ? {} : { orchestration }),
     ...(beside === undefined ? {} : { orchestrationSha256: beside.sha256 }),
   };
+}
+
+function placesOf(
+  spec: CoordinationSpec,
+  { base, file }: Verified,
+  { repoRoot }: BundleSource,
+  runId: string,
+): StepPlaces {
+  return {
+    nodes: spec.nodes,
+    base,
+    ...(file === undefined ? {} : { specFile: `${repoRoot}/${file}` }),
+    ...(isIdentifier(runId) ? { orchestrationFile: `${repoRoot}/${orchestrationPath(runId)}` } : {}),
+  };
+}
+
+/** Relative to the repository root. */
+function orchestrationPath(runId: string): string {
+  return `.akc/orchestration/${runId}.orchestration.json`;
 }
 
 interface Verified {
@@ -160,7 +183,7 @@ async function findOrchestration(
 ): Promise<Verified | undefined> {
   // A run id that cannot be a file's name has no file; where the bundle's schema is judged, it was refused before.
   if (!isIdentifier(runId)) return undefined;
-  const path = `.akc/orchestration/${runId}.orchestration.json`;
+  const path = orchestrationPath(runId);
   const value = await source.files.read(path);
   if (value === undefined) return undefined;
   const sha256 = fingerprint(value);

@@ -196,7 +196,15 @@ describe("coordination", () => {
     const { document, files } = coordinatedBundle({
       system_ir: irDocumentOf([nodeDocument("wf", { contract: contractDocument("c") })]),
     });
-    await expectCode(load(document), "COORDINATION_STEP_UNRESOLVED");
+    const unresolved = await expectCode(load(document), "COORDINATION_STEP_UNRESOLVED");
+    expect(unresolved.details).toEqual({
+      orchestration_file: "/out/acme/shop/.akc/orchestration/run-1.orchestration.json is not there",
+    });
+    expect(unresolved.hint).toContain("orchestration file");
+    expect(unresolved.issues.map(({ path }) => path)).toEqual([
+      "/coordination_spec/coordination_graph/nodes/0",
+      "/coordination_spec/coordination_graph/nodes/1",
+    ]);
     const changed = {
       ".akc/orchestration/run-1.orchestration.json": orchestrationDocument("wf", { extra: 1 }),
     };
@@ -220,10 +228,11 @@ describe("coordination", () => {
     const lacking = await expectCode(load(document, { [at]: orchestration }), "COORDINATION_INVALID");
     expect(lacking.issues).toHaveLength(2);
     const nowhere = orchestrationDocument("nowhere");
-    await expectCode(
+    const unresolved = await expectCode(
       load({ ...document, spec_hashes: hashes(nowhere) }, { [at]: nowhere }),
       "COORDINATION_STEP_UNRESOLVED",
     );
+    expect(unresolved.details).toEqual({ orchestration_file: `/out/acme/shop/${at}` });
   });
 
   test("gives no role a name that cannot be a folder", async () => {

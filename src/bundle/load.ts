@@ -218,10 +218,10 @@ function cap(value: number | undefined, name: string): number {
 }
 
 function resolved(
-  { warnings: _, ...handoff }: CoordinationHandoff,
+  { warnings: _, places, ...handoff }: CoordinationHandoff,
   ir: IrDocument | undefined,
   nodes: readonly GraphNode[],
 ): LoadedCoordination {
   const ids = new Set(nodes.map((node) => node.nodeId));
-  return { ...handoff, nodeOfStep: resolveStepNodes(handoff.plan, handoff.orchestration, ir, ids) };
+  return { ...handoff, nodeOfStep: resolveStepNodes(handoff.plan, handoff.orchestration, ir, ids, places) };
 }

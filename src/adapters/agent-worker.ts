@@ -53,6 +53,7 @@ export function deterministicTurn(request: ActionRequest, adapterId = "native"):
       agent_worker_status: "succeeded",
       agent_worker_output_sha256: output.sha256,
       agent_worker_output_len: text.length,
+      effect: "none",
     },
     durationMs: 0,
     cost: nothingUsed,

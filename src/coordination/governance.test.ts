@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { JsonObject } from "../json/value.ts";
-import { addUsage, budgetOf, narrowest, nothingUsed, overBudget, usageOfCost } from "./budget.ts";
 import { checkGovernance } from "./governance.ts";
 import { parseCoordination } from "./parse.ts";
 import { schedule } from "./schedule.ts";
@@ -80,52 +79,6 @@ describe("a plan within its governance", () => {
     ],
   ])("%s may run", (_how, changes) => {
     expect(issuesOf({ ...base, ...changes })).toEqual([]);
-  });
-});
-
-describe("a budget", () => {
-  test("is over as soon as one limit is passed, not when it is reached", () => {
-    const budget = budgetOf({
-      max_steps: 2,
-      max_tokens: 10,
-      max_input_tokens: 8,
-      max_output_tokens: 5,
-      max_seconds: 1.5,
-    });
-    expect(overBudget(budget, { steps: 2, inputTokens: 8, outputTokens: 2, seconds: 1.5 })).toBeUndefined();
-    expect(overBudget(budget, { ...nothingUsed, steps: 3 })).toBe("3 steps used, 2 allowed");
-    expect(overBudget(budget, { ...nothingUsed, inputTokens: 6, outputTokens: 5 })).toBe(
-      "11 tokens used, 10 allowed",
-    );
-    expect(overBudget(budget, { ...nothingUsed, inputTokens: 9 })).toBe("9 input tokens used, 8 allowed");
-    expect(overBudget(budget, { ...nothingUsed, outputTokens: 6 })).toBe("6 output tokens used, 5 allowed");
-    expect(overBudget(budget, { ...nothingUsed, seconds: 1.6 })).toBe("1.6 seconds used, 1.5 allowed");
-    expect(overBudget({}, { steps: 1e9, inputTokens: 1e9, outputTokens: 1e9, seconds: 1e9 })).toBeUndefined();
-  });
-
-  test("is only ever narrowed by another", () => {
-    const limit = fc.option(fc.nat(), { nil: undefined });
-    const budget = fc.record({ maxSteps: limit, maxTokens: limit, maxSeconds: limit });
-    fc.assert(
-      fc.property(budget, budget, fc.nat(), (one, two, steps) => {
-        const both = overBudget(narrowest(one, two), { ...nothingUsed, steps, seconds: steps });
-        const either = [one, two].some(
-          (each) => overBudget(narrowest(each), { ...nothingUsed, steps, seconds: steps }) !== undefined,
-        );
-        expect(both !== undefined).toBe(either);
-      }),
-    );
-  });
-
-  test("counts the tokens of a cost, and nothing that is no number", () => {
-    const used = addUsage(nothingUsed, usageOfCost({ input_tokens: 3, output_tokens: "7", other: 1 }));
-    expect(addUsage(used, { steps: 1, seconds: 0.5 })).toEqual({
-      steps: 1,
-      inputTokens: 3,
-      outputTokens: 0,
-      seconds: 0.5,
-    });
-    expect(budgetOf({ max_steps: -1, max_tokens: true, max_seconds: null })).toEqual({});
   });
 });
 

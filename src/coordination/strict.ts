@@ -125,8 +125,8 @@ function judgeRoles(
 }
 
 function judgeId(id: string, at: Place, findings: Findings): void {
-  const place = [...at, "node_id"];
-  if (id.length > limits.idLengthMax)
-    findings.error(place, `is longer than ${limits.idLengthMax} characters`);
-  if (/\p{Cc}/u.test(id)) findings.error(place, "holds a control character");
+  if (id.length > limits.idLengthMax) {
+    findings.error([...at, "node_id"], `is longer than ${limits.idLengthMax} characters`);
+  }
+  if (/\p{Cc}/u.test(id)) findings.error([...at, "node_id"], "holds a control character");
 }

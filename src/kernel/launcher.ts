@@ -13,6 +13,7 @@ import { handoffsOf, type StepOutputs } from "./action.ts";
 import { attempt } from "./attempt.ts";
 import type { Item } from "./model.ts";
 import type { Recorder } from "./recorder.ts";
+import { redactResult } from "./redact-result.ts";
 
 export interface LauncherDeps {
   readonly clock: Clock;
@@ -26,6 +27,8 @@ export interface LauncherDeps {
   readonly cancelled: AbortSignal;
   /** Monotonic milliseconds at which the run is out of time. */
   readonly deadlineAt: number;
+  /** Values that no report of an attempt may show. */
+  readonly secrets?: readonly string[];
   workdirOf(item: Item, route: Route): Promise<string> | string;
   arrive(item: Item, result: ActionResult): void;
 }
@@ -42,7 +45,7 @@ export class Launcher {
   launch(item: Item): void {
     const about = this.#deps.recorder.underWay.get(item.index);
     if (about === undefined) return;
-    const { adapter, policy, workdirOf } = this.#deps;
+    const { adapter, policy, workdirOf, secrets = [] } = this.#deps;
     const { route } = about;
     const instant = route.kind === "noop" || policy.mode === "simulate";
     const workdir = workdirOf(item, route);
@@ -52,7 +55,7 @@ export class Launcher {
         ? attempt(adapter, this.#request(item, about, workdir), instant)
         : workdir.then((made) => attempt(adapter, this.#request(item, about, made), instant));
     result.then(
-      (ended) => this.#back(item, ended),
+      (ended) => this.#back(item, instant ? ended : redactResult(ended, secrets)),
       (cause) => this.#back(item, brokenBeforeStart(cause)),
     );
   }

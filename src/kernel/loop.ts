@@ -15,6 +15,7 @@ import { decide } from "../policy/decide.ts";
 import type { Decision, RunPolicy } from "../policy/model.ts";
 import type { Outcome, RunWriter } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
+import { createHeapGuard } from "../system/heap-guard.ts";
 import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
 import { createCutWatch } from "./cut-watch.ts";
@@ -50,6 +51,8 @@ export interface KernelDeps extends Pick<RecorderDeps, "noted"> {
   readonly signal: AbortSignal;
   readonly deadlineMs?: number;
   readonly budget: RunBudget;
+  /** Values that no report of an attempt may show. */
+  readonly secrets?: readonly string[];
   /** What should stand once every action has succeeded; absent on bundles that want nothing. */
   readonly converge?: Converge;
   onProgress?(progress: Progress): void;
@@ -89,6 +92,7 @@ class Kernel implements StepOutputs {
   readonly #spending: Spending;
   readonly #deadlineAt: number;
   readonly #checkCut: () => Promise<void>;
+  readonly #guardHeap: () => void;
   #inbox: { readonly item: Item; readonly result: ActionResult }[] = [];
   #wake: () => void = () => {};
   #turns = 0;
@@ -108,6 +112,7 @@ class Kernel implements StepOutputs {
       watched: deps.onProgress !== undefined,
     });
     this.#deadlineAt = deps.clock.monotonicMs() + (deps.deadlineMs ?? limits.runDeadlineMsMax);
+    this.#guardHeap = createHeapGuard(deps.clock.monotonicMs);
     this.#checkCut = createCutWatch(deps, this.#recorder, this.#deadlineAt);
     this.#launcher = new Launcher({
       ...deps,
@@ -281,6 +286,7 @@ class Kernel implements StepOutputs {
     if (clock.monotonicMs() >= this.#yieldDueAt) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       this.#yieldDueAt = clock.monotonicMs() + 2;
+      this.#guardHeap();
     }
   }
 

@@ -6,6 +6,7 @@
  */
 import type { ActionResult, RuntimeAction } from "../adapters/contract.ts";
 import type { LoadedCoordination, Transition } from "../bundle/model.ts";
+import { canonicalJson } from "../json/canonical.ts";
 import type { Counts, Fact, Item } from "./model.ts";
 
 export const eventTypes = {
@@ -139,18 +140,16 @@ function transitionText(transition: Transition, atMs: number): string {
   });
 }
 
-/** JSON text of a result (spec bundle §2.8): null-valued keys are left out. */
+/** JSON text of a result (spec bundle §2.8): null-valued keys are left out. Outputs may hold any JSON number. */
 function resultText(result: ActionResult): string {
-  return JSON.stringify({
+  const { error, cost, output } = result;
+  const rest = JSON.stringify({
     status: result.status,
-    outputs: result.outputs,
-    error: result.error?.message,
-    error_code: result.error?.code,
+    error: error?.message,
+    error_code: error?.code,
     duration_ms: Math.round(result.durationMs),
-    cost: result.cost,
-    output_ref:
-      result.output === undefined
-        ? undefined
-        : { sha256: result.output.sha256, size_bytes: result.output.sizeBytes },
+    output_ref: output === undefined ? undefined : { sha256: output.sha256, size_bytes: output.sizeBytes },
   });
+  const costs = cost === undefined ? "" : `"cost":${canonicalJson(cost)},`;
+  return `{"outputs":${canonicalJson(result.outputs)},${costs}${rest.slice(1)}`;
 }

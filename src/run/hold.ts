@@ -8,8 +8,8 @@ import type { Progress } from "../kernel/recorder.ts";
 import { eventTypes } from "../kernel/wire.ts";
 import type { RunWriter, Store } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
-import { createConverge } from "./converge.ts";
 import { keepLease } from "./lease-keeper.ts";
+import { kernelDeps } from "./parts.ts";
 import type { ReadyRun } from "./ready.ts";
 import { createWorkdirs } from "./workdirs.ts";
 
@@ -48,30 +48,23 @@ export async function runHeld(held: HeldRun): Promise<KernelReport> {
 }
 
 function kernel(held: HeldRun, signal: AbortSignal): Promise<KernelReport> {
-  const { ready, store, writer, clock } = held;
-  const { context, policy, adapter, convergence } = ready;
-  const deadlines = [held.deadlineMs, policy.runDeadlineMs].filter((ms) => ms !== undefined);
-  return runKernel(ready.plan, {
-    clock,
-    writer,
-    adapter,
-    policy,
-    context,
-    specSha256: ready.specSha256 ?? "",
-    ...(ready.planEnqueued === undefined ? {} : { planEnqueued: ready.planEnqueued }),
-    routeOf: ready.routeOf,
-    hasEffect: (_item, route) => {
-      if (adapter.respectsRouting && (route.kind === "subprocess" || route.kind === "http")) return true;
-      return route.kind !== "noop" && ready.agentWorkerReaches;
-    },
-    workdirOf: createWorkdirs(ready.place.scopeDir),
-    stopRequested: () => store.stopRequested(context.runtimeRunId),
-    signal,
-    ...(deadlines.length === 0 ? {} : { deadlineMs: Math.min(...deadlines) }),
-    budget: ready.budget,
-    ...(convergence === undefined ? {} : { converge: createConverge(convergence, policy) }),
-    ...(held.onProgress === undefined ? {} : { onProgress: held.onProgress }),
-  });
+  const { ready, store, deadlineMs, onProgress, clock, writer } = held;
+  const { context, adapter, noted, place } = ready;
+  return runKernel(
+    ready.plan,
+    kernelDeps(ready, {
+      clock,
+      writer,
+      adapter,
+      context,
+      workdirOf: createWorkdirs(place.scopeDir),
+      stopRequested: () => store.stopRequested(context.runtimeRunId),
+      signal,
+      noted,
+      deadlineMs,
+      onProgress,
+    }),
+  );
 }
 
 /** A run that went well but did not leave the evidence it was to leave has not succeeded (spec bundle §8.7). */

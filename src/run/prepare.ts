@@ -5,12 +5,12 @@
 
 import { type LoadOptions, loadBundle } from "../bundle/load.ts";
 import type { Bundle, PolicyMode, Route } from "../bundle/model.ts";
-import { resolveRoute } from "../bundle/routing.ts";
+import { automaticAdapter, resolveRoute } from "../bundle/routing.ts";
 import { checkGovernance } from "../coordination/governance.ts";
 import type { StepPlan } from "../coordination/model.ts";
 import { planSteps } from "../coordination/step.ts";
 import { AkcError } from "../errors.ts";
-import { isJsonObject, type JsonObject } from "../json/value.ts";
+import type { JsonObject } from "../json/value.ts";
 import type { Item } from "../kernel/model.ts";
 import { planRun, type RunPlan } from "../kernel/plan.ts";
 import { limits } from "../limits.ts";
@@ -18,20 +18,26 @@ import { derivePolicy } from "../policy/derive.ts";
 import type { OperatorPolicy, RunPolicy } from "../policy/model.ts";
 import { parseOperatorPolicy } from "../policy/operator.ts";
 import { readFileBounded } from "../system/files.ts";
+import { collectIfLarge } from "../system/heap-guard.ts";
 import { readBundleSource } from "./bundle-files.ts";
 
-export interface PrepareInput {
-  readonly bundlePath: string;
+/** What is asked of a bundle that is loaded. */
+export interface BundleInput {
   readonly mode: PolicyMode;
   /** `auto`, `native`, `local_depth` or the id of a registered adapter. */
   readonly adapter: string;
+  readonly operator?: OperatorPolicy;
+  readonly requireEffects?: boolean;
+  readonly maxInFlight?: number;
+}
+
+export interface PrepareInput extends Omit<BundleInput, "operator"> {
+  readonly bundlePath: string;
   /** Digest that the bundle must have. */
   readonly expectedSha256?: string;
   /** Operator's policy; absent means `/etc/akc/policy.yaml` where that file exists. */
   readonly policyPath?: string;
-  readonly requireEffects?: boolean;
   readonly strictIntentAuthority?: boolean;
-  readonly maxInFlight?: number;
   readonly coordinationOverrides?: LoadOptions["coordinationOverrides"];
 }
 
@@ -61,6 +67,13 @@ export async function prepareRun(input: PrepareInput): Promise<Prepared> {
       ? {}
       : { coordinationOverrides: input.coordinationOverrides }),
   });
+  collectIfLarge();
+  return prepareBundle(bundle, { ...input, ...(operator === undefined ? {} : { operator }) });
+}
+
+/** What remains to be settled once the bundle is there. @throws AkcError POLICY_UNKNOWN, GOVERNANCE_EXCEEDED, … */
+export function prepareBundle(bundle: Bundle, input: BundleInput): Prepared {
+  const { operator } = input;
   const policy = derivePolicy(bundle, input.mode, operator, {
     requireEffects: input.requireEffects === true,
   });
@@ -73,7 +86,7 @@ export async function prepareRun(input: PrepareInput): Promise<Prepared> {
     policy,
     steps,
     plan: planRun(bundle, steps, narrowed ? { actionsInFlight: inFlight } : {}),
-    adapterId: input.adapter === "auto" ? autoAdapter(bundle, policy) : input.adapter,
+    adapterId: input.adapter === "auto" ? automaticAdapter(bundle) : input.adapter,
     routeOf: createRouter(bundle.metadata),
   };
 }
@@ -112,20 +125,6 @@ function stepsOf(bundle: Bundle, policy: RunPolicy): readonly StepPlan[] {
   const issues = checkGovernance(spec, steps, policy.allowNetwork);
   if (issues.length > 0) throw new AkcError("GOVERNANCE_EXCEEDED", { issues });
   return steps;
-}
-
-/** `local_depth` as soon as the bundle enables a process or an HTTP call, or replaces a whole layer. */
-function autoAdapter(bundle: Bundle, policy: RunPolicy): string {
-  const { metadata } = bundle;
-  const contract = metadata["workflow_execution_contract"];
-  const provider = metadata["deployment_provider_contract"];
-  const full =
-    String(metadata["layer_replacement_mode"] ?? "")
-      .trim()
-      .toLowerCase() === "full" ||
-    (isJsonObject(provider) && provider["mutation_mode"] === "full") ||
-    (isJsonObject(contract) && contract["full_layer_replacement"] === true);
-  return policy.subprocess.enabled || policy.http.enabled || full ? "local_depth" : "native";
 }
 
 /** Routes depend on the node and on whether it runs as a step: each is resolved once. */

@@ -3,13 +3,14 @@
  * Once the run exists its record is finished and its evidence written, whatever happens (bundle:W-5, kernel:W-31).
  */
 import type { Progress } from "../kernel/recorder.ts";
-import type { RunRow } from "../store/contract.ts";
 import { thisProcess } from "../store/sqlite/holder.ts";
 import { openStore } from "../store/sqlite/open.ts";
 import { systemClock } from "../system/clock.ts";
+import { collectIfLarge } from "../system/heap-guard.ts";
 import { systemIds } from "../system/ids.ts";
 import { runHeld } from "./hold.ts";
-import { makeReady, type ReadyInput, type ReadyRun, type RunHost } from "./ready.ts";
+import { newRunRow } from "./parts.ts";
+import { makeReady, type ReadyInput, type RunHost } from "./ready.ts";
 import { type AnnouncedPlan, announced, type RunReport, reportOf, type SeenEvent, seen } from "./report.ts";
 
 export type { AnnouncedPlan, RunReport, SeenEvent } from "./report.ts";
@@ -31,11 +32,12 @@ export async function startRun(
   const { clock, ids } = host;
   const ready = await makeReady(input, host);
   const { onEvent, deadlineMs, signal } = input;
+  collectIfLarge();
   const store = await openStore(ready.place.scopeRoot);
   try {
     const startedAtMs = clock.nowMs();
     const writer = await store.createRun(
-      newRun(ready, ids.traceId(), startedAtMs),
+      newRunRow(ready.context, ready, ids.traceId(), startedAtMs),
       thisProcess(),
       startedAtMs,
     );
@@ -62,22 +64,4 @@ export async function startRun(
   } finally {
     await store.close();
   }
-}
-
-function newRun(ready: ReadyRun, traceId: string, startedAtMs: number): RunRow {
-  return {
-    context: ready.context,
-    bundlePath: ready.bundlePath,
-    bundleSha256: ready.bundleSha256,
-    coordinationSha256: ready.specSha256 ?? null,
-    traceId,
-    status: "running",
-    outcome: null,
-    startedAtMs,
-    finishedAtMs: null,
-    lastError: null,
-    lastSeq: 0,
-    stopRequestedAtMs: null,
-    extra: "{}",
-  };
 }

@@ -365,3 +365,31 @@ test("a run that may not write its state does nothing at all", async () => {
   expect(world.report.outcome).toBe("blocked");
   expect(world.report.lastError).toContain("runtime.state.checkpoint.write");
 });
+
+test("no secret that an attempt reports is ever stored", async () => {
+  const secret = "s3cr3t-value-9";
+  const world = await runWorld({
+    steps: [step("good"), step("bad")],
+    execute: (request) =>
+      request.step?.stepId === "good"
+        ? succeeded(request, {
+            outputs: { action_id: "a", nested: [{ deep: `x ${secret} y` }], stdout: "password=hunter22" },
+          })
+        : {
+            status: "failed",
+            outputs: {},
+            durationMs: 1,
+            error: { code: "SUBPROCESS_EXIT", message: secret, retryable: false },
+          },
+    deps: { secrets: [secret], routeOf: () => ({ kind: "delegate_adapter" }) },
+  });
+  const stored = JSON.stringify([
+    world.run.events,
+    [...world.run.actions],
+    world.run.decisions,
+    world.report,
+  ]);
+  expect(stored).not.toContain(secret);
+  expect(stored).not.toContain("hunter22");
+  expect(stored).toContain("[redacted]");
+});

@@ -76,15 +76,13 @@ export class Findings {
   }
 
   /** The objects of a list, each with its place. Anything else in it would silently be skipped, so it is an error. */
-  objects(object: JsonObject, key: string, place: Place): readonly PlacedObject[] {
+  *objects(object: JsonObject, key: string, place: Place): Iterable<PlacedObject> {
     const listPlace = [...place, key];
-    const objects: PlacedObject[] = [];
     for (const [index, item] of this.list(object[key], listPlace).entries()) {
       const at = [...listPlace, index];
-      if (isJsonObject(item)) objects.push({ object: item, at });
+      if (isJsonObject(item)) yield { object: item, at };
       else this.error(at, "must be an object; it would be skipped");
     }
-    return objects;
   }
 
   /** The object, or undefined when it is absent, null or none. */

@@ -1,0 +1,169 @@
+/**
+ * The parts of a run that are settled before it exists, and what the kernel is given of them. The same for a run that is
+ * kept in a database and for one that is kept in memory; nothing here knows where a run is kept.
+ */
+import type { Adapter, RunContext } from "../adapters/contract.ts";
+import { isIdentifier } from "../bundle/identifier.ts";
+import type { Bundle } from "../bundle/model.ts";
+import { AkcError } from "../errors.ts";
+import { asDouble, isJsonObject } from "../json/value.ts";
+import type { KernelDeps } from "../kernel/loop.ts";
+import type { RunPlan } from "../kernel/plan.ts";
+import type { RunBudget } from "../kernel/spending.ts";
+import { planEnqueuedPayload } from "../kernel/wire.ts";
+import { providerPermitted } from "../policy/decide.ts";
+import type { RunPolicy } from "../policy/model.ts";
+import { createInMemoryProvider, inMemoryProviderId } from "../providers/in-memory.ts";
+import { desiredResources, providerKind } from "../reconciler/desired.ts";
+import type { RunRow } from "../store/contract.ts";
+import type { Ids } from "../system/ids.ts";
+import { type HostDeps, reachesAgentWorker } from "./adapters.ts";
+import { type Convergence, createConverge } from "./converge.ts";
+import type { Prepared } from "./prepare.ts";
+
+export interface RunParts {
+  readonly bundlePath: string;
+  readonly bundleSha256: string;
+  /** Fingerprint of the coordination spec; absent on runs without one. */
+  readonly specSha256?: string;
+  /** Payload of the first event of a coordinated run. */
+  readonly planEnqueued?: string;
+  readonly plan: RunPlan;
+  readonly policy: RunPolicy;
+  readonly routeOf: Prepared["routeOf"];
+  /** Whether a step would reach an agent worker over HTTP. */
+  readonly agentWorkerReaches: boolean;
+  readonly budget: RunBudget;
+  readonly convergence?: Convergence;
+}
+
+/** @throws AkcError POLICY_DENIED, PROVIDER_UNAVAILABLE */
+export function partsOf({ bundle, policy, plan, routeOf }: Prepared, env: HostDeps["env"]): RunParts {
+  const { coordination } = bundle;
+  const convergence = convergenceOf(bundle, policy);
+  return {
+    bundlePath: bundle.path,
+    bundleSha256: bundle.sha256,
+    ...(coordination === undefined
+      ? {}
+      : { specSha256: coordination.sha256, planEnqueued: planEnqueuedPayload(coordination) }),
+    plan,
+    policy,
+    routeOf,
+    agentWorkerReaches: reachesAgentWorker(bundle, env),
+    budget: budgetOf(bundle),
+    ...(convergence === undefined ? {} : { convergence }),
+  };
+}
+
+/** What differs with where a run is kept and who started it. */
+export type RunHeldBy = Pick<
+  KernelDeps,
+  "clock" | "writer" | "adapter" | "context" | "workdirOf" | "stopRequested" | "signal"
+> & {
+  readonly deadlineMs?: number | undefined;
+  readonly noted?: KernelDeps["noted"] | undefined;
+  readonly onProgress?: KernelDeps["onProgress"] | undefined;
+};
+
+export function kernelDeps(parts: RunParts, held: RunHeldBy): KernelDeps {
+  const { policy, convergence } = parts;
+  const { clock, writer, adapter, context, workdirOf, stopRequested, signal, noted, onProgress } = held;
+  const deadlines = [held.deadlineMs, policy.runDeadlineMs].filter((ms) => ms !== undefined);
+  return {
+    clock,
+    writer,
+    adapter,
+    policy,
+    context,
+    specSha256: parts.specSha256 ?? "",
+    ...(parts.planEnqueued === undefined ? {} : { planEnqueued: parts.planEnqueued }),
+    routeOf: parts.routeOf,
+    hasEffect: hasEffect(adapter, parts),
+    workdirOf,
+    stopRequested,
+    signal,
+    ...(deadlines.length === 0 ? {} : { deadlineMs: Math.min(...deadlines) }),
+    budget: parts.budget,
+    ...(convergence === undefined ? {} : { converge: createConverge(convergence, policy) }),
+    ...(noted === undefined ? {} : { noted }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
+}
+
+/** @throws AkcError USAGE for a given id that is no identifier */
+export function contextOf(
+  { bundle, policy, adapterId }: Prepared,
+  given: string | undefined,
+  ids: Ids,
+): RunContext {
+  const runtimeRunId = given ?? ids.runtimeRunId();
+  if (!isIdentifier(runtimeRunId)) {
+    throw new AkcError("USAGE", {
+      message: "--runtime-run-id is not an identifier",
+      hint: "Use letters, digits, '.', '_' and '-', at most 128 of them, beginning with a letter or a digit.",
+      details: { runtimeRunId },
+    });
+  }
+  return { scope: bundle.scope, runId: bundle.runId, runtimeRunId, mode: policy.mode, adapterId };
+}
+
+export function newRunRow(
+  context: RunContext,
+  { bundlePath, bundleSha256, specSha256 }: RunParts,
+  traceId: string,
+  startedAtMs: number,
+): RunRow {
+  return {
+    context,
+    bundlePath,
+    bundleSha256,
+    coordinationSha256: specSha256 ?? null,
+    traceId,
+    status: "running",
+    outcome: null,
+    startedAtMs,
+    finishedAtMs: null,
+    lastError: null,
+    lastSeq: 0,
+    stopRequestedAtMs: null,
+    extra: "{}",
+  };
+}
+
+/** A native run carries no route out; a step may still ask an agent worker. */
+function hasEffect(adapter: Adapter, parts: RunParts): KernelDeps["hasEffect"] {
+  return (_item, route) => {
+    if (adapter.respectsRouting && (route.kind === "subprocess" || route.kind === "http")) return true;
+    return route.kind !== "noop" && parts.agentWorkerReaches;
+  };
+}
+
+/** A provider that is not there is an error and never silently another one (cli:W-31). */
+function convergenceOf(bundle: Bundle, policy: RunPolicy): Convergence | undefined {
+  const desired = desiredResources(bundle);
+  if (desired.length === 0) return undefined;
+  const kind = providerKind(bundle);
+  if (!providerPermitted(policy, kind)) {
+    throw new AkcError("POLICY_DENIED", { message: `the operator does not permit the provider ${kind}` });
+  }
+  if (kind === inMemoryProviderId) return { desired, provider: createInMemoryProvider() };
+  if (policy.mode === "simulate") return undefined;
+  throw new AkcError("PROVIDER_UNAVAILABLE", {
+    details: { provider: kind, available: [inMemoryProviderId] },
+  });
+}
+
+/** Bounds of the intent that hold for all actions together; its seconds are the run's deadline. */
+function budgetOf({ intentProjection }: Bundle): RunBudget {
+  const bounds = intentProjection["operating_bounds_effective"];
+  if (!isJsonObject(bounds)) return {};
+  const dispatches = asDouble(bounds["max_steps"]);
+  const inputTokens = asDouble(bounds["max_input_tokens"]);
+  const outputTokens = asDouble(bounds["max_output_tokens"]);
+  return {
+    ...(dispatches === undefined ? {} : { dispatches }),
+    ...(inputTokens === undefined ? {} : { inputTokens }),
+    ...(outputTokens === undefined ? {} : { outputTokens }),
+  };
+}

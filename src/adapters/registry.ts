@@ -35,12 +35,7 @@ export function createAdapterRegistry(registrations: readonly AdapterRegistratio
     },
     create(id, mode, allowed) {
       const registration = known.get(id);
-      if (registration === undefined) {
-        throw new AkcError("ADAPTER_UNKNOWN", {
-          message: `unknown runtime adapter: ${id}`,
-          details: { known: [...known.keys()] },
-        });
-      }
+      if (registration === undefined) throw unknownAdapter(id, [...known.keys()]);
       if (allowed !== undefined && !allowed.includes(id)) {
         throw new AkcError("POLICY_DENIED", { message: `runtime adapter not allowed by policy: ${id}` });
       }
@@ -57,4 +52,12 @@ export function createAdapterRegistry(registrations: readonly AdapterRegistratio
   };
   for (const registration of registrations) registry.register(registration);
   return registry;
+}
+
+export function unknownAdapter(id: string, known: readonly string[]): AkcError {
+  return new AkcError("ADAPTER_UNKNOWN", {
+    message: `unknown runtime adapter: ${id}`,
+    hint: `Use auto, ${known.join(", ")}.`,
+    details: { adapter: id, known },
+  });
 }

@@ -222,6 +222,18 @@ describe("a run that is told to end", () => {
     });
   });
 
+  test("a run that does not hear `runtime stop` is said to go on, and stops when it hears again", async () => {
+    await inWorld(async (world) => {
+      const live = await underWay(world);
+      live.kill("SIGSTOP");
+      const stop = ["runtime", "stop", "r1", "--outputs-root", world.root, "--wait", "300ms", "-o", "json"];
+      expectError(await world.akc(stop), "STOP_NOT_SEEN", 1);
+      expect(await world.standing("r1")).toBe("stopping");
+      live.kill("SIGCONT");
+      expect(jsonObject((await live.ended).stdout)["outcome"]).toBe("stopped");
+    });
+  });
+
   test("under nohup it does not hear SIGHUP", async () => {
     await inWorld(async (world) => {
       await world.place(bundle().step("a", sh("touch up; while ! test -e go; do sleep 0.05; done")));
@@ -250,11 +262,16 @@ describe("a run whose process is killed", () => {
       expect(await world.status()).toMatchObject({ standing: "abandoned", outcome: null, event_count: 3 });
       const said = expectError(await world.start(endless, "--runtime-run-id", "r1"), "RUN_EXISTS", 5);
       expect(String(said["hint"])).toContain("process is gone");
-      const stop = await world.akc(["runtime", "stop", "r1", "--outputs-root", world.root]);
-      expect(stop.stderr).toContain("no process runs this run any more");
       expectOutcome(await world.start(oneStep, "--runtime-run-id", "r2"), "succeeded", 0, null);
-      // Nobody is left who could end its children; they are known by their marks.
-      await world.endProcesses();
+      // Its children go on: the kernel ends no session with another process. Whoever stops the run ends them.
+      expect(world.processes().length).toBeGreaterThan(0);
+      const stop = await world.akc(["runtime", "stop", "r1", "--outputs-root", world.root, "--wait", "1h"]);
+      expect({ code: stop.code, said: stop.stderr }).toEqual({
+        code: 0,
+        said: expect.stringContaining("no process runs this run any more"),
+      });
+      expect(world.processes()).toEqual([]);
+      expect(await world.standing("r1")).toBe("abandoned");
     });
   });
 });

@@ -64,6 +64,8 @@ export interface World {
   remount(path: string, how: "ro" | "rw"): Promise<void>;
   /** What the store says of the only run below `root`. */
   status(root?: string): Promise<Json>;
+  /** How a run of this world's scope stands, in one word. */
+  standing(runtimeRunId: string): Promise<unknown>;
   /** Folder of a run of this world's scope. */
   runFolder(runtimeRunId: string): string;
   /** Where the steps of a run work: all have one role. */
@@ -72,8 +74,6 @@ export interface World {
   stepErrors(runtimeRunId: unknown): Promise<Readonly<Record<string, unknown>>>;
   /** Command lines of the processes that belong to this world. */
   processes(): readonly string[];
-  /** Ends those that nobody else will end. */
-  endProcesses(): Promise<void>;
 }
 
 /** Runs `work` in a fresh world and checks, whatever it did, that nothing is left that should not be. */
@@ -178,6 +178,10 @@ async function makeWorld(
       if (only === undefined || others.length > 0) throw new Error(`not one run: ${JSON.stringify(listed)}`);
       return only;
     },
+    async standing(runtimeRunId) {
+      const status = ["runtime", "status", runtimeRunId, "--outputs-root", root, "-o", "json"];
+      return jsonObject((await world.akc(status)).stdout)["standing"];
+    },
     runFolder: (runtimeRunId) => join(scope, ".akc/runtime", runId, runtimeRunId),
     workdir: (runtimeRunId) => join(world.runFolder(runtimeRunId), "roles/builder/scratch"),
     async stepErrors(runtimeRunId) {
@@ -190,10 +194,6 @@ async function makeWorld(
       );
     },
     processes: () => processesBelow(base).map(({ shown }) => shown),
-    async endProcesses() {
-      killAll(base);
-      await until("they are gone", () => world.processes().length === 0);
-    },
   };
   return { world, said };
 }

@@ -24,7 +24,15 @@ export function admit(route: SubprocessRoute, lane: SubprocessLane, level: Conta
     found.kind === "found"
       ? executableAllowed(argv0, found.real, lane, found.foundAs)
       : executableAllowed(argv0, argv0, lane);
-  if (!answer.allowed) return refused(answer.code, shown(argv0));
+  if (!answer.allowed) {
+    return answer.reason === "not_in_operator_list"
+      ? {
+          kind: "refused",
+          code: answer.code,
+          message: `the operator does not allow this executable: ${shown(argv0)}`,
+        }
+      : refused(answer.code, shown(argv0));
+  }
   switch (found.kind) {
     case "relative":
       return refused("SUBPROCESS_NOT_ALLOWED", `${shown(argv0)} is neither a bare name nor an absolute path`);

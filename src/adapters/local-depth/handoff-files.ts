@@ -10,6 +10,15 @@ import { sha256Hex } from "../../json/fingerprint.ts";
 import { asDiskError } from "../../system/files.ts";
 import type { Handoff } from "../contract.ts";
 
+/** What cannot be removed stays in the run's own folder; no outcome may depend on it. */
+function remove(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // Somebody else has been at the folder.
+  }
+}
+
 function makeRoot(parent: string): string {
   try {
     return mkdtempSync(join(parent, ".handoff-"));
@@ -59,9 +68,9 @@ export function createHandoffFiles(parent: string): HandoffFiles {
       }
       return folder;
     },
-    remove: (folder) => rmSync(folder, { recursive: true, force: true }),
+    remove,
     close() {
-      if (root !== undefined) rmSync(root, { recursive: true, force: true });
+      if (root !== undefined) remove(root);
       root = undefined;
       folders.clear();
     },

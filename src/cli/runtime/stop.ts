@@ -1,7 +1,11 @@
 /** `akc runtime stop`: asks the process that runs a run to end it, and waits until it has if told so. */
+import { realpath } from "node:fs/promises";
+import { runKeyOf } from "../../adapters/local-depth/child-place.ts";
 import { AkcError } from "../../errors.ts";
+import { evidencePaths } from "../../evidence/layout.ts";
 import { limits } from "../../limits.ts";
 import { systemClock } from "../../system/clock.ts";
+import { killStrays } from "../../system/process-tree.ts";
 import { command } from "../command.ts";
 import { duration } from "../values.ts";
 import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
@@ -11,7 +15,7 @@ export const stop = command({
   path: "runtime stop",
   summary: "Stop a run: running actions are cancelled, then it ends `stopped`.",
   notes: [
-    "Stopping a run that has already ended changes nothing and succeeds. Without --wait the command returns as soon as the request is recorded; the run's process sees it within a fraction of a second.",
+    "Stopping a run that has already ended changes nothing and succeeds. Without --wait the command returns as soon as the request is recorded; the run's process sees it within a fraction of a second. Where that process was killed, what it left running on this host is ended.",
   ],
   examples: [
     { command: "akc runtime stop 0193f2c1", says: "Ask for it." },
@@ -31,22 +35,33 @@ export const stop = command({
     const requested = await withStore(found.scopeRoot, (store) =>
       store.requestStop(runtimeRunId, systemClock.nowMs()),
     );
-    const row = requested && waitMs > 0 ? await untilEnded(found, waitMs) : found.row;
+    const abandoned = standing(found.row, systemClock.nowMs()) === "abandoned";
+    if (abandoned) await endStrays(found);
+    const row = requested && !abandoned && waitMs > 0 ? await untilEnded(found, waitMs) : found.row;
+    if (requested && !abandoned && waitMs > 0 && row.outcome === null) {
+      throw new AkcError("STOP_NOT_SEEN", { details: { run: runtimeRunId, waited_ms: waitMs } });
+    }
     const status = row.outcome === null && requested ? "stop_requested" : row.status;
     await session.print({
       data: { kind: "StopResult", runtime_run_id: runtimeRunId, status, outcome: row.outcome, requested },
       text: () => `runtime_run_id: ${runtimeRunId}\nstatus: ${status}`,
     });
     if (!requested) session.io.words("the run had already ended; nothing was changed\n");
-    else if (standing(row, systemClock.nowMs()) === "abandoned") {
-      session.io.words("warning: no process runs this run any more; nothing will act on the request\n");
-    }
-    if (requested && waitMs > 0 && row.outcome === null) {
-      throw new AkcError("STOP_NOT_SEEN", { details: { run: runtimeRunId, waited_ms: waitMs } });
+    else if (abandoned) {
+      session.io.words(
+        "warning: no process runs this run any more; what it had left running here was ended\n",
+      );
     }
     return 0;
   },
 });
+
+/** Children outlive a process that was killed, and nobody else would end them. */
+async function endStrays({ row, scopeRoot }: FoundRun): Promise<void> {
+  const { context } = row;
+  const folder = await realpath(evidencePaths(scopeRoot, context).folder).catch(() => undefined);
+  if (folder !== undefined) await killStrays(runKeyOf(folder, context));
+}
 
 async function untilEnded(found: FoundRun, waitMs: number): Promise<FoundRun["row"]> {
   const endAtMs = systemClock.monotonicMs() + waitMs;

@@ -274,13 +274,11 @@ class Kernel implements StepOutputs {
   /** Sleeps until an attempt ends, a retry is due, the run is out of time, or it is time to look for a stop request. */
   async #wait(): Promise<void> {
     const { clock } = this.#deps;
-    const now = clock.monotonicMs();
     if (this.#inbox.length === 0) {
       const retryIn = this.#machine.nextDueMs() - clock.nowMs();
+      const due = Math.min(retryIn, this.#deadlineAt - clock.monotonicMs(), limits.stopPollMs);
       // A run that is cut waits for its attempts to end and for nothing else: what was due before is due no more.
-      const due =
-        this.#recorder.cut === undefined ? Math.min(retryIn, this.#deadlineAt - now) : limits.stopPollMs;
-      await this.#sleep(Math.max(0, Math.min(due, limits.stopPollMs)));
+      await this.#sleep(this.#recorder.cut === undefined ? Math.max(0, due) : limits.stopPollMs);
     }
     // Signals, timers and other attempts' ends must get their turn, also when actions end at once.
     if (clock.monotonicMs() >= this.#yieldDueAt) {

@@ -36,7 +36,9 @@ function coordination(ids: readonly string[], width: number): JsonObject {
     tenant_id: "bench",
     repo_id: "bench",
     agent_roles: [{ name: "worker", tools: [] }],
-    orchestration_bindings: [{ role_name: "worker", agent_name: "w", orchestration_step_ids: ids.slice(0, 1) }],
+    orchestration_bindings: [
+      { role_name: "worker", agent_name: "w", orchestration_step_ids: ids.slice(0, 1) },
+    ],
     coordination_graph: {
       nodes: ids.map((id) => ({ node_id: id, kind: "step" })),
       edges: ids.slice(width).map((id, index) => ({
@@ -49,7 +51,12 @@ function coordination(ids: readonly string[], width: number): JsonObject {
   };
 }
 
-function bundle(spec: JsonObject, orchestrationSha256: string, width: number, argv?: readonly string[]): JsonObject {
+function bundle(
+  spec: JsonObject,
+  orchestrationSha256: string,
+  width: number,
+  argv?: readonly string[],
+): JsonObject {
   const contract = {
     contract_id: "c",
     contract_category: "runtime",
@@ -57,7 +64,9 @@ function bundle(spec: JsonObject, orchestrationSha256: string, width: number, ar
     io_contract: { input_keys: ["runtime_run_id"], output_keys: ["action_id"] },
   };
   const execution =
-    argv === undefined ? { route: "noop" } : { route: "subprocess", subprocess: { argv: [...argv], timeout_ms: 10_000 } };
+    argv === undefined
+      ? { route: "noop" }
+      : { route: "subprocess", subprocess: { argv: [...argv], timeout_ms: 10_000 } };
   return {
     schema_version: 4,
     schema_id: "akc:runtime_bundle:v4",

@@ -2,14 +2,14 @@
  * What the store's own work costs: steps a second through `RunWriter.commit`, against a hand-written loop that makes the
  * same inserts (hash-chained event, action row, decision row) with the same settings, alternating in one run.
  */
-import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ActionRow, DecisionRow, NewEvent, RunRow } from "../../src/store/contract.ts";
 import { thisProcess } from "../../src/store/sqlite/holder.ts";
 import { openStore } from "../../src/store/sqlite/open.ts";
-import type { BenchRow } from "./row.ts";
+import { bareLoop } from "./bare-loop.ts";
+import { type BenchRow, median, printRows } from "./row.ts";
 
 const steps = 20_000;
 const batch = 64;
@@ -34,7 +34,7 @@ export async function benchStore(): Promise<readonly BenchRow[]> {
   const bare: number[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      bare.push(bareLoop(join(folder, `bare-${round}.sqlite3`)));
+      bare.push(bareLoop(join(folder, `bare-${round}.sqlite3`), { steps, intent, outcome }));
       ours.push(await throughTheStore(join(folder, `ours-${round}`)));
     }
   } finally {
@@ -111,64 +111,6 @@ function decisionsOf(first: number, seq: number): readonly DecisionRow[] {
   }));
 }
 
-/** The least that makes the same facts durable. It keeps no state, checks nothing and has no lease. */
-function bareLoop(path: string): number {
-  const db = new Database(path, { create: true, strict: true });
-  db.run("PRAGMA journal_mode = WAL");
-  db.run("PRAGMA synchronous = FULL");
-  db.run(`CREATE TABLE event (seq INTEGER PRIMARY KEY, type TEXT NOT NULL, at_ms INTEGER NOT NULL,
-    payload TEXT NOT NULL, sha256 BLOB NOT NULL) STRICT`);
-  db.run(`CREATE TABLE action (action_id TEXT PRIMARY KEY, node_id TEXT NOT NULL, step_id TEXT, phase TEXT NOT NULL,
-    attempt INTEGER NOT NULL, seq INTEGER NOT NULL, output_sha256 BLOB) STRICT, WITHOUT ROWID`);
-  db.run(`CREATE TABLE decision (number INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL,
-    action TEXT NOT NULL, allowed INTEGER NOT NULL, reason TEXT NOT NULL, source TEXT NOT NULL, rule TEXT NOT NULL,
-    mode TEXT NOT NULL, context TEXT NOT NULL) STRICT`);
-  const event = db.prepare("INSERT INTO event VALUES (?, ?, ?, ?, ?)");
-  const start = db.prepare("INSERT INTO action VALUES (?, ?, ?, 'running', 1, ?, NULL)");
-  const end = db.prepare("UPDATE action SET phase = 'succeeded', seq = ? WHERE action_id = ?");
-  const decision = db.prepare("INSERT INTO decision VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  let previous = new Uint8Array(32);
-  let seq = 0;
-  const append = (type: string, payload: string) => {
-    seq += 1;
-    const digest = new Bun.CryptoHasher("sha256")
-      .update(previous)
-      .update(`${seq}\n${type}\n${atMs}\n${payload}`)
-      .digest();
-    event.run(seq, type, atMs, payload, digest);
-    previous = Uint8Array.from(digest);
-  };
-  const startedMs = performance.now();
-  for (let first = 0; first < steps; first += batch) {
-    db.run("BEGIN IMMEDIATE");
-    for (let number = first; number < first + batch; number++) {
-      append("runtime.action.policy_allowed", intent);
-      start.run(`coordination:step-${number}:0`, `workflow_${number}`, `step-${number}`, seq);
-      decision.run(
-        seq,
-        atMs,
-        "runtime.action.dispatch",
-        1,
-        "policy.allowlist.allow",
-        "allowlist",
-        "baseline",
-        "enforce",
-        `{"action_id":"coordination:step-${number}:0"}`,
-      );
-    }
-    db.run("COMMIT");
-    db.run("BEGIN IMMEDIATE");
-    for (let number = first; number < first + batch; number++) {
-      append("runtime.action.completed", outcome);
-      end.run(seq, `coordination:step-${number}:0`);
-    }
-    db.run("COMMIT");
-  }
-  const tookMs = performance.now() - startedMs;
-  db.close(true);
-  return (steps / tookMs) * 1000;
-}
-
 const run: RunRow = {
   context: {
     scope: { tenantId: "bench", repoId: "bench" },
@@ -191,9 +133,4 @@ const run: RunRow = {
   extra: "{}",
 };
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-if (import.meta.main) for (const row of await benchStore()) console.log(JSON.stringify(row));
+if (import.meta.main) printRows(await benchStore());

@@ -1,0 +1,31 @@
+/**
+ * `bun run bench`: every benchmark, each with its baseline in the same run. Names on the command line choose some.
+ */
+import { benchCommands } from "./commands.ts";
+import { benchCoordination } from "./coordination.ts";
+import { benchJson } from "./json.ts";
+import { benchKernel } from "./kernel.ts";
+import { type BenchRow, printRows } from "./row.ts";
+import { benchStore } from "./store.ts";
+import { benchSubprocess } from "./subprocess.ts";
+
+const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
+  json: benchJson,
+  coordination: benchCoordination,
+  store: benchStore,
+  kernel: benchKernel,
+  subprocess: benchSubprocess,
+  commands: benchCommands,
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => benches[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`no benchmark named ${unknown.join(", ")}; there are ${Object.keys(benches).join(", ")}`);
+  process.exit(2);
+}
+for (const [name, bench] of Object.entries(benches)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  console.log(`\n${name}`);
+  printRows(await bench());
+}

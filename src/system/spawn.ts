@@ -121,6 +121,8 @@ interface Pending {
   readonly resolve: (end: ChildEnd) => void;
   readonly reject: (cause: unknown) => void;
   readonly promise: Promise<ChildEnd>;
+  /** Why its output could not be kept; told once it has ended, since until then it is still at work. */
+  failure?: unknown;
 }
 
 class SpawnThread {
@@ -194,10 +196,10 @@ class SpawnThread {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     try {
-      pending.take(stream, bytes);
+      if (pending.failure === undefined) pending.take(stream, bytes);
     } catch (cause) {
       // Whoever was to keep the output cannot: the child has nobody to work for any more.
-      pending.reject(cause);
+      pending.failure = cause;
       this.#post({ kind: "stop", id });
     }
     this.#post({ kind: "taken", id, bytes: bytes.length });
@@ -207,9 +209,13 @@ class SpawnThread {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
     if (this.#pending.size === 0) this.#worker.unref();
+    const settle = () => {
+      if (pending?.failure === undefined) pending?.resolve(end);
+      else pending.reject(pending.failure);
+    };
     const sweeping = processTree().ended(id);
-    if (sweeping === undefined) pending?.resolve(end);
-    else void sweeping.then(() => pending?.resolve(end));
+    if (sweeping === undefined) settle();
+    else void sweeping.then(settle);
   }
 
   #fail(cause: AkcError): void {

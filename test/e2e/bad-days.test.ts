@@ -300,11 +300,13 @@ describe("a disk that is full", () => {
     },
   );
 
-  test("under a flooding child fails that step or the run, and leaves no half of its output", async () => {
+  test("under a flooding child that will not hear ends that too, and leaves no half of its output", async () => {
     await inWorld(async (world) => {
       const disk = world.disk(4_096);
       if (disk === "no") return skipLoudly("no tmpfs can be mounted here");
-      const flood = bundle().step("a", sh("head -c 12000000 /dev/urandom")).step("b", noop, "a");
+      const flood = bundle()
+        .step("a", sh("trap '' TERM; head -c 12000000 /dev/urandom; while :; do sleep 0.1; done"))
+        .step("b", noop, "a");
       const ran = await world.start(await world.place(flood), "--outputs-root", disk);
       expect(ran.code).toBe(1);
       expect(ran.report["code"] ?? ran.report["last_error_code"]).toBe("DISK_FULL");

@@ -20,6 +20,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     " ",
   ),
   service: ["store", "evidence", "json", "system"],
+  embed: "run kernel adapters store evidence bundle policy json system".split(" "),
   run: "kernel reconciler adapters providers store evidence bundle coordination policy json system".split(
     " ",
   ),

@@ -55,9 +55,10 @@ export function createAdapterRegistry(registrations: readonly AdapterRegistratio
 }
 
 export function unknownAdapter(id: string, known: readonly string[]): AkcError {
+  const choices = ["auto", ...known];
   return new AkcError("ADAPTER_UNKNOWN", {
     message: `unknown runtime adapter: ${id}`,
-    hint: `Use auto, ${known.join(", ")}.`,
+    hint: `Use ${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}.`,
     details: { adapter: id, known },
   });
 }

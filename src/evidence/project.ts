@@ -8,7 +8,7 @@ import { member, objectAt, textAt } from "../bundle/member.ts";
 import { sha256Hex } from "../json/fingerprint.ts";
 import { parseJson } from "../json/read.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
-import type { RunRow, StoredEvent } from "../store/contract.ts";
+import type { NewEvent, RunRow } from "../store/contract.ts";
 import type { BundleFacts } from "./facts.ts";
 import { compactText } from "./fast-text.ts";
 
@@ -34,6 +34,18 @@ export interface ProjectedEvent {
   readonly result?: JsonObject;
   /** The `policy_allowed` event of this attempt. */
   readonly allowed?: { readonly eventId: string; readonly atMs: number };
+}
+
+/** An event as it stands in `events.json`; the payload has the documented keys of its type. */
+export interface EventJson {
+  /** Whose run it is (spec kernel §4.1). */
+  readonly context: JsonObject;
+  readonly event_id: string;
+  readonly event_type: string;
+  readonly payload: JsonObject;
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+  readonly [key: string]: JsonValue;
 }
 
 /** The types after which an action is no longer under way. */
@@ -72,7 +84,7 @@ export class EventProjector {
     };
   }
 
-  project(event: StoredEvent): ProjectedEvent {
+  project(event: NewEvent): ProjectedEvent {
     const { seq, type, atMs } = event;
     const stored = payloadOf(event);
     const eventId = eventIdOf(this.#run.context.runtimeRunId, type, atMs, seq);
@@ -108,7 +120,7 @@ export class EventProjector {
   }
 
   /** The event as every consumer knows it. */
-  wire(event: ProjectedEvent): JsonObject {
+  wire(event: ProjectedEvent): EventJson {
     return {
       context: this.#context,
       event_id: event.eventId,
@@ -209,7 +221,7 @@ export function contextJson(run: RunRow): JsonObject {
   };
 }
 
-function payloadOf(event: StoredEvent): JsonObject {
+function payloadOf(event: NewEvent): JsonObject {
   const payload = parseJson(event.payload);
   return isJsonObject(payload) ? payload : { value: payload };
 }

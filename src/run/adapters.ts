@@ -40,6 +40,10 @@ export interface Registered {
 
 const builtinIds = [nativeAdapterId, localDepthAdapterId];
 
+export function isBuiltin(adapterId: string): boolean {
+  return builtinIds.includes(adapterId);
+}
+
 /** Before anything is made for a run. @throws AkcError ADAPTER_UNKNOWN naming every id that is known */
 export function refuseUnknownAdapter(id: string, registered: AdapterRegistry | undefined): void {
   const known = [...builtinIds, ...(registered?.ids ?? [])];

@@ -8,6 +8,7 @@ import type { Progress } from "../kernel/recorder.ts";
 import { eventTypes } from "../kernel/wire.ts";
 import type { RunWriter, Store } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
+import { isBuiltin } from "./adapters.ts";
 import { keepLease } from "./lease-keeper.ts";
 import { kernelDeps } from "./parts.ts";
 import type { ReadyRun } from "./ready.ts";
@@ -61,6 +62,7 @@ function kernel(held: HeldRun, signal: AbortSignal): Promise<KernelReport> {
       stopRequested: () => store.stopRequested(context.runtimeRunId),
       signal,
       noted,
+      foreign: !isBuiltin(adapter.id),
       deadlineMs,
       onProgress,
     }),

@@ -2,7 +2,7 @@
  * The parts of a run that are settled before it exists, and what the kernel is given of them. The same for a run that is
  * kept in a database and for one that is kept in memory; nothing here knows where a run is kept.
  */
-import type { Adapter, RunContext } from "../adapters/contract.ts";
+import type { RunContext } from "../adapters/contract.ts";
 import { isIdentifier } from "../bundle/identifier.ts";
 import type { Bundle } from "../bundle/model.ts";
 import { AkcError } from "../errors.ts";
@@ -61,6 +61,8 @@ export type RunHeldBy = Pick<
   KernelDeps,
   "clock" | "writer" | "adapter" | "context" | "workdirOf" | "stopRequested" | "signal"
 > & {
+  /** Whether what akc itself would carry out by no route reaches an adapter from outside; it then counts as an effect. */
+  readonly foreign: boolean;
   readonly deadlineMs?: number | undefined;
   readonly noted?: KernelDeps["noted"] | undefined;
   readonly onProgress?: KernelDeps["onProgress"] | undefined;
@@ -79,7 +81,7 @@ export function kernelDeps(parts: RunParts, held: RunHeldBy): KernelDeps {
     specSha256: parts.specSha256 ?? "",
     ...(parts.planEnqueued === undefined ? {} : { planEnqueued: parts.planEnqueued }),
     routeOf: parts.routeOf,
-    hasEffect: hasEffect(adapter, parts),
+    hasEffect: hasEffect(parts, held),
     workdirOf,
     stopRequested,
     signal,
@@ -131,11 +133,14 @@ export function newRunRow(
   };
 }
 
-/** A native run carries no route out; a step may still ask an agent worker. */
-function hasEffect(adapter: Adapter, parts: RunParts): KernelDeps["hasEffect"] {
-  return (_item, route) => {
-    if (adapter.respectsRouting && (route.kind === "subprocess" || route.kind === "http")) return true;
-    return route.kind !== "noop" && parts.agentWorkerReaches;
+function hasEffect(
+  { agentWorkerReaches }: RunParts,
+  { adapter, foreign }: RunHeldBy,
+): KernelDeps["hasEffect"] {
+  return (_item, { kind }) => {
+    if (kind === "noop") return foreign && !adapter.respectsRouting;
+    if (adapter.respectsRouting && (kind === "subprocess" || kind === "http")) return true;
+    return foreign || agentWorkerReaches;
   };
 }
 

@@ -16,6 +16,7 @@ import {
   inWorld,
   jsonObject,
   type Live,
+  type Ran,
   until,
   untilThere,
   type World,
@@ -167,6 +168,24 @@ describe("two processes and one run", () => {
       expect(codes.filter((code) => code === "0 succeeded").length).toBe(1);
       for (const code of codes) expect(["0 succeeded", "5 LEASE_HELD", "5 RUN_EXISTS"]).toContain(code);
     });
+  });
+});
+
+test("a process that has lost its run stops what it does, says so, and writes nothing more", async () => {
+  await inWorld(async (world) => {
+    const both = endless.step("c", sh("while ! test -e go; do sleep 0.05; done"));
+    const live = await underWay(world, both, ...atOnce);
+    {
+      using db = new Database(join(world.scope, ".akc/runtime/state.sqlite3"));
+      db.run("PRAGMA busy_timeout = 10000");
+      db.run("UPDATE lease SET token = token + 1, name = 'another:1:process'");
+    }
+    writeFileSync(join(world.workdir("r1"), "go"), "");
+    expectError(lastOf(await live.ended), "LEASE_LOST", 5);
+    expect(world.processes()).toEqual([]);
+    expect(existsSync(join(world.runFolder("r1"), "runtime_run.json"))).toBe(false);
+    const { holder, outcome } = await world.status();
+    expect({ holder, outcome }).toMatchObject({ holder: { name: "another:1:process" }, outcome: null });
   });
 });
 
@@ -397,7 +416,7 @@ describe("a state database that is not as it should be is refused, kept, and sai
       const leftOut = [{ scope_root: world.scope, code }];
       expect(jsonObject(list.stdout)).toEqual({ kind: "RunList", items: [], total: 0, left_out: leftOut });
       const status = await world.akc(["runtime", "status", "r1", "--outputs-root", world.root, "-o", "json"]);
-      const said = expectError({ ...status, stderr: lastLine(status.stderr) }, "RUN_NOT_FOUND", 2);
+      const said = expectError(lastOf(status), "RUN_NOT_FOUND", 2);
       expect(JSON.stringify(said)).toContain(code);
       expect(contentOf(path)).toEqual(before);
       rmSync(path, { recursive: true });
@@ -506,6 +525,11 @@ describe("surroundings", () => {
     });
   });
 });
+
+/** Its error, behind the words about its progress. */
+function lastOf(ran: Ran): Ran {
+  return { ...ran, stderr: lastLine(ran.stderr) };
+}
 
 function lastLine(text: string): string {
   return `${text.trimEnd().split("\n").at(-1)}\n`;

@@ -204,10 +204,13 @@ class Kernel implements StepOutputs {
     return decision.allowed;
   }
 
-  /** A deadline that came from the contract is the contract's budget running out: another try would not help. */
+  /** Where the contract's time was shorter than the route's own, it ran out of budget: another try would not help. */
   #withBudget(item: Item, result: ActionResult): ActionResult {
+    const budgetMs = (item.node.contract?.budget?.maxSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
+    const route = this.#recorder.underWay.get(item.index)?.route;
+    const routed = route?.kind === "subprocess" || route?.kind === "http";
     const timedOut = result.error?.code === "SUBPROCESS_TIMEOUT" || result.error?.code === "HTTP_TIMEOUT";
-    if (!timedOut || item.node.contract?.budget?.maxSeconds === undefined) return result;
+    if (!timedOut || !routed || budgetMs > route.timeoutMs) return result;
     const message = "runtime action exceeded max_seconds budget";
     return { ...result, error: { code: "BUDGET_EXCEEDED", message, retryable: false } };
   }

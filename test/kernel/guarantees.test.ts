@@ -393,3 +393,25 @@ test("no secret that an attempt reports is ever stored", async () => {
   expect(stored).not.toContain("hunter22");
   expect(stored).toContain("[redacted]");
 });
+
+test("a time-out is the contract's budget only where the contract's time was the shorter one", async () => {
+  for (const { maxSeconds, reason, times } of [
+    { maxSeconds: 1, reason: "budget_exceeded", times: 1 },
+    { maxSeconds: 60, reason: "backend_error", times: limits.attemptsMax },
+  ]) {
+    const world = await runWorld({
+      nodes: [node("n", { contract: contract({ budget: { maxSeconds } }) })],
+      clock: skippingClock(),
+      execute: () => ({
+        status: "failed",
+        outputs: {},
+        durationMs: 1,
+        error: { code: "SUBPROCESS_TIMEOUT", message: "too slow", retryable: true },
+      }),
+      deps: { routeOf: () => ({ kind: "subprocess", argv: ["x"], timeoutMs: 30_000 }) },
+    });
+    expect(world.executed).toHaveLength(times);
+    const letter = world.run.events.find((event) => event.type === "runtime.action.dead_lettered");
+    expect(JSON.parse(letter?.payload ?? "{}").reason).toBe(reason);
+  }
+});

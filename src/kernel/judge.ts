@@ -5,7 +5,7 @@
  */
 import type { ActionError, ActionResult } from "../adapters/contract.ts";
 import { chooseTransition, missingOutputs, type TriggeringEvent } from "../bundle/contract.ts";
-import type { Transition } from "../bundle/model.ts";
+import type { Route, Transition } from "../bundle/model.ts";
 import { type ErrorCode, errorCodes } from "../errors.ts";
 import type { DeadLetterReason, Fact, Item } from "./model.ts";
 import { type RetryPolicy, retryDelayMs } from "./retry.ts";
@@ -13,6 +13,8 @@ import { type RetryPolicy, retryDelayMs } from "./retry.ts";
 export interface JudgeInput {
   readonly item: Item;
   readonly result: ActionResult;
+  /** What the attempt was carried out by. */
+  readonly route: Route | undefined;
   /** State of the item's node now. */
   readonly nodeState: string;
   readonly nowMs: number;
@@ -29,7 +31,8 @@ export function judge(input: JudgeInput): Fact {
   const { item, result } = input;
   if (result.status === "cancelled")
     return { kind: "cancelled", index: item.index, reason: input.cancelledBy };
-  if (result.status === "failed") return afterFailure(input, result.error ?? unexplained);
+  if (result.status === "failed")
+    return afterFailure(input, budgetSpent(input) ?? result.error ?? unexplained);
   const missing =
     input.simulated || item.node.contract === undefined
       ? []
@@ -56,6 +59,16 @@ const unexplained: ActionError = {
   message: "the adapter reported a failure without a reason",
   retryable: true,
 };
+
+/** Where the contract's time was shorter than the route's own, the budget ran out: another try would not help. */
+function budgetSpent({ item, result, route }: JudgeInput): ActionError | undefined {
+  const timedOut = result.error?.code === "SUBPROCESS_TIMEOUT" || result.error?.code === "HTTP_TIMEOUT";
+  const seconds = item.node.contract?.budget?.maxSeconds;
+  if (!timedOut || seconds === undefined) return undefined;
+  if ((route?.kind === "subprocess" || route?.kind === "http") && seconds * 1_000 > route.timeoutMs)
+    return undefined;
+  return { code: "BUDGET_EXCEEDED", message: "runtime action exceeded max_seconds budget", retryable: false };
+}
 
 function afterFailure({ item, result, nowMs, retry, retryAllowed }: JudgeInput, error: ActionError): Fact {
   const reason = reasonOf(error.code);

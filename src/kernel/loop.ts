@@ -181,7 +181,8 @@ class Kernel implements StepOutputs {
       if (spent !== undefined) this.#recorder.cutShort(spent);
       const fact = judge({
         item,
-        result: this.#withBudget(item, result),
+        result,
+        route: this.#recorder.underWay.get(item.index)?.route,
         nodeState: this.#machine.nodeState(item.node.nodeId),
         nowMs,
         retry: this.#plan.retry,
@@ -202,17 +203,6 @@ class Kernel implements StepOutputs {
     const decision = decide(this.#deps.policy, "runtime.action.retry");
     this.#journal.decision(decision, { action_id: item.actionId, reason: result.error.code }, nowMs);
     return decision.allowed;
-  }
-
-  /** Where the contract's time was shorter than the route's own, it ran out of budget: another try would not help. */
-  #withBudget(item: Item, result: ActionResult): ActionResult {
-    const budgetMs = (item.node.contract?.budget?.maxSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
-    const route = this.#recorder.underWay.get(item.index)?.route;
-    const routed = route?.kind === "subprocess" || route?.kind === "http";
-    const timedOut = result.error?.code === "SUBPROCESS_TIMEOUT" || result.error?.code === "HTTP_TIMEOUT";
-    if (!timedOut || !routed || budgetMs > route.timeoutMs) return result;
-    const message = "runtime action exceeded max_seconds budget";
-    return { ...result, error: { code: "BUDGET_EXCEEDED", message, retryable: false } };
   }
 
   /** Takes what may start and asks the policy; what it allows is recorded and returned. */

@@ -7,9 +7,11 @@ import {
   memorySource,
   nodeDocument,
 } from "../bundle/source.fixture.ts";
+import { sha256Hex } from "../json/fingerprint.ts";
 import { derivePolicy } from "./derive.ts";
-import { inspectBundle, type Permission } from "./inspect.ts";
+import { inspectBundle } from "./inspect.ts";
 import type { OperatorPolicy } from "./model.ts";
+import type { Permission } from "./permission.ts";
 
 async function inspect(
   members: Record<string, unknown>,
@@ -17,6 +19,14 @@ async function inspect(
 ) {
   const bundle = await loadBundle(memorySource(bundleDocument(members)), { mode: "enforce" });
   return inspectBundle(bundle, derivePolicy(bundle, "enforce", operator, { requireEffects }));
+}
+
+/** What is shown of the route of one node with these hints. */
+async function routeOf(hints: unknown) {
+  const contract = contractDocument("c");
+  const node = nodeDocument("n", { contract, properties: { runtime_execution: hints } });
+  const { nodes } = await inspect({ referenced_ir_nodes: [node], referenced_contracts: [contract] });
+  return nodes[0]?.route;
 }
 
 /** What is said about one node whose hint is `hints`, in a bundle with these members. */
@@ -67,6 +77,10 @@ describe("what would be carried out", () => {
     expect(await code({ ...get, http: { url: get.http.url, method: "PUT" } }, lanes)).toBe(
       "HTTP_METHOD_DENIED",
     );
+    const large = "x".repeat(5_000);
+    expect(await code({ ...get, http: { url: get.http.url, body: large } }, lanes)).toBe(
+      "HTTP_BODY_TOO_LARGE",
+    );
     const denied = { runtime_policy_envelope: { deny_actions: ["runtime.action.execute.subprocess"] } };
     expect(await code(echo, { ...lanes, ...denied })).toBe("POLICY_DENIED");
     const type = { runtime_policy_envelope: { deny_action_types: ["workflow.execute"] } };
@@ -102,7 +116,8 @@ test("a node that events start says by which, after what, and with what", async 
 test("a step says which role takes it and in which folder, and its node is not listed again", async () => {
   const { document, files } = coordinatedBundle();
   const bundle = await loadBundle(memorySource(document, files), { mode: "enforce" });
-  const { steps, nodes, coordination } = inspectBundle(bundle, derivePolicy(bundle, "enforce"));
+  const { steps, nodes, roles, coordination } = inspectBundle(bundle, derivePolicy(bundle, "enforce"));
+  expect(roles).toEqual([{ role: "writer", steps: 2, network: false, tools: [] }]);
   expect(nodes).toEqual([]);
   expect(coordination).toMatchObject({ layers: 2, parallel: false });
   expect(steps.map(({ stepId, layer, role, after }) => [stepId, layer, role, after])).toEqual([
@@ -110,6 +125,56 @@ test("a step says which role takes it and in which folder, and its node is not l
     ["two", 1, "writer", ["one"]],
   ]);
   expect(steps[0]?.workdir).toBe("acme/shop/.akc/runtime/run-1/{runtime_run_id}/roles/writer/scratch");
+});
+
+test("a script is told by its size and digest; of variables, headers, users and queries no value is shown", async () => {
+  const script = await routeOf({
+    route: "subprocess",
+    subprocess: { argv: ["sh", "-s", "x"], stdin: "echo ü\n", env: { TOKEN: "hush-1" } },
+  });
+  expect(script).toMatchObject({
+    argv: ["sh", "-s", "x"],
+    stdin: { bytes: 8, sha256: sha256Hex("echo ü\n") },
+    env: ["TOKEN"],
+  });
+  const request = await routeOf({
+    route: "http",
+    http: {
+      url: "https://me:hush-2@api.example.com/v1?key=hush-3#x",
+      method: "POST",
+      headers: { Authorization: "hush-4" },
+      body: "hush-5",
+    },
+  });
+  expect(request).toMatchObject({
+    method: "POST",
+    url: "https://api.example.com/v1?…",
+    headers: ["Authorization"],
+    body: { bytes: 6, sha256: sha256Hex("hush-5") },
+  });
+  expect(JSON.stringify([script, request])).not.toContain("hush");
+});
+
+test("a step that may not use the network cannot send a request, whatever the lane allows", async () => {
+  const { document, files } = coordinatedBundle(lanes);
+  const asked = (allow_network: boolean) => {
+    const node = nodeDocument("wf", {
+      contract: contractDocument("c"),
+      properties: { runtime_execution: get },
+    });
+    const source = memorySource(
+      { ...document, referenced_ir_nodes: [node], runtime_policy_envelope: { allow_network } },
+      files,
+    );
+    return loadBundle(source, { mode: "enforce" });
+  };
+  const without = await asked(false);
+  const denied = inspectBundle(without, derivePolicy(without, "enforce"));
+  expect(denied.steps[0]?.permission).toMatchObject({ allowed: false, code: "HTTP_NETWORK_DENIED" });
+  const withNetwork = await asked(true);
+  const allowed = inspectBundle(withNetwork, derivePolicy(withNetwork, "enforce"));
+  expect(allowed.steps[0]?.permission).toEqual({ allowed: true });
+  expect(allowed.roles[0]?.network).toBe(true);
 });
 
 test("is plain data that any JSON writer can write", async () => {

@@ -6,15 +6,15 @@
  */
 
 import { textAt } from "../bundle/member.ts";
-import type { Bundle, GraphNode, PolicyMode, Route } from "../bundle/model.ts";
+import type { Bundle, GraphNode, PolicyMode } from "../bundle/model.ts";
 import { automaticAdapter, resolveRoute } from "../bundle/routing.ts";
 import type { StepPlan } from "../coordination/model.ts";
 import { planSteps } from "../coordination/step.ts";
 import type { Issue } from "../errors.ts";
-import { decide, decideDispatch } from "./decide.ts";
-import { executableAllowed } from "./executables.ts";
+import { decide } from "./decide.ts";
+import { type InspectedRoute, inspectRoute } from "./inspected-route.ts";
 import { type Decision, type HttpLane, policyActions, type RunPolicy, type SubprocessLane } from "./model.ts";
-import { urlAllowed } from "./url-pattern.ts";
+import { type Permission, permissionOf } from "./permission.ts";
 
 export interface BundleInspection {
   readonly bundle: {
@@ -48,6 +48,7 @@ export interface BundleInspection {
     readonly maxInFlightSteps: number;
     readonly maxInFlightPerRole: number;
   } | null;
+  readonly roles: readonly InspectedRole[];
   readonly steps: readonly InspectedStep[];
   /** Nodes whose contract lets events trigger them. */
   readonly nodes: readonly InspectedNode[];
@@ -59,28 +60,36 @@ export interface InspectedAction {
   readonly nodeId: string;
   readonly nodeKind: string;
   readonly contractId: string;
-  readonly route: Route;
+  readonly route: InspectedRoute;
   /** Whether it would be carried out, as far as that shows without looking at the host. */
   readonly permission: Permission;
   /** Relative to the outputs root; `{runtime_run_id}` is known only when a run starts. */
   readonly workdir: string;
 }
 
-export type Permission =
-  | { readonly allowed: true }
-  | { readonly allowed: false; readonly code: string; readonly why: string };
+/** What the steps of one role have in common. */
+export interface InspectedRole {
+  readonly role: string;
+  readonly steps: number;
+  /** Envelope AND governance AND role. */
+  readonly network: boolean;
+  readonly tools: readonly string[];
+}
 
 export interface InspectedStep extends InspectedAction {
   readonly stepId: string;
   readonly layer: number;
   readonly role: string;
   readonly after: readonly string[];
+  /** Those of `after` whose output it is given. */
+  readonly handoffFrom: readonly string[];
   readonly network: boolean;
   readonly tools: readonly string[];
 }
 
 export interface InspectedNode extends InspectedAction {
   readonly events: readonly string[];
+  /** Nodes that must have succeeded before it starts. */
   readonly after: readonly string[];
   readonly inputKeys: readonly string[];
   readonly outputKeys: readonly string[];
@@ -89,8 +98,13 @@ export interface InspectedNode extends InspectedAction {
 
 /** @param policy derived from this bundle */
 export function inspectBundle(bundle: Bundle, policy: RunPolicy): BundleInspection {
+  const steps = stepsOf(bundle, policy);
   const nodes = new Map(bundle.nodes.map((node) => [node.nodeId, node]));
   const { coordination, coordinationContract: contract } = bundle;
+  const triggered = bundle.nodes.filter(
+    (node) => node.contract !== undefined && !(coordination !== undefined && node.kind === "workflow"),
+  );
+  const triggeredIds = new Set(triggered.map(({ nodeId }) => nodeId));
   return {
     bundle: {
       path: bundle.path,
@@ -123,22 +137,33 @@ export function inspectBundle(bundle: Bundle, policy: RunPolicy): BundleInspecti
             maxInFlightSteps: contract.maxInFlightSteps,
             maxInFlightPerRole: contract.maxInFlightPerRole,
           },
-    steps: stepsOf(bundle, policy).flatMap((step) => {
+    roles: rolesOf(steps),
+    steps: steps.flatMap((step) => {
       const node = nodes.get(step.nodeId);
       return node === undefined ? [] : [inspectStep(step, node, bundle, policy)];
     }),
-    nodes: bundle.nodes
-      .filter(
-        (node) => node.contract !== undefined && !(coordination !== undefined && node.kind === "workflow"),
-      )
-      .map((node) => inspectNode(node, bundle, policy)),
+    nodes: triggered.map((node) => inspectNode(node, triggeredIds, bundle, policy)),
     warnings: bundle.warnings,
   };
 }
 
-function stepsOf(bundle: Bundle, policy: RunPolicy): readonly StepPlan[] {
-  if (bundle.coordination === undefined) return [];
-  return planSteps({ ...bundle.coordination, envelopeAllowNetwork: policy.allowNetwork });
+function stepsOf({ coordination }: Bundle, policy: RunPolicy): readonly StepPlan[] {
+  if (coordination === undefined) return [];
+  return planSteps({ ...coordination, envelopeAllowNetwork: policy.allowNetwork });
+}
+
+function rolesOf(steps: readonly StepPlan[]): readonly InspectedRole[] {
+  const roles = new Map<string, InspectedRole>();
+  for (const { roleId, allowNetwork, allowedTools } of steps) {
+    const known = roles.get(roleId);
+    roles.set(roleId, {
+      role: roleId,
+      steps: (known?.steps ?? 0) + 1,
+      network: allowNetwork,
+      tools: allowedTools,
+    });
+  }
+  return [...roles.values()];
 }
 
 function inspectStep(step: StepPlan, node: GraphNode, bundle: Bundle, policy: RunPolicy): InspectedStep {
@@ -147,21 +172,30 @@ function inspectStep(step: StepPlan, node: GraphNode, bundle: Bundle, policy: Ru
     layer: step.layer,
     role: step.roleId,
     after: step.predecessors,
+    handoffFrom: step.handoffFrom,
     network: step.allowNetwork,
     tools: step.allowedTools,
-    ...inspectAction("coordination.step", node, bundle, policy, roleFolder(step)),
+    ...inspectAction("coordination.step", node, bundle, policy, { network: step.allowNetwork }),
+    workdir: workdirOf(bundle, roleFolder(step)),
   };
 }
 
-function inspectNode(node: GraphNode, bundle: Bundle, policy: RunPolicy): InspectedNode {
+function inspectNode(
+  node: GraphNode,
+  triggeredIds: ReadonlySet<string>,
+  bundle: Bundle,
+  policy: RunPolicy,
+): InspectedNode {
   const contract = node.contract;
   return {
     events: [...new Set(contract?.triggers.map((trigger) => trigger.eventType))],
-    after: node.dependsOn,
+    // What nothing triggers is a fact of the graph and not something to wait for.
+    after: node.dependsOn.filter((id) => id !== node.nodeId && triggeredIds.has(id)),
     inputKeys: contract?.inputKeys ?? [],
     outputKeys: contract?.outputKeys ?? [],
     maxSeconds: contract?.budget?.maxSeconds ?? null,
-    ...inspectAction(`${node.kind}.execute`, node, bundle, policy, "/work"),
+    ...inspectAction(`${node.kind}.execute`, node, bundle, policy, {}),
+    workdir: workdirOf(bundle, "work"),
   };
 }
 
@@ -170,80 +204,25 @@ function inspectAction(
   node: GraphNode,
   bundle: Bundle,
   policy: RunPolicy,
-  folder: string,
-): InspectedAction {
+  step: { readonly network?: boolean },
+): Omit<InspectedAction, "workdir"> {
   const route = resolveRoute(actionType, node, bundle.metadata);
-  const { tenantId, repoId } = bundle.scope;
   return {
     actionType,
     nodeId: node.nodeId,
     nodeKind: node.kind,
     contractId: node.contractId,
-    route,
-    permission: permissionOf(actionType, route, policy),
-    workdir: `${tenantId}/${repoId}/.akc/runtime/${bundle.runId}/{runtime_run_id}${folder}`,
+    route: inspectRoute(route),
+    permission: permissionOf({ actionType, route, ...step }, policy),
   };
+}
+
+function workdirOf({ scope, runId }: Bundle, folder: string): string {
+  return `${scope.tenantId}/${scope.repoId}/.akc/runtime/${runId}/{runtime_run_id}/${folder}`;
 }
 
 /** A role has a folder of its own, and in it a scratch folder unless its scope says that there is none. */
 function roleFolder({ roleId, filesystemScope }: StepPlan): string {
   const scratch = filesystemScope === undefined ? "scratch" : filesystemScope.scratchSubdir;
-  return scratch === null ? `/roles/${roleId}` : `/roles/${roleId}/${scratch.trim() || "scratch"}`;
-}
-
-const allowed: Permission = { allowed: true };
-const withoutEffect: Permission = {
-  allowed: false,
-  code: "EFFECT_REQUIRED",
-  why: "the action has nothing to execute",
-};
-
-function permissionOf(actionType: string, route: Route, policy: RunPolicy): Permission {
-  const dispatch = decideDispatch(policy, actionType);
-  if (!dispatch.allowed) return denied("POLICY_DENIED", dispatch.reason);
-  switch (route.kind) {
-    case "malformed":
-      return denied("ROUTE_MALFORMED", route.why);
-    case "refused":
-      return denied("ROUTE_NOT_ALLOWED", route.why);
-    case "subprocess":
-      return lanePermission(policy, "runtime.action.execute.subprocess", () =>
-        executablePermission(route.argv[0] ?? "", policy.subprocess),
-      );
-    case "http":
-      return lanePermission(policy, "runtime.action.execute.http", () =>
-        requestPermission(route.url, route.method, policy.http),
-      );
-    case "noop":
-      return policy.requireEffects ? withoutEffect : allowed;
-    case "delegate_adapter":
-      // A step goes to an agent worker; any other action of the delegate is a bare transition.
-      return policy.requireEffects && actionType !== "coordination.step" ? withoutEffect : allowed;
-  }
-}
-
-function lanePermission(policy: RunPolicy, action: string, lane: () => Permission): Permission {
-  const decision = decide(policy, action);
-  return decision.allowed ? lane() : denied("POLICY_DENIED", decision.reason);
-}
-
-function executablePermission(written: string, lane: SubprocessLane): Permission {
-  const argv0 = written.trim();
-  // Where a bare name stands is for the host to say, and the operator's list is of such places.
-  const { operatorPaths, ...bundleOnly } = lane;
-  const answer = argv0.startsWith("/")
-    ? executableAllowed(argv0, argv0, lane)
-    : executableAllowed(argv0, argv0, bundleOnly);
-  return answer.allowed ? allowed : denied(answer.code, answer.reason);
-}
-
-function requestPermission(url: string, method: string, lane: HttpLane): Permission {
-  if (!lane.enabled) return denied("HTTP_DISABLED", "http_disabled");
-  if (lane.allowlist.length === 0) return denied("HTTP_ALLOWLIST_EMPTY", "allowlist_empty");
-  if (!lane.methods.includes(method)) return denied("HTTP_METHOD_DENIED", "method_not_allowed");
-  return urlAllowed(lane, url) ? allowed : denied("HTTP_URL_DENIED", "url_not_allowed");
-}
-
-function denied(code: string, why: string): Permission {
-  return { allowed: false, code, why };
+  return scratch === null ? `roles/${roleId}` : `roles/${roleId}/${scratch.trim() || "scratch"}`;
 }

@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly align?: "end";
   /** How narrow it may become; absent means that it is never cut. */
   readonly narrowest?: number;
+  /** Left out, the last one first, where even the narrowest lines do not fit. */
+  readonly optional?: true;
   /** Colours the finished cell. */
   paint?(cell: string, row: Row): string;
 }
@@ -20,9 +22,10 @@ const gap = "  ";
 /** @param columnsMax width to fit into; undefined where there is no terminal. */
 export function table<Row>(
   rows: readonly Row[],
-  columns: readonly Column<Row>[],
+  wanted: readonly Column<Row>[],
   columnsMax: number | undefined,
 ): string {
+  const columns = columnsMax === undefined ? wanted : fitting(rows, wanted, columnsMax);
   const cells = rows.map((row) => columns.map((column) => column.value(row)));
   const natural = columns.map((column, index) =>
     cells.reduce((widest, line) => Math.max(widest, width(line[index] ?? "")), width(column.title)),
@@ -45,6 +48,28 @@ export function table<Row>(
       .join(gap),
   );
   return [head, ...body].map((text) => text.trimEnd()).join("\n");
+}
+
+/** Those columns for which there is room when each is as narrow as it may be. */
+function fitting<Row>(
+  rows: readonly Row[],
+  wanted: readonly Column<Row>[],
+  columnsMax: number,
+): readonly Column<Row>[] {
+  let columns = wanted;
+  const least = ({ title, value, narrowest }: Column<Row>) => {
+    const natural = rows.reduce((widest, row) => Math.max(widest, width(value(row))), width(title));
+    return Math.min(natural, narrowest ?? natural);
+  };
+  const leasts = new Map(wanted.map((column) => [column, least(column)]));
+  const needed = () =>
+    columns.reduce((sum, column) => sum + (leasts.get(column) ?? 0), gap.length * (columns.length - 1));
+  while (needed() > columnsMax) {
+    const left = columns.findLast((column) => column.optional === true);
+    if (left === undefined) break;
+    columns = columns.filter((column) => column !== left);
+  }
+  return columns;
 }
 
 /** Takes from the widest column that can give until the line fits, or nothing can give any more. */

@@ -386,6 +386,9 @@ describe("a place that cannot be written", () => {
       expect((await world.akc(status, { uid, cwd: "/" })).code).toBe(0);
       Bun.spawnSync(["chmod", "600", path]);
       expectError(await world.akc(start, { uid, cwd: "/" }), "FILE_UNREADABLE", 2);
+      Bun.spawnSync(["chmod", "700", world.root]);
+      const list = ["runtime", "list", "--outputs-root", world.root, "-o", "json"];
+      expectError(await world.akc(list, { uid, cwd: "/" }), "FILE_UNREADABLE", 2);
     });
   });
 });

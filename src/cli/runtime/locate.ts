@@ -73,16 +73,17 @@ export async function allRuns(
 ): Promise<{ readonly runs: readonly FoundRun[]; readonly leftOut: readonly LeftOut[] }> {
   const found: FoundRun[] = [];
   const leftOut: LeftOut[] = [];
-  for (const scopeRoot of await scopeRoots(outputsRootOf(io, where), where)) {
+  const leaveOut = (scopeRoot: string, cause: unknown) => {
+    const error = asAkcError(cause);
+    leftOut.push({ scopeRoot, error });
+    io.words(`warning: ${printable(scopeRoot)} was left out: ${printable(error.message)} [${error.code}]\n`);
+  };
+  for (const scopeRoot of await scopeRoots(outputsRootOf(io, where), where, leaveOut)) {
     try {
       const rows = await withStore(scopeRoot, (store) => store.listRuns());
       for (const row of rows) found.push({ row, scopeRoot });
     } catch (cause) {
-      const error = asAkcError(cause);
-      leftOut.push({ scopeRoot, error });
-      io.words(
-        `warning: ${printable(scopeRoot)} was left out: ${printable(error.message)} [${error.code}]\n`,
-      );
+      leaveOut(scopeRoot, cause);
     }
   }
   return { runs: found.sort((a, b) => b.row.startedAtMs - a.row.startedAtMs), leftOut };
@@ -149,11 +150,21 @@ export function outputsRootOf(io: Io, where: Where): string {
   return resolve(where.outputsRoot ?? (io.env["AKC_OUTPUTS_ROOT"]?.trim() || "."));
 }
 
-/** Every `<root>/<tenant>/<repo>` with a database. */
-async function scopeRoots(root: string, where: Where): Promise<string[]> {
+/** Every `<root>/<tenant>/<repo>` with a database. @throws AkcError FILE_UNREADABLE for the root, USAGE */
+async function scopeRoots(
+  root: string,
+  where: Where,
+  leaveOut: (folder: string, cause: unknown) => void,
+): Promise<string[]> {
   const roots: string[] = [];
   for (const tenant of await names(root, where.tenantId, "--tenant-id")) {
-    for (const repo of await names(join(root, tenant), where.repoId, "--repo-id")) {
+    const folder = join(root, tenant);
+    const repos = await names(folder, where.repoId, "--repo-id").catch((cause) => {
+      if (cause instanceof AkcError && cause.code === "USAGE") throw cause;
+      leaveOut(folder, cause);
+      return [];
+    });
+    for (const repo of repos) {
       const scopeRoot = join(root, tenant, repo);
       if (existsSync(databasePath(scopeRoot))) roots.push(scopeRoot);
     }
@@ -171,7 +182,13 @@ async function names(folder: string, only: string | undefined, flag: string): Pr
     const entries = await readdir(folder);
     return entries.filter((name) => isIdentifier(name) && !name.startsWith(".")).sort();
   } catch (cause) {
-    if (["ENOENT", "ENOTDIR"].includes(errnoOf(cause) ?? "")) return [];
-    throw cause;
+    const errno = errnoOf(cause);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return [];
+    throw new AkcError("FILE_UNREADABLE", {
+      message: "the folder cannot be read",
+      hint: "Check its name and its permissions.",
+      details: { path: folder, errno },
+      cause,
+    });
   }
 }

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
 import type { JsonObject } from "../json/value.ts";
 import { checkGovernance } from "./governance.ts";
 import { parseCoordination } from "./parse.ts";

@@ -4,8 +4,8 @@
  * Source: spec reconcile §1.4.
  */
 import type { Bundle, NodeKind } from "../bundle/model.ts";
-import { compareCodePoints } from "../json/order.ts";
 import { fingerprint } from "../json/fingerprint.ts";
+import { compareCodePoints } from "../json/order.ts";
 import { isJsonArray, isJsonObject, type JsonObject } from "../json/value.ts";
 import type { DesiredResource } from "../providers/contract.ts";
 

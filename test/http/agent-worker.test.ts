@@ -59,6 +59,7 @@ describe("the deterministic worker", () => {
         agent_worker_status: "succeeded",
         agent_worker_output_sha256: sha256,
         agent_worker_output_len: 69,
+        effect: "none",
       },
       durationMs: 0,
       cost: { input_tokens: 0, output_tokens: 0 },

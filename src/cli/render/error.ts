@@ -38,8 +38,16 @@ export function asAkcError(thrown: unknown): AkcError {
       details: { errno, ...(call === undefined ? {} : { call }), ...(path === undefined ? {} : { path }) },
     });
   }
-  const what = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return new AkcError("INTERNAL", { cause: thrown, details: { what: what.slice(0, 2_000) } });
+  return new AkcError("INTERNAL", { cause: thrown, details: { what: wordsOf(thrown).slice(0, 2_000) } });
+}
+
+/** Anything may be thrown, also what refuses to become text. */
+function wordsOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  } catch {
+    return `a thrown ${typeof thrown} without words`;
+  }
 }
 
 /** The shell stands in a folder that somebody removed: nothing relative has a meaning there. */

@@ -14,7 +14,7 @@ const lane = (allowlist: readonly string[], operatorPaths?: readonly string[]): 
   fileBytesMax: 1,
 });
 const answer = (argv0: string, resolved: string, bounds: SubprocessLane, foundAs?: string): string => {
-  const result = executableAllowed(argv0, resolved, bounds, foundAs);
+  const result = executableAllowed(argv0, resolved, bounds, foundAs === undefined ? [] : [foundAs]);
   return result.allowed ? "allowed" : result.reason;
 };
 
@@ -61,4 +61,12 @@ test("a closed lane and an empty list have reasons of their own", () => {
     reason: "allowlist_empty",
     code: "SUBPROCESS_ALLOWLIST_EMPTY",
   });
+});
+
+test("an operator's path counts by every name of its folder, and by no other", () => {
+  const bounds: SubprocessLane = { ...lane(["sh"]), operatorPaths: ["/bin/sh"] };
+  const allowed = (names: readonly string[]) =>
+    executableAllowed("sh", "/usr/bin/dash", bounds, names).allowed;
+  expect(allowed(["/usr/bin/sh", "/bin/sh"])).toBe(true);
+  expect(allowed(["/usr/bin/sh"])).toBe(false);
 });

@@ -21,19 +21,20 @@ export type ExecutableAnswer =
  * @param argv0 as the bundle writes it
  * @param resolved absolute path of the file that would be started, symbolic links resolved
  * @param lane the run's bounds
- * @param foundAs absolute path at which a bare name was found, before its links were resolved
+ * @param foundAs absolute paths that lead to that file: where the name was found, and the same place by its folder's other
+ *   names, as `/bin/sh` is `/usr/bin/sh` where `/bin` is a link
  */
 export function executableAllowed(
   argv0: string,
   resolved: string,
   lane: SubprocessLane,
-  foundAs?: string,
+  foundAs: readonly string[] = [],
 ): ExecutableAnswer {
   if (!lane.enabled) return refused("subprocess_disabled", "SUBPROCESS_DISABLED");
   if (lane.allowlist.length === 0) return refused("allowlist_empty", "SUBPROCESS_ALLOWLIST_EMPTY");
   const bare = !argv0.includes("/");
   // The file itself, or the very path written: who lists /bin/sh means it, though it is a link to another shell.
-  const places = new Set([resolved, bare ? (foundAs ?? resolved) : argv0]);
+  const places = new Set(bare ? [resolved, ...foundAs] : [resolved, argv0, ...foundAs]);
   const listed = lane.allowlist.some((entry) =>
     entry.includes("/") ? entry.startsWith("/") && places.has(entry) : bare && entry === argv0,
   );

@@ -34,12 +34,14 @@ export function executableAllowed(
   if (lane.allowlist.length === 0) return refused("allowlist_empty", "SUBPROCESS_ALLOWLIST_EMPTY");
   const bare = !argv0.includes("/");
   // The file itself, or the very path written: who lists /bin/sh means it, though it is a link to another shell.
-  const places = new Set(bare ? [resolved, ...foundAs] : [resolved, argv0, ...foundAs]);
+  const written = new Set(bare ? [resolved, ...foundAs] : [resolved, argv0]);
   const listed = lane.allowlist.some((entry) =>
-    entry.includes("/") ? entry.startsWith("/") && places.has(entry) : bare && entry === argv0,
+    entry.includes("/") ? entry.startsWith("/") && written.has(entry) : bare && entry === argv0,
   );
   if (!listed) return refused("not_in_bundle_allowlist", "SUBPROCESS_NOT_ALLOWED");
-  if (lane.operatorPaths !== undefined && !lane.operatorPaths.some((path) => places.has(path))) {
+  // The operator means the file, by whatever name the bundle reaches it.
+  const names = new Set([...written, ...foundAs]);
+  if (lane.operatorPaths !== undefined && !lane.operatorPaths.some((path) => names.has(path))) {
     return refused("not_in_operator_list", "SUBPROCESS_NOT_ALLOWED");
   }
   return { allowed: true };

@@ -73,6 +73,8 @@ export interface KernelReport {
   readonly converged: boolean;
   /** Number of the run's last event. */
   readonly lastSeq: number;
+  /** As recorded, in milliseconds since the epoch. */
+  readonly finishedAtMs: number;
 }
 
 export async function runKernel(plan: RunPlan, deps: KernelDeps): Promise<KernelReport> {
@@ -234,7 +236,7 @@ class Kernel implements StepOutputs {
           ? []
           : missingInputs(item.node.contract, item.trigger.payload),
     });
-    const about = { action_id: action.actionId, action_type: action.actionType };
+    const about = { action_id: action.actionId, action_type: action.actionType, node_id: action.nodeId };
     for (const decision of admission.decisions) this.#journal.decision(decision, about, nowMs);
     if (!admission.admitted) {
       const { reason, error } = admission;
@@ -313,6 +315,7 @@ class Kernel implements StepOutputs {
       counts,
       converged,
       lastSeq: this.#journal.lastSeq,
+      finishedAtMs: atMs,
       ...(lastError === undefined ? {} : { lastError: lastError.message, lastErrorCode: lastError.code }),
     };
   }

@@ -89,6 +89,7 @@ async function failForEvidence(
     ...report,
     status: "failed",
     outcome: "failed",
+    finishedAtMs: atMs,
     lastError,
     lastErrorCode: "EVIDENCE_EXPECTATION_UNMET",
   };

@@ -89,12 +89,11 @@ export interface ReportInput {
   /** Whether the bundle wants a divergence to show in the exit code. */
   readonly divergenceCounts: boolean;
   readonly startedAtMs: number;
-  readonly finishedAtMs: number;
 }
 
 export function reportOf(input: ReportInput, report: KernelReport): RunReport {
   const { context, divergenceCounts, ...facts } = input;
-  const { outcome, status, counts, lastError, lastErrorCode, converged } = report;
+  const { outcome, status, counts, finishedAtMs, lastError, lastErrorCode, converged } = report;
   const diverged = divergenceCounts && outcome === "succeeded" && !converged;
   return {
     runtimeRunId: context.runtimeRunId,
@@ -107,6 +106,7 @@ export function reportOf(input: ReportInput, report: KernelReport): RunReport {
     status,
     counts,
     ...facts,
+    finishedAtMs,
     eventsPath: join(input.scopeDir, "events.json"),
     ...(lastError === undefined ? {} : { lastError }),
     ...(lastErrorCode === undefined ? {} : { lastErrorCode }),

@@ -53,9 +53,8 @@ export async function startRun(
         ...(onEvent === undefined ? {} : { onProgress: (progress: Progress) => onEvent(seen(progress)) }),
       });
       const { context, bundlePath, bundleSha256, divergenceCounts, place } = ready;
-      const times = { startedAtMs, finishedAtMs: clock.nowMs() };
       return reportOf(
-        { context, bundlePath, bundleSha256, divergenceCounts, scopeDir: place.scopeDir, ...times },
+        { context, bundlePath, bundleSha256, divergenceCounts, scopeDir: place.scopeDir, startedAtMs },
         report,
       );
     } finally {

@@ -78,6 +78,13 @@ export const limits = {
   recordDecisionsMax: 1_000,
   // commands
   runsListedMax: 1_000_000,
+  /** Failed actions that `status` and the end of `start` tell about; events have all of them. */
+  failuresShownMax: 10,
+  /** Lines shown of what a failed action wrote, and their width. */
+  excerptLinesMax: 2,
+  excerptLineColumnsMax: 300,
+  /** Output up to this size is read for its last lines. */
+  excerptSourceBytesMax: 64 * 1024 * 1024,
   /** Events read from the store at a time. */
   eventsPageMax: 1_000,
   /** How often `events --follow` looks for new ones. */

@@ -117,7 +117,7 @@ export class Recorder {
     this.underWay.delete(fact.index);
     if (fact.kind !== "dead_lettered") return;
     const { code, message } = fact.error;
-    this.lastError ??= { code, message: `${item.actionId}: ${message}` };
+    this.lastError ??= { code, message: `${item.step?.stepId ?? item.node.nodeId}: ${message}` };
     for (const blocked of machine.blockedBy(fact.index)) this.record(blocked, atMs);
   }
 

@@ -11,6 +11,7 @@ import { policyInputs } from "./derive.ts";
 import type { PolicyInputs } from "./inputs.ts";
 import { type Decision, type OperatorPolicy, policyActions, type RunPolicy } from "./model.ts";
 import { applyRules, narrowing, type PolicyRule } from "./rules.ts";
+import { shellWord } from "./shell-word.ts";
 
 /** One rule of the chain and what it did to the action asked about. */
 export interface ExplainStep {
@@ -169,6 +170,8 @@ export interface DenialContext {
   readonly policyBundleId?: string;
   readonly policyGitSha?: string;
   readonly regoPackVersion?: string;
+  /** The command that shows the decision where the reader stands; made from the bundle's path when absent. */
+  readonly followUp?: string;
 }
 
 /** The documented object for a denial, with the action, reason and source of the decision itself. */
@@ -194,16 +197,11 @@ export function policyDenialExplain(denial: Denial, context: DenialContext): Jso
     policy_bundle_fingerprint_sha256: context.policyBundleFingerprintSha256 ?? null,
     policy_envelope_sha256: context.policyEnvelopeSha256 ?? null,
     doc_anchor_suggestion: "docs/policy.md#reading-a-denial",
-    control_followup_cli: followUp(decision, context.bundlePath),
+    control_followup_cli: context.followUp ?? followUp(decision, context.bundlePath),
   };
 }
 
 function followUp(decision: Decision | undefined, bundlePath: string | undefined): string {
   const bundle = bundlePath === undefined ? "BUNDLE" : shellWord(bundlePath);
   return `akc policy explain --bundle ${bundle} --action ${decision?.action ?? "runtime.action.dispatch"}`;
-}
-
-/** As a shell would take it back: plain where that is safe, in single quotes elsewhere. */
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -54,7 +54,12 @@ export const explain = command({
   async run(args, session) {
     const mode = policyModes.find((known) => known === args.mode) ?? "enforce";
     const explanation = await explained(args, mode);
-    await session.print({ data: dataOf(explanation, mode), text: () => textOf(explanation, mode) });
+    const place = session.io.stdout;
+    const columnsMax = place.isTerminal ? place.columns() : undefined;
+    await session.print({
+      data: dataOf(explanation, mode),
+      text: () => textOf(explanation, mode, columnsMax),
+    });
     return 0;
   },
 });
@@ -136,7 +141,7 @@ function boundsOf(bounds: NonNullable<Explanation["lane"]>["bounds"]): Plain {
       };
 }
 
-function textOf(explanation: Explanation, mode: PolicyMode): string {
+function textOf(explanation: Explanation, mode: PolicyMode, columnsMax: number | undefined): string {
   const { decision, lane } = explanation;
   const refused = refusedAtStart(explanation, mode);
   const answer: [string, string][] = [
@@ -150,21 +155,23 @@ function textOf(explanation: Explanation, mode: PolicyMode): string {
     const list = lane.bounds.allowlist.join(", ");
     answer.push(["allowlist", list === "" ? "empty: nothing is allowed" : printable(list)]);
   }
-  return `${facts(answer)}\n\n${chain(explanation.steps)}`;
+  return `${facts(answer)}\n\n${chain(explanation.steps, columnsMax)}`;
 }
 
-function chain(steps: readonly ExplainStep[]): string {
+function chain(steps: readonly ExplainStep[], columnsMax: number | undefined): string {
   return table(
     steps,
     [
       { title: "EFFECT", value: (step) => step.effect },
-      { title: "SOURCE", value: (step) => step.source },
+      { title: "SOURCE", value: (step) => step.source, optional: true },
       {
         title: "SAYS",
         value: (step) => printable(step.subject === undefined ? step.says : `${step.says} (${step.subject})`),
+        narrowest: 12,
+        optional: true,
       },
-      { title: "RULE", value: (step) => printable(step.rule) },
+      { title: "RULE", value: (step) => printable(step.rule), narrowest: 20 },
     ],
-    undefined,
+    columnsMax,
   );
 }

@@ -63,6 +63,18 @@ test("a table is aligned, fits a terminal, and is whole in a pipe", () => {
   expect(table(rows, columns, undefined)).toContain("to be cut on a narrow terminal");
 });
 
+test("what does not fit at its narrowest is left out of a table, the last optional column first", () => {
+  const columns = [
+    { title: "NAME", value: (row: string) => row, narrowest: 6 },
+    { title: "ONE", value: () => "1".repeat(10), optional: true as const },
+    { title: "TWO", value: () => "2".repeat(10), optional: true as const },
+  ];
+  const heads = [40, 28, 20, 10, 3].map(
+    (columnsMax) => table(["a-name"], columns, columnsMax).split("\n")[0],
+  );
+  expect(heads).toEqual(["NAME    ONE         TWO", "NAME    ONE", "NAME    ONE", "NAME", "NAME"]);
+});
+
 test.each([
   [0, "0 ms"],
   [99, "99 ms"],

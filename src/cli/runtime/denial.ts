@@ -3,7 +3,6 @@
  *
  * Source: spec cli §3.6; cli:W-42 (the decision itself speaks, not a stand-in).
  */
-import { join } from "node:path";
 import { limits } from "../../limits.ts";
 import { policyDenialExplain } from "../../policy/explain.ts";
 import type { Decision } from "../../policy/model.ts";
@@ -11,7 +10,6 @@ import type { RunReport } from "../../run/start.ts";
 import type { DecisionRow, RunReader } from "../../store/contract.ts";
 import type { Environment } from "../io.ts";
 import { type Plain, plainOf } from "../render/output.ts";
-import { withStore } from "./locate.ts";
 
 export type Denied = DecisionRow & { readonly row: number };
 
@@ -26,22 +24,11 @@ export async function lastDenial(reader: RunReader): Promise<Denied | undefined>
   }
 }
 
-/** Of a run that has just ended in this process; undefined when nothing was refused. */
-export async function denialOf(report: RunReport): Promise<Denied | undefined> {
-  if (report.counts.denied === 0 && report.outcome !== "blocked") return undefined;
-  // `<scope_root>/.akc/runtime/<run_id>/<runtime_run_id>`
-  return withStore(join(report.scopeDir, "../../../.."), async (store) => {
-    const reader = await store.openRun(report.runtimeRunId);
-    try {
-      return await lastDenial(reader);
-    } finally {
-      await reader.close();
-    }
-  });
-}
-
-/** The object `akc:policy_denial_explain:v1`. */
-export function denialData(denied: Denied, report: RunReport, env: Environment): Plain {
+/**
+ * The object `akc:policy_denial_explain:v1`.
+ * @param followUp the command that shows every rule
+ */
+export function denialData(denied: Denied, report: RunReport, env: Environment, followUp: string): Plain {
   const bundleId = env["AKC_POLICY_BUNDLE_ID"] ?? "";
   const gitSha = env["AKC_POLICY_GIT_SHA"] ?? "";
   const regoVersion = env["AKC_REGO_PACK_VERSION"] ?? "";
@@ -51,6 +38,7 @@ export function denialData(denied: Denied, report: RunReport, env: Environment):
       runId: report.runId,
       runtimeRunId: report.runtimeRunId,
       bundlePath: report.bundlePath,
+      followUp,
       ...(bundleId === "" ? {} : { policyBundleId: bundleId }),
       ...(gitSha === "" ? {} : { policyGitSha: gitSha }),
       ...(regoVersion === "" ? {} : { regoPackVersion: regoVersion }),

@@ -8,7 +8,7 @@ import { loadBundle } from "../../bundle/load.ts";
 import { type BundleFacts, bundleFacts, noBundleFacts } from "../../evidence/facts.ts";
 import { EventProjector, type ProjectedEvent } from "../../evidence/project.ts";
 import { lineJson } from "../../json/canonical.ts";
-import type { JsonObject } from "../../json/value.ts";
+import { isJsonArray, type JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import { derivePolicy } from "../../policy/derive.ts";
 import { readBundleSource } from "../../run/bundle-files.ts";
@@ -20,6 +20,7 @@ import { encode, type Plain, plainOf } from "../render/output.ts";
 import { padEnd, printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
+import { actionName } from "./action-name.ts";
 import { locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
 import { standing } from "./run-view.ts";
 
@@ -51,7 +52,7 @@ export const events = command({
         : wholeNumber("--after", args.after, { min: 0, max: Number.MAX_SAFE_INTEGER });
     const found = await oneRun(session.io, args);
     const { runtimeRunId } = found.row.context;
-    const printer = printerOf(session, args.follow === true);
+    const printer = printerOf(session, args.follow === true, runtimeRunId);
     await withStore(found.scopeRoot, async (store) => {
       const reader = await store.openRun(runtimeRunId);
       try {
@@ -118,10 +119,10 @@ interface Printer {
   end(): Promise<void>;
 }
 
-function printerOf({ io, format }: Session, follow: boolean): Printer {
+function printerOf({ io, format }: Session, follow: boolean, runtimeRunId: string): Printer {
   if (format === "text" || (format === undefined && io.stdout.isTerminal)) {
     return {
-      page: (shown) => io.out(shown.map((event) => `${readable(event)}\n`).join("")),
+      page: (shown) => io.out(shown.map((event) => `${readable(event, runtimeRunId)}\n`).join("")),
       end: async () => {},
     };
   }
@@ -162,13 +163,28 @@ function yamlDocuments(io: Io, follow: boolean): Printer {
 }
 
 /** `12  14:03:07.120Z  runtime.action.completed     lint  …` */
-function readable({ stored, projected }: Shown): string {
+function readable({ stored, projected }: Shown, runtimeRunId: string): string {
   const { payload } = projected;
-  const about =
-    projected.action?.step?.stepId ?? projected.action?.actionId ?? text(payload["action_id"]) ?? "";
-  const why = text(payload["error"]) ?? text(payload["reason"]) ?? text(payload["outcome"]) ?? "";
+  const about = aboutOf(projected, runtimeRunId);
+  const why =
+    text(payload["error"]) ?? blockedBy(payload) ?? text(payload["reason"]) ?? text(payload["outcome"]) ?? "";
   const time = instant(stored.atMs).slice(11);
   return `${String(stored.seq).padStart(6)}  ${time}  ${padEnd(stored.type, 36)}  ${printable(about)}${why === "" ? "" : `  ${printable(why)}`}`.trimEnd();
+}
+
+/** The action's name; most events carry the whole action, some only its ids. */
+function aboutOf({ action, payload }: ProjectedEvent, runtimeRunId: string): string {
+  const actionId = action?.actionId ?? text(payload["action_id"]);
+  if (actionId === undefined) return "";
+  const nodeId = action?.nodeId ?? text(payload["node_id"]) ?? "";
+  const stepId = action?.step?.stepId ?? text(payload["graph_step_id"]);
+  return actionName({ actionId, nodeId, stepId }, runtimeRunId);
+}
+
+function blockedBy(payload: JsonObject): string | undefined {
+  const by = payload["by"];
+  const names = isJsonArray(by) ? by.filter((name) => typeof name === "string") : [];
+  return names.length === 0 ? undefined : `by ${names.join(", ")}`;
 }
 
 function text(value: unknown): string | undefined {

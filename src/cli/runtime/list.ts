@@ -2,16 +2,26 @@
 import { limits } from "../../limits.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command } from "../command.ts";
+import type { Place } from "../io.ts";
 import type { Style } from "../render/style.ts";
 import { styleOf } from "../render/style.ts";
 import { type Column, table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { elapsed, instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
-import { allRuns, type FoundRun, type LeftOut, locatingArgs, locatingEnvironment } from "./locate.ts";
+import {
+  allRuns,
+  type FoundRun,
+  type LeftOut,
+  locatingArgs,
+  locatingEnvironment,
+  outputsRootOf,
+} from "./locate.ts";
 import { durationMs, runData, standing } from "./run-view.ts";
+import { shortIds } from "./short-id.ts";
 
 const shownDefault = 50;
+const columnsForWholeIds = 110;
 
 export const list = command({
   path: "runtime list",
@@ -58,12 +68,14 @@ export const list = command({
           ? ""
           : table(
               shown,
-              columns(nowMs, styleOf(place.color)),
+              columns(nowMs, styleOf(place.color), idsFor(place, runs)),
               place.isTerminal ? place.columns() : undefined,
             ),
     });
-    if (runs.length === 0 && leftOut.length === 0)
-      session.io.words("no runs here; `akc runtime start` makes one\n");
+    if (runs.length === 0 && leftOut.length === 0) {
+      const here = printable(outputsRootOf(session.io, args));
+      session.io.words(`no runs below ${here}; --outputs-root names another place\n`);
+    }
     if (runs.length > shown.length) {
       session.io.words(`${runs.length - shown.length} older runs not shown; --limit shows more\n`);
     }
@@ -75,22 +87,34 @@ function leftOutData({ scopeRoot, error }: LeftOut) {
   return { scope_root: scopeRoot, code: error.code };
 }
 
-function columns(nowMs: number, style: Style): Column<FoundRun>[] {
+/** Whole ids wherever there is room: in a pipe, and on a wide terminal. */
+function idsFor(place: Place, runs: readonly FoundRun[]): (id: string) => string {
+  if (!place.isTerminal || place.columns() >= columnsForWholeIds) return (id) => id;
+  const short = shortIds(runs.map(({ row }) => row.context.runtimeRunId));
+  return (id) => short.get(id) ?? id;
+}
+
+function columns(nowMs: number, style: Style, shown: (id: string) => string): Column<FoundRun>[] {
   return [
-    { title: "RUN", value: ({ row }) => row.context.runtimeRunId },
+    { title: "RUN", value: ({ row }) => shown(row.context.runtimeRunId) },
     {
       title: "SCOPE",
       value: ({ row }) => printable(`${row.context.scope.tenantId}/${row.context.scope.repoId}`),
       narrowest: 10,
+      optional: true,
     },
-    { title: "MODE", value: ({ row }) => row.context.mode },
+    { title: "MODE", value: ({ row }) => row.context.mode, optional: true },
     {
       title: "STANDING",
       value: ({ row }) => standing(row, nowMs),
       paint: (cell, { row }) => paintStanding(style, standing(row, nowMs), cell),
     },
-    { title: "STARTED", value: ({ row }) => instant(row.startedAtMs).replace(/\.\d+Z$/, "Z") },
-    { title: "TOOK", value: ({ row }) => elapsed(durationMs(row, nowMs)), align: "end" },
+    {
+      title: "STARTED",
+      value: ({ row }) => instant(row.startedAtMs).replace(/\.\d+Z$/, "Z"),
+      optional: true,
+    },
+    { title: "TOOK", value: ({ row }) => elapsed(durationMs(row, nowMs)), align: "end", optional: true },
   ];
 }
 

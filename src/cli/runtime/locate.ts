@@ -12,6 +12,7 @@ import { AkcError } from "../../errors.ts";
 import type { Lease, RunRow, Store } from "../../store/contract.ts";
 import { databasePath, openStore } from "../../store/sqlite/open.ts";
 import { errnoOf } from "../../system/files.ts";
+import { followUpOnRun } from "../follow-up.ts";
 import type { Io } from "../io.ts";
 import { asAkcError } from "../render/error.ts";
 import { printable } from "../render/text.ts";
@@ -101,7 +102,7 @@ export async function oneRun(
   if (id === undefined || (args.run !== undefined && args.runtimeRunId !== undefined)) {
     throw new AkcError("USAGE", {
       message: id === undefined ? "RUN is missing" : "the run is named twice",
-      hint: "Name one run; `akc runtime list` shows them.",
+      hint: `Name one run; \`${listCommand(io, args)}\` shows them.`,
     });
   }
   const { runs, leftOut } = await allRuns(io, args);
@@ -110,7 +111,7 @@ export async function oneRun(
   const matches = exact.length > 0 || id.length < prefixLengthMin ? exact : runs.filter(begins);
   const [first, ...others] = matches;
   if (first === undefined) {
-    throw notFound(id, outputsRootOf(io, args), leftOut);
+    throw notFound(io, args, id, { elsewhere: runs.length > 0, leftOut });
   }
   if (others.length > 0) {
     const names = matches.map(
@@ -125,15 +126,39 @@ export async function oneRun(
 }
 
 /** Nobody can say that a run is not there while there are places that could not be read. */
-function notFound(id: string, outputsRoot: string, leftOut: readonly LeftOut[]): AkcError {
-  const details = { run: id, outputs_root: outputsRoot };
+function notFound(
+  io: Io,
+  where: Where,
+  id: string,
+  { elsewhere, leftOut }: { readonly elsewhere: boolean; readonly leftOut: readonly LeftOut[] },
+): AkcError {
+  const details = { run: id, outputs_root: outputsRootOf(io, where) };
   const [first] = leftOut;
-  if (first === undefined) return new AkcError("RUN_NOT_FOUND", { details });
-  return new AkcError("RUN_NOT_FOUND", {
-    message: "the run is not among those that can be read",
-    hint: first.error.hint,
-    details: { ...details, left_out: leftOut.map(({ scopeRoot, error }) => `${scopeRoot} [${error.code}]`) },
-  });
+  if (first !== undefined) {
+    return new AkcError("RUN_NOT_FOUND", {
+      message: "the run is not among those that can be read",
+      hint: first.error.hint,
+      details: {
+        ...details,
+        left_out: leftOut.map(({ scopeRoot, error }) => `${scopeRoot} [${error.code}]`),
+      },
+    });
+  }
+  const short =
+    id.length < prefixLengthMin ? `A beginning of an id has at least ${prefixLengthMin} letters. ` : "";
+  const others = elsewhere
+    ? `\`${listCommand(io, where)}\` shows the runs there; another place is named with --outputs-root.`
+    : "There are no runs there; name the place where they are kept with --outputs-root DIR.";
+  return new AkcError("RUN_NOT_FOUND", { hint: short + others, details });
+}
+
+/** Lists the runs among which one is looked for. */
+function listCommand(io: Io, where: Where): string {
+  const scope = [
+    ...(where.tenantId === undefined ? [] : ["--tenant-id", where.tenantId]),
+    ...(where.repoId === undefined ? [] : ["--repo-id", where.repoId]),
+  ];
+  return followUpOnRun(io, ["runtime", "list", ...scope], { outputsRoot: outputsRootOf(io, where) });
 }
 
 /** Opens a scope's store for the length of `work`. */

@@ -8,9 +8,14 @@ import type { RunReport } from "../../run/start.ts";
 import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
+import { type Failure, failureData } from "./failure.ts";
 
 /** @param denial the documented object for what the policy refused, if anything */
-export function reportData(report: RunReport, denial: Plain | undefined): Plain {
+export function reportData(
+  report: RunReport,
+  failures: readonly Failure[],
+  denial: Plain | undefined,
+): Plain {
   const { counts } = report;
   return {
     kind: "RunReport",
@@ -42,11 +47,13 @@ export function reportData(report: RunReport, denial: Plain | undefined): Plain 
     last_error: report.lastError ?? null,
     policy_denial_explain: denial,
     last_error_code: report.lastErrorCode ?? null,
+    failures: failures.map(failureData),
   };
 }
 
-export function reportText(report: RunReport): string {
-  return [
+/** @param pictured whether the live picture stands above it and has said the rest already */
+export function reportText(report: RunReport, { pictured }: { readonly pictured: boolean }): string {
+  const lines = [
     `runtime_run_id: ${report.runtimeRunId}`,
     `tenant_id: ${report.scope.tenantId}`,
     `repo_id: ${report.scope.repoId}`,
@@ -55,11 +62,13 @@ export function reportText(report: RunReport): string {
     `bundle_path: ${printable(report.bundlePath)}`,
     `events_path: ${printable(report.eventsPath)}`,
     `outcome: ${report.outcome}`,
-    `mode: ${report.mode}`,
-    `adapter_id: ${report.adapterId}`,
     `actions: ${countsText(report)}`,
-    `took: ${elapsed(report.finishedAtMs - report.startedAtMs)}`,
-  ].join("\n");
+  ];
+  if (!pictured) {
+    const took = elapsed(report.finishedAtMs - report.startedAtMs);
+    lines.push(`mode: ${report.mode}`, `adapter_id: ${report.adapterId}`, `took: ${took}`);
+  }
+  return lines.join("\n");
 }
 
 /** `12 of 12 succeeded, 3 of them without effect, 1 retry` */

@@ -1,16 +1,17 @@
 /** `akc runtime start`: runs a bundle to its end, shows it while it goes, and says what came of it. */
+import { realpathSync } from "node:fs";
 import { policyModes } from "../../bundle/model.ts";
-import { errorCodes } from "../../errors.ts";
+import { inferOutputsRoot } from "../../run/bundle-files.ts";
 import type { RunReport } from "../../run/start.ts";
 import { systemClock } from "../../system/clock.ts";
-import { command, commonArgs, type Session } from "../command.ts";
+import { command, commonArgs } from "../command.ts";
 import { asExitCode } from "../exit-codes.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { readProject } from "../project.ts";
-import { facts, formats } from "../render/output.ts";
+import { formats } from "../render/output.ts";
 import { silentWatcher, type Watcher, watchRun } from "../render/progress/watcher.ts";
-import { printable } from "../render/text.ts";
-import { type Denied, denialData, denialOf } from "./denial.ts";
+import { aftermathOf, complaint, explainCommand, withStopCommand } from "./aftermath.ts";
+import { denialData } from "./denial.ts";
 import { watchSignals } from "./interrupt.ts";
 import { momentOf } from "./moments.ts";
 import { reportData, reportText } from "./report.ts";
@@ -114,11 +115,29 @@ export const start = command({
     const interrupt = watchSignals((text) => watcher.say(text));
     try {
       const report = await runWatched(options, args, watcher, interrupt.signal);
-      const denied = await denialOf(report);
-      const denial = denied === undefined ? undefined : denialData(denied, report, session.io.env);
-      await session.print({ data: reportData(report, denial), text: () => reportText(report) });
-      complain(report, denied, session);
+      const { io } = session;
+      const asked = { policyPath: args.policy };
+      const aftermath = await aftermathOf(report);
+      const { denied, failures } = aftermath;
+      const denial =
+        denied === undefined
+          ? undefined
+          : denialData(denied, report, io.env, explainCommand(io, denied, report, asked));
+      const pictured = args.quiet !== true && io.stderr.isTerminal && io.stdout.isTerminal;
+      // A picture and what came of it are two things to the eye.
+      const gap = pictured && session.format !== "json" && session.format !== "yaml" ? "\n" : "";
+      io.words(gap);
+      await session.print({
+        data: reportData(report, failures, denial),
+        text: () => reportText(report, { pictured }),
+      });
+      const words = complaint(report, aftermath, asked, io);
+      if (words !== "") io.words(gap + words);
       return interrupt.exitCode() ?? asExitCode(report.exitCode);
+    } catch (thrown) {
+      throw withStopCommand(thrown, session.io, () =>
+        inferOutputsRoot(realpathSync(options.bundlePath), options.outputsRoot),
+      );
     } finally {
       watcher.finish();
       interrupt.remove();
@@ -180,28 +199,4 @@ async function runWatched(
   });
   watcher.finish();
   return report;
-}
-
-/** The word on stderr for a run that did not succeed; in text as in JSON. */
-function complain(report: RunReport, denied: Denied | undefined, session: Session): void {
-  const { outcome, lastError, lastErrorCode: code, runtimeRunId } = report;
-  if (outcome === "succeeded") return;
-  const why = lastError === undefined ? "" : `: ${printable(lastError)}`;
-  const lines = [`the run ended ${outcome}${why}${code === undefined ? "" : ` [${code}]`}`];
-  if (denied !== undefined) {
-    const { action, reason, rule, row } = denied;
-    lines.push(
-      facts([
-        ["  denied", printable(action)],
-        ["  reason", printable(reason)],
-        ["  rule", printable(rule)],
-        ["  policy_decision_id", String(row)],
-      ]),
-      `hint: \`akc policy explain --bundle ${printable(report.bundlePath)} --action ${printable(action)}\` shows every rule.`,
-    );
-  } else {
-    if (code !== undefined) lines.push(`hint: ${errorCodes[code].hint}`);
-    lines.push(`hint: \`akc runtime events ${runtimeRunId}\` tells what happened.`);
-  }
-  session.io.words(`${lines.join("\n")}\n`);
 }

@@ -15,6 +15,7 @@ import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
 import { type Denied, lastDenial } from "./denial.ts";
+import { type Failure, failureData, failureLines, failuresOf } from "./failure.ts";
 import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
 import { countPhases, durationMs, type PhaseCounts, runData, standing } from "./run-view.ts";
 
@@ -56,6 +57,7 @@ interface StatusFacts {
   readonly evidenceCount: number | null;
   readonly lastEvent: StoredEvent | undefined;
   readonly lastDenial: Denied | undefined;
+  readonly failures: readonly Failure[];
 }
 
 async function statusFacts({ row, scopeRoot }: FoundRun, reader: RunReader): Promise<StatusFacts> {
@@ -71,6 +73,7 @@ async function statusFacts({ row, scopeRoot }: FoundRun, reader: RunReader): Pro
     evidenceCount: await countEvidence(paths),
     lastEvent,
     lastDenial: await lastDenial(reader),
+    failures: counts.failed === 0 ? [] : await failuresOf(reader, row.context.runtimeRunId),
   };
 }
 
@@ -101,6 +104,7 @@ function statusData(found: FoundRun, facts: StatusFacts, nowMs: number): { reado
         ? null
         : { policy_decision_id: String(denied.row), action: denied.action, reason: denied.reason },
     duration_ms: durationMs(found.row, nowMs),
+    failures: facts.failures.map(failureData),
   };
 }
 
@@ -140,5 +144,6 @@ function statusText(found: FoundRun, facts: StatusFacts, nowMs: number): string 
   if (row.lease !== null && row.outcome === null)
     lines.push(`holder: ${printable(row.lease.holder.name)} (pid ${row.lease.holder.pid})`);
   if (row.lastError !== null) lines.push(`last_error: ${printable(row.lastError)}`);
+  lines.push(...failureLines(facts.failures, row.lastError));
   return lines.join("\n");
 }

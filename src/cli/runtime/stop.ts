@@ -1,5 +1,6 @@
 /** `akc runtime stop`: asks the process that runs a run to end it, and waits until it has if told so. */
 import { realpath } from "node:fs/promises";
+import { join } from "node:path";
 import { runKeyOf } from "../../adapters/local-depth/child-place.ts";
 import { AkcError } from "../../errors.ts";
 import { evidencePaths } from "../../evidence/layout.ts";
@@ -7,6 +8,7 @@ import { limits } from "../../limits.ts";
 import { systemClock } from "../../system/clock.ts";
 import { killStrays } from "../../system/process-tree.ts";
 import { command } from "../command.ts";
+import { followUpOnRun } from "../follow-up.ts";
 import { duration } from "../values.ts";
 import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
 import { standing } from "./run-view.ts";
@@ -39,7 +41,12 @@ export const stop = command({
     if (abandoned) await endStrays(found);
     const row = requested && !abandoned && waitMs > 0 ? await untilEnded(found, waitMs) : found.row;
     if (requested && !abandoned && waitMs > 0 && row.outcome === null) {
-      throw new AkcError("STOP_NOT_SEEN", { details: { run: runtimeRunId, waited_ms: waitMs } });
+      const outputsRoot = join(found.scopeRoot, "../..");
+      const again = followUpOnRun(session.io, ["runtime", "status", runtimeRunId], { outputsRoot });
+      throw new AkcError("STOP_NOT_SEEN", {
+        hint: `The request stays recorded; look again with \`${again}\`, or wait longer.`,
+        details: { run: runtimeRunId, waited_ms: waitMs },
+      });
     }
     const status = row.outcome === null && requested ? "stop_requested" : row.status;
     await session.print({

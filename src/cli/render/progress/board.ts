@@ -65,6 +65,7 @@ export class Board {
   /** Ids by phase, in the order in which they got there; the waiting and the succeeded are only counted. */
   readonly #byPhase = new Map<Phase, Set<string>>(notable.map((phase) => [phase, new Set<string>()]));
   readonly #tally: Record<Phase, number> = { ...nothing };
+  #retries = 0;
 
   plan(steps: readonly PlannedStep[]): void {
     for (const step of steps) this.#steps.set(step.id, { ...step, phase: "waiting", atMs: 0, attempt: 0 });
@@ -75,6 +76,7 @@ export class Board {
   apply(moment: Moment): StepView {
     const before = this.#steps.get(moment.id);
     const step = advance(before ?? unplanned(moment), moment);
+    if (moment.kind === "retrying") this.#retries++;
     if (before !== undefined) this.#tally[before.phase]--;
     this.#tally[step.phase]++;
     if (before !== undefined) this.#byPhase.get(before.phase)?.delete(step.id);
@@ -85,6 +87,11 @@ export class Board {
 
   get tally(): Tally {
     return this.#tally;
+  }
+
+  /** How often anything was tried again, or will be. */
+  get retries(): number {
+    return this.#retries;
   }
 
   get total(): number {
@@ -125,7 +132,11 @@ function advance(step: StepView, moment: Moment): StepView {
     case "started":
       return { ...moved, attempt: moment.attempt, startedAtMs: startedAtMs ?? moment.atMs };
     case "succeeded":
-      return { ...moved, durationMs: moment.durationMs };
+      // What people waited for is the whole of it, tries that failed included.
+      return {
+        ...moved,
+        durationMs: attempt > 1 && startedAtMs !== undefined ? moment.atMs - startedAtMs : moment.durationMs,
+      };
     case "retrying":
       return { ...moved, attempt: moment.attempt, delayMs: moment.delayMs, why: moment.why };
     case "failed":

@@ -36,7 +36,7 @@ export class Picture {
     return [
       headerRow(header, columns - 1, this.#style),
       ...steps.map((step) => stepRow(step, board, at, this.#style)),
-      fit(countsRow(board.tally, board.total, nowMs - startedAtMs), columns - 1),
+      fit(countsRow(board, nowMs - startedAtMs), columns - 1),
     ];
   }
 

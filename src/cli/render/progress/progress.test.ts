@@ -4,7 +4,7 @@ import { styleOf } from "../style.ts";
 import { width } from "../text.ts";
 import { Board, type Moment, type PlannedStep } from "./board.ts";
 import { Picture } from "./picture.ts";
-import { countsRow, plainLine } from "./rows.ts";
+import { countsRow, plainLine, stepRow } from "./rows.ts";
 
 const header = {
   bundle: "b.json",
@@ -70,9 +70,7 @@ test("of many steps only those that need eyes are shown, failures first", () => 
   expect(shown.length).toBe(20);
   expect(shown[0]?.id).toBe("s7");
   expect(shown.slice(1).every((step) => step.phase === "started")).toBe(true);
-  expect(countsRow(board.tally, board.total, 7_300)).toBe(
-    "0 of 100000 done · 49 running · 99950 waiting · 1 failed · 7.3 s",
-  );
+  expect(countsRow(board, 7_300)).toBe("0 of 100000 done · 49 running · 99950 waiting · 1 failed · 7.3 s");
 });
 
 test("no line of the picture is as wide as the window, in any state and any window", () => {
@@ -109,6 +107,31 @@ test("after a resize the picture goes back over the rows that it takes now", () 
   picture.draw(["x"]);
   // 70 columns take three rows of 30, and the short line one.
   expect(written[1]).toStartWith("\u001b[4F\u001b[0J");
+});
+
+test("a step that needed another try says so, with the time that people waited for it", () => {
+  const board = new Board();
+  board.plan(plan);
+  const at = (atMs: number) => ({ id: "lint", label: "lint", atMs });
+  board.apply({ ...at(100), kind: "started", attempt: 1 });
+  board.apply({ ...at(200), kind: "retrying", attempt: 1, delayMs: 1_900, why: "busy" });
+  board.apply({ ...at(2_100), kind: "started", attempt: 2 });
+  const step = board.apply({ ...at(2_200), kind: "succeeded", durationMs: 100 });
+  expect(plainLine(step)).toBe("done       lint  2.1 s  (2nd try)");
+  const picture = new Picture({ columns: () => 80, rows: () => 24, write: () => undefined }, styleOf(false));
+  const lines = picture.lines(board, header, 0, 3_000);
+  expect(lines[2]).toBe("  ✓ lint        2.1 s  (2nd try)");
+  expect(lines.at(-1)).toBe("1 of 5 done · 4 waiting · 1 retry · 3.0 s");
+});
+
+test("a step that failed in the end says after how many tries, before a reason that may be cut", () => {
+  const board = new Board();
+  board.plan(plan);
+  board.apply({ id: "lint", label: "lint", atMs: 1, kind: "started", attempt: 3 });
+  const step = board.apply({ id: "lint", label: "lint", atMs: 2, kind: "failed", why: "exit 1" });
+  expect(plainLine(step)).toBe("failed     lint  exit 1  (3rd try)");
+  const at = { nowMs: 3, labelColumns: 8, columns: 40 };
+  expect(stepRow(step, board, at, styleOf(false))).toBe("  ✗ lint         1 ms  (3rd try) exit 1");
 });
 
 test("a plain line says what happened, and stays silent about starts", () => {

@@ -3,7 +3,7 @@ import { limits } from "../../../limits.ts";
 import type { Style } from "../style.ts";
 import { fit, padEnd, padStart, printable } from "../text.ts";
 import { elapsed } from "../time.ts";
-import type { Board, Phase, StepView, Tally } from "./board.ts";
+import type { Board, Phase, StepView } from "./board.ts";
 
 export interface Header {
   readonly bundle: string;
@@ -42,8 +42,9 @@ export function stepRow(
   return `  ${markOf(step.phase, style)} ${step.phase === "waiting" ? style.faint(body) : body}`;
 }
 
-/** `8 of 12 done · 1 running · 1 retrying · 2 waiting · 7.3 s` */
-export function countsRow(tally: Tally, total: number, elapsedMs: number): string {
+/** `8 of 12 done · 1 running · 1 retrying · 2 waiting · 2 retries · 7.3 s` */
+export function countsRow(board: Pick<Board, "tally" | "total" | "retries">, elapsedMs: number): string {
+  const { tally, total, retries } = board;
   const parts = [`${tally.succeeded} of ${total} done`];
   const say = (count: number, word: string) => count > 0 && parts.push(`${count} ${word}`);
   say(tally.started, "running");
@@ -53,6 +54,7 @@ export function countsRow(tally: Tally, total: number, elapsedMs: number): strin
   say(tally.denied, "denied");
   say(tally.blocked, "blocked");
   say(tally.cancelled, "cancelled");
+  say(retries, retries === 1 ? "retry" : "retries");
   return [...parts, elapsed(elapsedMs)].join(" · ");
 }
 
@@ -66,10 +68,10 @@ export function plainLine(step: StepView): string | undefined {
   const name = printable(step.label);
   switch (step.phase) {
     case "succeeded":
-      return `done       ${name}  ${elapsed(step.durationMs ?? 0)}`;
+      return `done       ${name}  ${elapsed(step.durationMs ?? 0)}${tryText(step, "  ")}`;
     case "failed":
     case "denied":
-      return `${padEnd(step.phase, 9)}  ${name}  ${printable(step.why ?? "")}`;
+      return `${padEnd(step.phase, 9)}  ${name}  ${printable(step.why ?? "")}${tryText(step, "  ")}`;
     case "retrying":
       return `retrying   ${name}  ${printable(retryText(step, step.delayMs ?? 0))}`;
     case "blocked":
@@ -114,6 +116,11 @@ function remarkOf(step: StepView, board: Board, nowMs: number): string {
     }
     case "started":
       return step.attempt > 1 ? `attempt ${step.attempt} of ${limits.attemptsMax}` : "";
+    case "succeeded":
+      return tryText(step);
+    case "failed":
+      // Before the reason, which may be cut.
+      return `${step.attempt > 1 ? `${tryText(step)} ` : ""}${step.why ?? ""}`;
     case "retrying":
       return retryText(step, step.atMs + (step.delayMs ?? 0) - nowMs);
     case "blocked":
@@ -125,6 +132,12 @@ function remarkOf(step: StepView, board: Board, nowMs: number): string {
     default:
       return step.why ?? "";
   }
+}
+
+/** `(2nd try)`; nothing for the first. */
+function tryText({ attempt }: StepView, before = ""): string {
+  if (attempt <= 1) return "";
+  return `${before}(${{ 2: "2nd", 3: "3rd" }[attempt] ?? `${attempt}th`} try)`;
 }
 
 function retryText(step: StepView, inMs: number): string {

@@ -115,9 +115,7 @@ class PlainWatcher implements Watcher {
     if (this.#finished) return;
     this.#finished = true;
     if (this.#board.total > 0) {
-      this.#unwritten.push(
-        countsRow(this.#board.tally, this.#board.total, this.#nowMs() - this.#startedAtMs),
-      );
+      this.#unwritten.push(countsRow(this.#board, this.#nowMs() - this.#startedAtMs));
     }
     this.#write();
   }

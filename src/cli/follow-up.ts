@@ -1,0 +1,53 @@
+/**
+ * Commands that are printed to be typed next. Each works as it is printed, in the folder and the shell in which it is
+ * read: it names this binary as that shell would find it, and every place that is not the default one.
+ */
+import { realpathSync } from "node:fs";
+import { isAbsolute, relative, resolve, sep } from "node:path";
+import { shellWord } from "../policy/shell-word.ts";
+import type { Environment, Io } from "./io.ts";
+
+/** `akc runtime events 0193f2c1 --outputs-root out`, for a run below `outputsRoot`. */
+export function followUpOnRun(
+  io: Io,
+  words: readonly string[],
+  { outputsRoot }: { readonly outputsRoot: string },
+): string {
+  const usual = resolve(io.env["AKC_OUTPUTS_ROOT"]?.trim() || ".");
+  return followUp(
+    io,
+    usual === outputsRoot ? words : [...words, "--outputs-root", seenFromHere(outputsRoot)],
+  );
+}
+
+/** `akc policy explain --bundle release.json` */
+export function followUp(io: Io, words: readonly string[]): string {
+  return [programName(io.env), ...words].map(shellWord).join(" ");
+}
+
+/** A path as short as it is safe: relative to the working directory when it lies there. */
+export function seenFromHere(path: string): string {
+  const near = relative(process.cwd(), resolve(path));
+  if (near === "") return ".";
+  const outside = isAbsolute(near) || near === ".." || near.startsWith(`..${sep}`);
+  // A name that begins with a dash would be read as a flag.
+  return outside ? resolve(path) : near.startsWith("-") ? `./${near}` : near;
+}
+
+/** What a shell must be told to start this binary again. */
+function programName(env: Environment): string {
+  if (!Bun.isStandaloneExecutable) return "akc";
+  const found = Bun.which("akc", { PATH: env["PATH"] ?? "" });
+  if (found !== null && isSameFile(found, process.execPath)) return "akc";
+  const near = seenFromHere(process.execPath);
+  // A shell looks a bare name up in PATH, not in the folder where it stands.
+  return near.includes("/") ? near : `./${near}`;
+}
+
+function isSameFile(one: string, other: string): boolean {
+  try {
+    return realpathSync(one) === realpathSync(other);
+  } catch {
+    return false;
+  }
+}

@@ -5,6 +5,7 @@ import { inferOutputsRoot } from "../../run/bundle-files.ts";
 import type { RunReport } from "../../run/start.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command, commonArgs } from "../command.ts";
+import { createDiagnostics, type Diagnostics } from "../diagnostics.ts";
 import { asExitCode } from "../exit-codes.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { readProject } from "../project.ts";
@@ -114,7 +115,8 @@ export const start = command({
     const watcher = args.quiet === true ? silentWatcher : watchRun(session.io, () => systemClock.nowMs());
     const interrupt = watchSignals((text) => watcher.say(text));
     try {
-      const report = await runWatched(options, args, watcher, interrupt.signal);
+      const diagnostics = await createDiagnostics(session.io, session.verbose);
+      const report = await runWatched(options, args, watcher, interrupt.signal, diagnostics);
       const { io } = session;
       const asked = { policyPath: args.policy };
       const aftermath = await aftermathOf(report);
@@ -158,6 +160,7 @@ async function runWatched(
   flags: RunFlags,
   watcher: Watcher,
   signal: AbortSignal,
+  diagnostics: Diagnostics,
 ): Promise<RunReport> {
   const { startRun } = await import("../../run/start.ts");
   const { bundlePath, mode, outputsRoot, coordinationOverrides, deadlineMs, maxInFlight, expectedSha256 } =
@@ -176,17 +179,24 @@ async function runWatched(
     ...(flags.requireEffects === true ? { requireEffects: true } : {}),
     ...(flags.strictIntentAuthority === true ? { strictIntentAuthority: true } : {}),
     ...(flags.runtimeRunId === undefined ? {} : { runtimeRunId: flags.runtimeRunId }),
-    onPlan: (plan) =>
+    onPlan: (plan) => {
+      const { runtimeRunId, adapterId: adapter, total } = plan;
+      const scope = `${plan.scope.tenantId}/${plan.scope.repoId}`;
       watcher.planned(
-        {
-          bundle: bundlePath.replace(/^.*\//, ""),
-          runtimeRunId: plan.runtimeRunId,
-          scope: `${plan.scope.tenantId}/${plan.scope.repoId}`,
-          mode: plan.mode,
-          adapter: plan.adapterId,
-        },
+        { bundle: bundlePath.replace(/^.*\//, ""), runtimeRunId, scope, mode: plan.mode, adapter },
         plan.steps,
-      ),
+      );
+      const policy = flags.policy ?? "default";
+      diagnostics.debug("run starts", {
+        run: runtimeRunId,
+        bundle: bundlePath,
+        scope,
+        mode,
+        adapter,
+        policy,
+        steps: total,
+      });
+    },
     // Nobody watching: then nothing is made to be shown.
     ...(watcher === silentWatcher
       ? {}
@@ -198,5 +208,7 @@ async function runWatched(
         }),
   });
   watcher.finish();
+  const { outcome, scopeDir, bundleSha256 } = report;
+  diagnostics.debug("evidence written", { outcome, folder: scopeDir, bundle_sha256: bundleSha256 });
   return report;
 }

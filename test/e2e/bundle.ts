@@ -33,6 +33,8 @@ interface Draft {
     readonly route: StepRoute;
     readonly needs: readonly string[];
   }[];
+  /** Nodes that run when the kernel starts, in the order of what they need. */
+  readonly started: Draft["steps"];
   readonly members: Json;
   readonly lanes: Json;
   readonly coordination: Json;
@@ -41,6 +43,8 @@ interface Draft {
 /** Every method but the last two gives a new builder. */
 export interface BundleBuilder {
   step(id: string, route: StepRoute, ...needs: readonly string[]): BundleBuilder;
+  /** A node that no step runs: the start of the kernel triggers it, and it waits for the nodes that it needs. */
+  started(id: string, route: StepRoute, ...needs: readonly string[]): BundleBuilder;
   /** Members over those of the document; one that is undefined is taken away. */
   with(members: Json): BundleBuilder;
   /** Members over those of `runtime_execution`. */
@@ -55,13 +59,14 @@ export interface BundleBuilder {
 
 /** A bundle of `acme/shop` that may start `sh` and `true` and has no step yet. All steps have the role `builder`. */
 export function bundle(): BundleBuilder {
-  return builderOf({ steps: [], members: {}, lanes: {}, coordination: {} });
+  return builderOf({ steps: [], started: [], members: {}, lanes: {}, coordination: {} });
 }
 
 function builderOf(draft: Draft): BundleBuilder {
-  const { steps, members, lanes, coordination } = draft;
+  const { steps, started, members, lanes, coordination } = draft;
   const builder: BundleBuilder = {
     step: (id, route, ...needs) => builderOf({ ...draft, steps: [...steps, { id, route, needs }] }),
+    started: (id, route, ...needs) => builderOf({ ...draft, started: [...started, { id, route, needs }] }),
     with: (more) => builderOf({ ...draft, members: { ...members, ...more } }),
     lanes: (more) => builderOf({ ...draft, lanes: { ...lanes, ...more } }),
     coordination: (more) => builderOf({ ...draft, coordination: { ...coordination, ...more } }),
@@ -76,7 +81,7 @@ function builderOf(draft: Draft): BundleBuilder {
 }
 
 function documentOf(draft: Draft): Json {
-  const { steps, members, lanes } = draft;
+  const { steps, started, members, lanes } = draft;
   const spec = coordinationOf(draft);
   const coordinated = steps.length > 0;
   const document = {
@@ -85,15 +90,11 @@ function documentOf(draft: Draft): Json {
     tenant_id: "acme",
     repo_id: "shop",
     run_id: runId,
-    referenced_ir_nodes: steps.map(({ id, route }) => ({
-      id: `node-${id}`,
-      tenant_id: "acme",
-      kind: "workflow",
-      name: id,
-      properties: { runtime_execution: route },
-      depends_on: [],
-    })),
-    referenced_contracts: [],
+    referenced_ir_nodes: [
+      ...steps.map(({ id, route }) => node(`node-${id}`, route, [])),
+      ...started.map(({ id, route, needs }) => ({ ...node(id, route, needs), contract: startContract(id) })),
+    ],
+    referenced_contracts: started.map(({ id }) => startContract(id)),
     ...(coordinated ? { coordination_spec: spec } : {}),
     spec_hashes: {
       coordination_spec_sha256: coordinated ? sha256Of(spec) : "0".repeat(64),
@@ -105,6 +106,27 @@ function documentOf(draft: Draft): Json {
     ...members,
   };
   return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== undefined));
+}
+
+function node(id: string, route: StepRoute, needs: readonly string[]): Json {
+  return {
+    id,
+    tenant_id: "acme",
+    kind: "workflow",
+    name: id,
+    properties: { runtime_execution: route },
+    depends_on: needs,
+  };
+}
+
+function startContract(id: string): Json {
+  const type = "runtime.kernel.started";
+  return {
+    contract_id: `contract-${id}`,
+    contract_category: "runtime",
+    triggers: [{ trigger_id: "boot", source: type, details: { event_type: type } }],
+    io_contract: { input_keys: ["runtime_run_id"], output_keys: ["action_id"] },
+  };
 }
 
 function coordinationOf({ steps, coordination }: Draft): Json {

@@ -5,6 +5,7 @@ import { tree } from "../../src/cli/tree.ts";
 import { errorCodes } from "../../src/errors.ts";
 import { AKC_VERSION } from "../../src/version.ts";
 import { akc, binary, inFolder, onTerminal, root, shell } from "./akc.ts";
+import { bundle, exec, noop, runId, sha256Of } from "./bundle.ts";
 
 const esc = "\u001b";
 
@@ -112,6 +113,112 @@ test("the same document has the same fingerprint in a file and in a pipe, in tex
   });
 });
 
+test("inspect shows by digest what a shell would be given, by name what it would find, and what would be refused", async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "bundle.json");
+    const script = "rm -rf everything\n";
+    const given = { argv: ["sh", "-s", "x"], stdin: script, env: { API_TOKEN: "hush" } };
+    const document = bundle()
+      .started("clean", { route: "subprocess", subprocess: given })
+      .started("other", exec(["git", "push"]))
+      .document();
+    await Bun.write(file, JSON.stringify(document));
+    const sha256 = new Bun.CryptoHasher("sha256").update(script).digest("hex");
+    const text = await akc(["bundle", "inspect", file]);
+    expect(text.exit).toBe(0);
+    expect(text.stdout).toMatch(new RegExp(`^clean +stdin +18 bytes, sha256 ${sha256}$`, "m"));
+    expect(text.stdout).toMatch(/^clean +env +API_TOKEN$/m);
+    expect(text.stdout).toMatch(/^other +SUBPROCESS_NOT_ALLOWED /m);
+    expect(text.stdout).toContain("network    processes that events start may not\n");
+    const json = JSON.parse((await akc(["bundle", "inspect", file, "-o", "json"])).stdout);
+    expect(json).toMatchObject({
+      kind: "BundleInspection",
+      adapter_id: "local_depth",
+      roles: [],
+      event_nodes: [
+        {
+          node_id: "clean",
+          route: { argv: ["sh", "-s", "x"], stdin: { size_bytes: 18, sha256 }, env: ["API_TOKEN"] },
+          permission: { allowed: true },
+        },
+        { node_id: "other", permission: { allowed: false, code: "SUBPROCESS_NOT_ALLOWED" } },
+      ],
+    });
+    expect(text.stdout + JSON.stringify(json)).not.toContain("hush");
+  });
+});
+
+test("inspect says of each role whether it may use the network", async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "bundle.json");
+    const roles = { builder: ["a"], courier: ["b"], reader: ["c"] };
+    const builder = bundle()
+      .step("a", noop)
+      .step("b", noop)
+      .step("c", noop)
+      .with({ runtime_policy_envelope: { allow_network: true } })
+      .coordination({
+        agent_roles: Object.keys(roles).map((name) => ({ name, tools: [] })),
+        orchestration_bindings: Object.entries(roles).map(([role_name, orchestration_step_ids]) => ({
+          role_name,
+          agent_name: "a",
+          orchestration_step_ids,
+        })),
+        governance: {
+          role_profiles: {
+            builder: { execution_allow_network: false },
+            courier: { execution_allow_network: true },
+            reader: { execution_allow_network: false },
+          },
+        },
+      });
+    const steps = Object.entries(roles).map(([role, [step_id]]) => ({
+      step_id,
+      role,
+      inputs: { ir_node_id: `node-${step_id}` },
+    }));
+    const document = { ...builder.document() };
+    document["spec_hashes"] = {
+      ...Object(document["spec_hashes"]),
+      orchestration_spec_sha256: sha256Of({ steps }),
+    };
+    await Bun.write(file, JSON.stringify(document));
+    await Bun.write(
+      join(folder, `.akc/orchestration/${runId}.orchestration.json`),
+      JSON.stringify({ steps }),
+    );
+    const { stdout, stderr } = await akc(["bundle", "inspect", file]);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("network    courier may use it; builder and reader may not\n");
+  });
+});
+
+test.each([40, 80])("on a terminal of %p columns no row of a table wraps", async (columns) => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "bundle.json");
+    const script = { argv: ["sh", "-s", "a-longer-argument-than-there-is-room-for"], stdin: "true\n" };
+    const builder = bundle()
+      .started("a-node-with-a-long-name-of-its-own", { route: "subprocess", subprocess: script })
+      .started("denied", exec(["git"]), "a-node-with-a-long-name-of-its-own");
+    await Bun.write(file, JSON.stringify(builder.document()));
+    await akc(["runtime", "start", "--bundle", file, "--mode", "simulate"]);
+    for (const args of [
+      ["bundle", "inspect", file],
+      ["runtime", "list", "--outputs-root", folder],
+      ["policy", "explain", "--bundle", file, "--action", "runtime.action.dispatch"],
+    ]) {
+      const { exit, screen } = await onTerminal(args, { columns });
+      expect(exit).toBe(0);
+      const lines = Bun.stripANSI(screen).split("\r\n");
+      const head = lines.findIndex((line) => /^[A-Z ]{20,}$/.test(line));
+      expect(head).toBeGreaterThanOrEqual(0);
+      expect(Math.max(...lines.slice(head).map((line) => Bun.stringWidth(line)))).toBeLessThanOrEqual(
+        columns,
+      );
+    }
+  });
+});
+
 test("a reader that goes away is a quiet end", async () => {
   const { stdout, stderr } = await shell(
     '(for i in 1 2 3 4 5 6 7 8; do "$AKC" --help; done; "$AKC" --help; echo "exit $?" >&2) | head -n 1',
@@ -145,7 +252,7 @@ test("in an empty folder the list of runs is empty, in every format", async () =
   await inFolder(async (cwd) => {
     const text = await akc(["runtime", "list"], { cwd });
     expect({ exit: text.exit, stdout: text.stdout }).toEqual({ exit: 0, stdout: "" });
-    expect(text.stderr).toContain("no runs here");
+    expect(text.stderr).toContain(`no runs below ${cwd}`);
     const json = await akc(["runtime", "list", "-o", "json"], { cwd });
     expect(JSON.parse(json.stdout)).toEqual({ kind: "RunList", items: [], total: 0 });
     const missing = await akc(["runtime", "status", "0193abcd"], { cwd });

@@ -2,24 +2,26 @@ import { expect, test } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { akc, binary, inFolder, onTerminal, plainEnv } from "./akc.ts";
-import { shellBundle } from "./shell-bundle.ts";
+import { type BundleBuilder, bundle, exec, runId, sh } from "./bundle.ts";
 
 const esc = "\u001b";
 
 /** A marker in the argv makes the child findable in /proc, wherever its parent went. */
-const sleeper = (marker: string) => shellBundle([{ id: "wait", argv: ["sleep", `600.${marker}`] }]);
+const sleeper = (marker: string) =>
+  bundle()
+    .lanes({ subprocess_allowlist: ["sleep"] })
+    .started("wait", exec(["sleep", `600.${marker}`], { timeoutMs: 60_000 }));
 const newMarker = () => String(Math.floor(Math.random() * 1e9) + 1e9);
 
 test("a run's report, status, events and list agree, in JSON", async () => {
   await inFolder(async (folder) => {
-    const bundle = await bundleIn(
+    const path = await bundleIn(
       folder,
-      shellBundle([
-        { id: "a", argv: ["true"] },
-        { id: "b", argv: ["true"], dependsOn: ["a"] },
-      ]),
+      bundle()
+        .started("a", exec(["true"]))
+        .started("b", exec(["true"]), "a"),
     );
-    const started = await start(bundle, folder, "--mode", "enforce", "-o", "json");
+    const started = await start(path, folder, "--mode", "enforce", "-o", "json");
     expect(started.exit).toBe(0);
     const report = JSON.parse(started.stdout);
     expect(report).toMatchObject({
@@ -56,23 +58,22 @@ test("a run's report, status, events and list agree, in JSON", async () => {
 
 test("--format json is -o json, as of old", async () => {
   await inFolder(async (folder) => {
-    const bundle = await bundleIn(folder, shellBundle([{ id: "a", argv: ["true"] }]));
-    const { stdout } = await start(bundle, folder, "--mode", "simulate", "--format", "json");
+    const path = await bundleIn(folder, bundle().started("a", exec(["true"])));
+    const { stdout } = await start(path, folder, "--mode", "simulate", "--format", "json");
     expect(JSON.parse(stdout).kind).toBe("RunReport");
   });
 });
 
 test("in a pipe progress is plain lines on stderr, and the result alone is on stdout", async () => {
   await inFolder(async (folder) => {
-    const bundle = await bundleIn(
+    const path = await bundleIn(
       folder,
-      shellBundle([
-        { id: "good", argv: ["true"] },
-        { id: "bad", argv: ["false"] },
-        { id: "after", argv: ["true"], dependsOn: ["bad"] },
-      ]),
+      bundle()
+        .started("good", exec(["true"]))
+        .started("bad", sh("exit 1"))
+        .started("after", exec(["true"]), "bad"),
     );
-    const { exit, stdout, stderr } = await start(bundle, folder, "--mode", "enforce");
+    const { exit, stdout, stderr } = await start(path, folder, "--mode", "enforce");
     expect(exit).toBe(1);
     expect(stdout).toStartWith("runtime_run_id: ");
     expect(stdout).toContain("\noutcome: failed\n");
@@ -81,17 +82,20 @@ test("in a pipe progress is plain lines on stderr, and the result alone is on st
     expect(stderr).toMatch(/^retrying {3}bad {2}retry 1 of 2/m);
     expect(stderr).toMatch(/^failed {5}bad {2}/m);
     expect(stderr).toMatch(/^blocked {4}after {2}by bad/m);
-    const quiet = await start(bundle, folder, "--mode", "simulate", "--quiet");
+    const quiet = await start(path, folder, "--mode", "simulate", "--quiet");
     expect({ exit: quiet.exit, stderr: quiet.stderr }).toEqual({ exit: 0, stderr: "" });
   });
 });
 
 test("a denial names its action, its rule and how to ask about it, in words and in JSON", async () => {
   await inFolder(async (folder) => {
-    const document = JSON.parse(shellBundle([{ id: "a", argv: ["true"] }]));
-    document.runtime_policy_envelope.deny_actions = ["runtime.action.execute.subprocess"];
-    const bundle = await bundleIn(folder, JSON.stringify(document));
-    const { exit, stdout, stderr } = await start(bundle, folder, "--mode", "enforce", "-o", "json");
+    const path = await bundleIn(
+      folder,
+      bundle()
+        .started("a", exec(["true"]))
+        .with({ runtime_policy_envelope: { deny_actions: ["runtime.action.execute.subprocess"] } }),
+    );
+    const { exit, stdout, stderr } = await start(path, folder, "--mode", "enforce", "-o", "json");
     expect(exit).toBe(2);
     const report = JSON.parse(stdout);
     expect(report).toMatchObject({
@@ -111,7 +115,7 @@ test("a denial names its action, its rule and how to ask about it, in words and 
       "policy",
       "explain",
       "--bundle",
-      bundle,
+      path,
       "--action",
       "runtime.action.execute.subprocess",
       "-o",
@@ -128,15 +132,14 @@ test("a denial names its action, its rule and how to ask about it, in words and 
 test.each([40, 80, 200])("on a terminal of %p columns no line of the live picture wraps", async (columns) => {
   await inFolder(async (folder) => {
     const long = "step-with-a-name-that-is-longer-than-many-a-terminal-is-wide";
-    const bundle = await bundleIn(
+    const path = await bundleIn(
       folder,
-      shellBundle([
-        { id: long, argv: ["true"] },
-        { id: "b", argv: ["sleep", "0.3"], dependsOn: [long] },
-      ]),
+      bundle()
+        .started(long, exec(["true"]))
+        .started("b", sh("sleep 0.3"), long),
     );
     const { exit, screen } = await onTerminal(
-      ["runtime", "start", "--bundle", bundle, "--mode", "enforce", "--outputs-root", folder],
+      ["runtime", "start", "--bundle", path, "--mode", "enforce", "--outputs-root", folder],
       { columns },
     );
     expect(exit).toBe(0);
@@ -231,10 +234,10 @@ test("`events --follow` prints a line an event while they happen, and ends when 
 test("two processes on one run: the second is told who holds it, with exit 5", async () => {
   await inFolder(async (folder) => {
     const marker = newMarker();
-    const bundle = await bundleIn(folder, sleeper(marker));
-    const child = running(bundle, folder, "--runtime-run-id", "release-7");
+    const path = await bundleIn(folder, sleeper(marker));
+    const child = running(path, folder, "--runtime-run-id", "release-7");
     await until(async () => (await processesWith(marker)).length > 0);
-    const second = await start(bundle, folder, "--mode", "enforce", "--runtime-run-id", "release-7");
+    const second = await start(path, folder, "--mode", "enforce", "--runtime-run-id", "release-7");
     expect(second.exit).toBe(5);
     expect(second.stderr).toContain("[LEASE_HELD]");
     expect(second.stderr).toContain(`:${child.pid}:`);
@@ -258,9 +261,12 @@ test("a run whose process was killed is listed as abandoned", async () => {
   });
 });
 
-async function bundleIn(folder: string, text: string): Promise<string> {
+/** As somebody may keep it: the bundle in a folder, and below it what belongs to it. */
+async function bundleIn(folder: string, builder: BundleBuilder): Promise<string> {
   const path = join(folder, "bundle.json");
-  await Bun.write(path, text);
+  await Bun.write(path, JSON.stringify(builder.document()));
+  const orchestration = join(folder, `.akc/orchestration/${runId}.orchestration.json`);
+  await Bun.write(orchestration, JSON.stringify(builder.orchestration()));
   return path;
 }
 

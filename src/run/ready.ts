@@ -58,6 +58,6 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
     adapter: await preparedAdapter(adapter, context, bundle),
     noted,
     divergenceCounts: bundle.metadata["runtime_nonzero_exit_on_reconcile_divergence"] === true,
-    facts: bundleFacts(bundle, policy),
+    facts: { ...bundleFacts(bundle, policy), desiredResources: parts.convergence?.desired.length ?? 0 },
   };
 }

@@ -238,6 +238,31 @@ test("on a terminal the result stands apart from the picture and repeats nothing
   });
 });
 
+test("where each option of a start came from is kept with the run", async () => {
+  await inWorld(async (world) => {
+    const path = await world.place(bundle().step("one", noop));
+    await world.write(".akc/project.yaml", "developer_role_profile: emerging\n");
+    const elsewhere = join(world.side, "kept");
+    const words = ["runtime", "start", "--bundle", path, "--coordination-max-in-flight-steps", "3"];
+    const env = { AKC_OUTPUTS_ROOT: elsewhere };
+    const { stdout } = await akc([...words, "-o", "json"], { cwd: world.scope, env });
+    const folder = String(jsonObject(stdout)["scope_dir"]);
+    expect(await Bun.file(join(folder, "developer_profile_decisions.json")).json()).toMatchObject({
+      developer_role_profile: "emerging",
+      resolved: {
+        mode: { value: "simulate", source: "profile_default" },
+        bundle: { value: path, source: "cli" },
+        outputs_root: { value: elsewhere, source: "env" },
+        developer_role_profile: { value: "emerging", source: "project_file" },
+        coordination_parallel_dispatch: { value: "enabled", source: "profile_default" },
+        coordination_max_in_flight_steps: { value: 3, source: "cli" },
+      },
+    });
+    const record = await Bun.file(join(folder, "runtime_run.json")).json();
+    expect(record.developer_role_profile).toBe("emerging");
+  });
+});
+
 test("who is in the way of a run is stopped with the command that is shown", async () => {
   await inWorld(async (world) => {
     const waits = bundle().step("wait", sh(": >began; sleep 600", { timeoutMs: 900_000 }));

@@ -44,7 +44,13 @@ export interface StartOptions {
   readonly deadlineMs?: number;
   readonly maxInFlight?: number;
   readonly expectedSha256?: string;
-  readonly sources: Readonly<Record<string, OptionSource>>;
+  /** By the names of `developer_profile_decisions.json`. */
+  readonly resolved: Readonly<Record<string, Decided>>;
+}
+
+interface Decided {
+  readonly value: string | number | null;
+  readonly source: OptionSource;
 }
 
 /** What `emerging` sets where no flag does (spec cli §4.2 step 5). */
@@ -68,19 +74,20 @@ export function startOptions(flags: StartFlags, env: Environment, project: Proje
     });
   }
   const root = outputsRoot(flags, env, project);
-  const steps = given === undefined ? "profile_default" : "cli";
+  const mode = given ?? "simulate";
   return {
     bundlePath: flags.bundle,
-    mode: given ?? "simulate",
+    mode,
     roleProfile: profile.value,
     ...(root === undefined ? {} : { outputsRoot: root.value }),
     coordinationOverrides: coordination(flags, emerging),
     ...numbers(flags),
-    sources: {
-      bundle: "cli",
-      mode: steps,
-      developer_role_profile: profile.source,
-      ...(root === undefined ? {} : { outputs_root: root.source }),
+    resolved: {
+      mode: { value: mode, source: given === undefined ? "profile_default" : "cli" },
+      bundle: { value: flags.bundle, source: "cli" },
+      outputs_root: root ?? { value: null, source: "legacy_default" },
+      developer_role_profile: profile,
+      ...coordinationDecided(flags, emerging),
     },
   };
 }
@@ -119,6 +126,29 @@ function coordination(flags: StartFlags, emerging: boolean): StartOptions["coord
     ...(perRole === undefined
       ? {}
       : { maxInFlightPerRole: wholeNumber("--coordination-max-in-flight-per-role", perRole, range) }),
+  };
+}
+
+/** A flag that was given is told as given, whatever the profile would have said. */
+function coordinationDecided(flags: StartFlags, emerging: boolean): Readonly<Record<string, Decided>> {
+  const overrides = coordination(flags, emerging);
+  const dispatch = flags.coordinationParallelDispatch ?? "inherit";
+  const fallback: OptionSource = emerging && dispatch === "inherit" ? "profile_default" : "legacy_default";
+  const decided = (given: string | undefined, value: Decided["value"]): Decided => ({
+    value,
+    source: given === undefined ? fallback : "cli",
+  });
+  const { parallelDispatchEnabled: parallel, maxInFlightSteps, maxInFlightPerRole } = overrides;
+  return {
+    coordination_parallel_dispatch: decided(
+      dispatch === "inherit" ? undefined : dispatch,
+      parallel === undefined ? "inherit" : parallel ? "enabled" : "disabled",
+    ),
+    coordination_max_in_flight_steps: decided(flags.coordinationMaxInFlightSteps, maxInFlightSteps ?? null),
+    coordination_max_in_flight_per_role: decided(
+      flags.coordinationMaxInFlightPerRole,
+      maxInFlightPerRole ?? null,
+    ),
   };
 }
 

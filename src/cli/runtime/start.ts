@@ -170,6 +170,7 @@ async function runWatched(
     mode,
     adapter: flags.adapter,
     coordinationOverrides,
+    chosen: { developerRoleProfile: options.roleProfile, resolved: options.resolved },
     signal,
     ...(outputsRoot === undefined ? {} : { outputsRoot }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),

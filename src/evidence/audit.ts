@@ -1,6 +1,6 @@
 /**
  * The records of `coordination_audit.jsonl`: who did which step with what and what came of it, each bound to the one
- * before it by that line's hash. Pure; the numbering is the run's, whichever process writes it.
+ * before it by that line's hash. The numbering is the run's, whichever process writes it; where the lines go is not known here.
  *
  * Source: spec kernel §12.10; kernel:W-21.
  */
@@ -8,14 +8,7 @@ import { member, objectAt, textAt } from "../bundle/member.ts";
 import { sha256Hex } from "../json/fingerprint.ts";
 import type { JsonObject, JsonValue } from "../json/value.ts";
 import type { RunRow } from "../store/contract.ts";
-import { compactText } from "./fast-text.ts";
 import type { ProjectedEvent } from "./project.ts";
-
-export interface AuditLine {
-  /** COMPACT, without the line feed that ends it. */
-  readonly text: string;
-  readonly record: JsonObject;
-}
 
 const audited: ReadonlySet<string> = new Set([
   "runtime.action.completed",
@@ -38,15 +31,18 @@ const optionalKeys = [
 
 export class AuditTrail {
   readonly #run: RunRow;
+  readonly #written: (record: JsonObject) => Uint8Array;
   #sequence = 0;
   #previous = "0".repeat(64);
 
-  constructor(run: RunRow) {
+  /** @param written writes a record and answers its line, COMPACT and without the line feed, which the next record is bound to. */
+  constructor(run: RunRow, written: (record: JsonObject) => Uint8Array) {
     this.#run = run;
+    this.#written = written;
   }
 
-  /** The record of an event, or undefined for an event that is not audited. Call it with every event, in order. */
-  line(event: ProjectedEvent): AuditLine | undefined {
+  /** Writes the record of an event and answers it, or undefined for an event that is not audited. Call it with every event, in order. */
+  record(event: ProjectedEvent): JsonObject | undefined {
     const { action, payload } = event;
     if (!audited.has(event.type) || action?.step === undefined) return undefined;
     const { step } = action;
@@ -78,10 +74,9 @@ export class AuditTrail {
     }
     const worker = workerOutput(event.result);
     if (worker !== undefined) record["worker_output_sha256"] = worker;
-    const text = compactText(record);
     this.#sequence += 1;
-    this.#previous = sha256Hex(text);
-    return { text, record };
+    this.#previous = sha256Hex(this.#written(record));
+    return record;
   }
 }
 

@@ -8,9 +8,9 @@ import { member } from "../bundle/member.ts";
 import { prettyJson } from "../json/canonical.ts";
 import { compareCodePoints, sortedByCodePoint } from "../json/order.ts";
 import type { JsonObject, JsonValue } from "../json/value.ts";
-import { prettyAt } from "./pretty.ts";
 import type { RunProgress, StepProgress } from "./progress.ts";
 import { pendingQueue, type QueueSources } from "./queue.ts";
+import { prettyAt } from "./text/pretty.ts";
 import { payloadAt } from "./wire-action.ts";
 
 /** The file's text, in parts: a run of many nodes never stands in memory with all their results. */

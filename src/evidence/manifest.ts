@@ -17,7 +17,7 @@ import type { RunRow } from "../store/contract.ts";
 import { readFileBounded, writeFileAtomic } from "../system/files.ts";
 import type { Health } from "./health.ts";
 import type { EvidencePaths } from "./layout.ts";
-import { prettyAt } from "./pretty.ts";
+import { prettyAt } from "./text/pretty.ts";
 
 export interface ManifestLinks {
   readonly run: RunRow;
@@ -26,13 +26,13 @@ export interface ManifestLinks {
   readonly health: Health;
   /** `runtime_run.json`. */
   readonly record: JsonObject;
-  /** Fingerprints of the JSON files, SHA-256 of the audit's bytes; the audit is absent when it has no record. */
+  /** Fingerprints of the JSON files, SHA-256 of the audit's bytes; the audit's is undefined when it has no record. */
   readonly sha256: {
     readonly events: string;
     readonly evidence: string;
     readonly decisions: string;
     readonly profileDecisions: string;
-    readonly audit?: string;
+    readonly audit: string | undefined;
   };
 }
 

@@ -11,11 +11,13 @@ import type { JsonObject } from "../json/value.ts";
 import type { RunRow } from "../store/contract.ts";
 import { asDiskError, lockFile } from "../system/files.ts";
 import type { BundleFacts } from "./facts.ts";
-import { compactText } from "./fast-text.ts";
 import type { Span } from "./spans.ts";
+import { BlockPipe } from "./text/pipe.ts";
+import { RowWriter } from "./text/row-writer.ts";
 
 export type OtelSource = "runtime.trace_span" | "runtime.coordination_audit";
 
+/** What a line says: a span, and whose it is. */
 export class OtelLines {
   readonly #resource: JsonObject;
   readonly #correlation: JsonObject;
@@ -38,22 +40,22 @@ export class OtelLines {
     this.#resource = { attributes: { "service.name": "akc", ...this.#correlation } };
   }
 
-  /** COMPACT, without the line feed that ends it. */
-  line(source: OtelSource, span: Span): string {
-    return compactText({
+  line(source: OtelSource, span: Span): JsonObject {
+    return {
       akc_trace_export_version: 1,
       resource: this.#resource,
       source,
       // Correlation wins over a span's own attribute of the same name.
       span: { ...span, attributes: { ...span.attributes, ...this.#correlation } },
-    });
+    };
   }
 }
 
 /** The end of the shared file, held by one exporter at a time. */
 export interface OtelFile {
-  /** Adds a line unless an earlier export already did. */
-  add(line: string): void;
+  /** Adds a line, COMPACT, unless an earlier export already did. */
+  add(line: JsonObject): void;
+  /** Call it now and then: what was added waits in memory. @throws AkcError DISK_FULL */
   flush(): Promise<void>;
   close(): Promise<void>;
   /** Takes back what this export added. Never fails. */
@@ -77,15 +79,8 @@ export async function openOtelFile(path: string, runtimeRunId: string): Promise<
     throw cause;
   }
   const begin = end;
-  let waiting: string[] = [];
-  const undo = async () => {
-    await file.truncate(begin).catch(() => undefined);
-    await file.close().catch(() => undefined);
-  };
-  const flush = async () => {
-    if (waiting.length === 0) return;
-    const bytes = Buffer.from(`${waiting.join("\n")}\n`);
-    waiting = [];
+  const rows = new RowWriter({ form: "compact", depth: 0 });
+  const pipe = new BlockPipe(async (bytes) => {
     try {
       for (let at = 0; at < bytes.length; ) {
         const { bytesWritten } = await file.write(bytes, at, bytes.length - at, end);
@@ -95,19 +90,25 @@ export async function openOtelFile(path: string, runtimeRunId: string): Promise<
     } catch (cause) {
       throw asDiskError(cause, path);
     }
-  };
+  });
   return {
     add(line) {
-      if (already > 0) already -= 1;
-      else waiting.push(line);
+      already -= 1;
+      if (already >= 0) return;
+      rows.write(pipe.block, line);
+      pipe.block.text("\n");
     },
-    flush,
+    flush: () => pipe.flush(),
     async close() {
-      await flush();
+      await pipe.end();
       await file.sync();
       await file.close();
     },
-    undo,
+    async undo() {
+      await pipe.settled();
+      await file.truncate(begin).catch(() => undefined);
+      await file.close().catch(() => undefined);
+    },
   };
 }
 

@@ -5,12 +5,11 @@
  * Source: spec kernel §6, §4.7; kernel:W-4 (the event's number ends its id, so no two events share one).
  */
 import { member, objectAt, textAt } from "../bundle/member.ts";
-import { sha256Hex } from "../json/fingerprint.ts";
-import { parseJson } from "../json/read.ts";
+import { fingerprint } from "../json/fingerprint.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import type { NewEvent, RunRow } from "../store/contract.ts";
 import type { BundleFacts } from "./facts.ts";
-import { compactText } from "./fast-text.ts";
+import { RowReader } from "./text/row-reader.ts";
 
 /** The action that an event is about, as its payload tells. */
 export interface EventAction {
@@ -23,17 +22,24 @@ export interface EventAction {
   readonly step?: { readonly stepId: string; readonly roleId: string; readonly specSha256: string };
 }
 
-export interface ProjectedEvent {
-  readonly seq: number;
+/** How an event is referred to. */
+export interface EventMark {
   readonly eventId: string;
-  readonly type: string;
+  /** Follows from the id: 16 hex digits. */
+  readonly spanId: string;
+  /** Milliseconds since the epoch. */
   readonly atMs: number;
+}
+
+export interface ProjectedEvent extends EventMark {
+  readonly seq: number;
+  readonly type: string;
   /** As stored, with telemetry. */
   readonly payload: JsonObject;
   readonly action?: EventAction;
   readonly result?: JsonObject;
   /** The `policy_allowed` event of this attempt. */
-  readonly allowed?: { readonly eventId: string; readonly atMs: number };
+  readonly allowed?: EventMark;
 }
 
 /** An event as it stands in `events.json`; the payload has the documented keys of its type. */
@@ -62,7 +68,8 @@ export class EventProjector {
   readonly #run: RunRow;
   readonly #facts: BundleFacts;
   readonly #context: JsonObject;
-  readonly #underWay = new Map<string, { readonly eventId: string; readonly atMs: number }>();
+  readonly #payloads = new RowReader();
+  readonly #underWay = new Map<string, EventMark>();
   readonly #constant: JsonObject;
 
   constructor(run: RunRow, facts: BundleFacts) {
@@ -86,33 +93,29 @@ export class EventProjector {
 
   project(event: NewEvent): ProjectedEvent {
     const { seq, type, atMs } = event;
-    const stored = payloadOf(event);
+    const stored = this.#payloadOf(event);
     const eventId = eventIdOf(this.#run.context.runtimeRunId, type, atMs, seq);
+    const mark: EventMark = { eventId, spanId: spanIdOf(eventId), atMs };
     if (type === "runtime.action.policy_allowed") {
       const actionId = textAt(stored, "action_id");
-      if (actionId !== undefined) this.#underWay.set(actionId, { eventId, atMs });
-      return { seq, eventId, type, atMs, payload: stored };
+      if (actionId !== undefined) this.#underWay.set(actionId, mark);
+      return { seq, type, ...mark, payload: stored };
     }
     const action = this.#actionOf(stored);
     if (action === undefined) {
       const isPlan = type === "runtime.coordination.plan_enqueued";
-      const payload = isPlan
-        ? { ...this.#constant, otel_trace: this.#otelTrace(eventId), ...stored }
-        : stored;
-      return { seq, eventId, type, atMs, payload };
+      const payload = isPlan ? { ...this.#constant, otel_trace: this.#otelTrace(mark), ...stored } : stored;
+      return { seq, type, ...mark, payload };
     }
     const allowed = this.#underWay.get(action.actionId);
     if (attemptEnds.has(type)) this.#underWay.delete(action.actionId);
     const result = member(stored, "result");
     const parent = withParent.has(type) ? allowed : undefined;
-    const payload =
-      action.step === undefined ? stored : this.#withTelemetry(stored, action, eventId, parent?.eventId);
     return {
       seq,
-      eventId,
       type,
-      atMs,
-      payload,
+      ...mark,
+      payload: action.step === undefined ? stored : this.#withTelemetry(stored, action, mark, parent),
       action,
       ...(isJsonObject(result) ? { result } : {}),
       ...(allowed === undefined ? {} : { allowed }),
@@ -128,6 +131,11 @@ export class EventProjector {
       payload: event.payload,
       timestamp: event.atMs,
     };
+  }
+
+  #payloadOf(event: NewEvent): JsonObject {
+    const payload = this.#payloads.read(event.payload);
+    return isJsonObject(payload) ? payload : { value: payload };
   }
 
   #actionOf(payload: JsonObject): EventAction | undefined {
@@ -157,13 +165,13 @@ export class EventProjector {
   #withTelemetry(
     stored: JsonObject,
     action: EventAction,
-    eventId: string,
-    parentEventId: string | undefined,
+    mark: EventMark,
+    parent: EventMark | undefined,
   ): JsonObject {
     const context = objectAt(objectAt(stored, "action"), "policy_context");
     const telemetry: Record<string, JsonValue> = {
       ...this.#constant,
-      otel_trace: this.#otelTrace(eventId, parentEventId),
+      otel_trace: this.#otelTrace(mark, parent),
       input_sha256: action.inputsFingerprint.toLowerCase(),
     };
     if (action.step !== undefined) {
@@ -172,8 +180,8 @@ export class EventProjector {
       telemetry["coordination_spec_sha256"] = action.step.specSha256;
     }
     const result = member(stored, "result");
-    if (isJsonObject(result)) telemetry["output_sha256"] = sha256Hex(compactText(result));
-    if (parentEventId !== undefined) telemetry["parent_event_id"] = parentEventId;
+    if (isJsonObject(result)) telemetry["output_sha256"] = fingerprint(result);
+    if (parent !== undefined) telemetry["parent_event_id"] = parent.eventId;
     for (const [key, source] of copiedFromContext) {
       const value = textAt(context, source);
       if (value !== undefined) telemetry[key] = value;
@@ -182,11 +190,11 @@ export class EventProjector {
     return { ...telemetry, ...stored };
   }
 
-  #otelTrace(eventId: string, parentEventId?: string): JsonObject {
+  #otelTrace({ spanId }: EventMark, parent?: EventMark): JsonObject {
     return {
       trace_id: this.#run.traceId,
-      span_id: spanIdOf(eventId),
-      ...(parentEventId === undefined ? {} : { parent_span_id: spanIdOf(parentEventId) }),
+      span_id: spanId,
+      ...(parent === undefined ? {} : { parent_span_id: parent.spanId }),
     };
   }
 }
@@ -219,9 +227,4 @@ export function contextJson(run: RunRow): JsonObject {
     policy_mode: mode,
     adapter_id: adapterId,
   };
-}
-
-function payloadOf(event: NewEvent): JsonObject {
-  const payload = parseJson(event.payload);
-  return isJsonObject(payload) ? payload : { value: payload };
 }

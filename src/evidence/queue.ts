@@ -8,8 +8,8 @@ import { member, textAt } from "../bundle/member.ts";
 import { asDouble, type JsonObject } from "../json/value.ts";
 import type { ActionRow, RunReader, RunRow } from "../store/contract.ts";
 import type { BundleFacts } from "./facts.ts";
-import { ArrayText } from "./pretty.ts";
 import type { DeadLetter, RunProgress } from "./progress.ts";
+import { ArrayText } from "./text/pretty.ts";
 import { layerOf, nodeClassOf, payloadAt, wireAction } from "./wire-action.ts";
 
 export interface QueueSources {

@@ -64,8 +64,8 @@ export class Spans {
       if (value !== undefined) attributes[`akc.coordination.${name}`] = value;
     }
     return this.#made({
-      span_id: spanIdOf(event.eventId),
-      parent_span_id: event.allowed === undefined ? this.#kernelSpanId : spanIdOf(event.allowed.eventId),
+      span_id: event.spanId,
+      parent_span_id: event.allowed?.spanId ?? this.#kernelSpanId,
       name: `akc.coordination.${event.type}`,
       startMs: event.atMs,
       endMs: event.atMs,
@@ -80,7 +80,7 @@ export class Spans {
     const toState = textAt(objectAt(payload, "transition"), "to_state");
     return this.#made({
       // The attempt's span is named after the event that allowed it: that is what the audit calls the parent.
-      span_id: spanIdOf(allowed?.eventId ?? `${event.eventId}:span`),
+      span_id: allowed?.spanId ?? spanIdOf(`${event.eventId}:span`),
       parent_span_id: this.#kernelSpanId,
       name,
       startMs: allowed?.atMs ?? atMs,

@@ -7,20 +7,19 @@ import { prettyJson } from "../json/canonical.ts";
 import { limits } from "../limits.ts";
 import { EventChain } from "../store/chain.ts";
 import type { RunReader, RunRow, StoredEvent } from "../store/contract.ts";
-import { type AtomicFile, createAtomicFile } from "../system/files.ts";
 import { AuditTrail } from "./audit.ts";
 import { decisionJson } from "./decisions.ts";
 import type { BundleFacts } from "./facts.ts";
 import { type Health, kernelHealth, worst } from "./health.ts";
 import type { EvidencePaths } from "./layout.ts";
 import { type OtelFile, OtelLines, openOtelFile } from "./otel.ts";
-import { type ArrayFile, ArrayText, createArrayFile } from "./pretty.ts";
 import { RunProgress } from "./progress.ts";
 import { EventProjector } from "./project.ts";
 import { Reconciliation } from "./reconcile-rows.ts";
 import { RecordedDecisions } from "./record.ts";
 import { type EvidenceRow, EvidenceRows, EvidenceTally } from "./rows.ts";
 import { Spans } from "./spans.ts";
+import { type ArrayFile, createArrayFile, createLineFile, type LineFile } from "./text/row-file.ts";
 
 export interface StreamInput {
   readonly reader: RunReader;
@@ -45,8 +44,8 @@ export interface StreamResult {
     readonly events: string;
     readonly evidence: string;
     readonly decisions: string;
-    /** Of the file's bytes; absent when there is nothing to audit. */
-    readonly audit?: string;
+    /** Of the file's bytes; undefined when there is nothing to audit. */
+    readonly audit: string | undefined;
   };
 }
 
@@ -54,8 +53,8 @@ interface Files {
   readonly events: ArrayFile;
   readonly evidence: ArrayFile;
   readonly decisions: ArrayFile;
-  readonly spans: AtomicFile;
-  readonly audit: AtomicFile;
+  readonly spans: ArrayFile;
+  readonly audit: LineFile;
   readonly otel: OtelFile;
 }
 
@@ -82,13 +81,26 @@ async function openFiles(
   const otel = await openOtelFile(paths.otel, run.context.runtimeRunId);
   undo.push(() => otel.undo());
   return {
-    events: kept(await createArrayFile(paths.events, fingerprinted)),
-    evidence: kept(await createArrayFile(paths.evidence, fingerprinted)),
-    decisions: kept(await createArrayFile(paths.decisions, fingerprinted)),
-    spans: kept(await createAtomicFile(paths.spans)),
-    audit: kept(await createAtomicFile(paths.audit)),
+    events: kept(await createArrayFile(paths.events, { fingerprinted })),
+    evidence: kept(await createArrayFile(paths.evidence, { fingerprinted })),
+    decisions: kept(await createArrayFile(paths.decisions, { fingerprinted })),
+    spans: kept(await createArrayFile(paths.spans, { around: aroundSpans(run) })),
+    audit: kept(await createLineFile(paths.audit, fingerprinted)),
     otel,
   };
+}
+
+/** What `runtime_trace_spans.json` says beside the spans. */
+function aroundSpans({ context, traceId }: RunRow): { readonly before: string; readonly after: string } {
+  const { scope, runId, runtimeRunId } = context;
+  const member = (key: string, value: string) => `  "${key}": ${prettyJson(value)}`;
+  const before = [
+    member("repo_id", scope.repoId),
+    member("run_id", runId),
+    member("runtime_run_id", runtimeRunId),
+  ];
+  const after = [member("tenant_id", scope.tenantId), member("trace_id", traceId)];
+  return { before: `{\n${before.join(",\n")},\n  "spans": `, after: `,\n${after.join(",\n")}\n}` };
 }
 
 class Streams {
@@ -104,12 +116,7 @@ class Streams {
   readonly #reconciliation = new Reconciliation();
   readonly #recorded = new RecordedDecisions();
   readonly #chain = new EventChain();
-  readonly #spanText = new ArrayText(1);
-  readonly #auditHash = new Bun.CryptoHasher("sha256");
   #seq = 0;
-  #spanParts: string[] = [];
-  #auditText = "";
-  #audited = false;
 
   constructor(input: StreamInput, files: Files) {
     const { run, facts } = input;
@@ -117,7 +124,7 @@ class Streams {
     this.#files = files;
     this.#rows = new EvidenceRows(run, facts);
     this.#projector = new EventProjector(run, facts);
-    this.#trail = new AuditTrail(run);
+    this.#trail = new AuditTrail(run, (record) => files.audit.add(record));
     this.#spans = new Spans(run);
     this.#otel = new OtelLines(run, facts);
   }
@@ -141,7 +148,7 @@ class Streams {
       decisions: this.#recorded,
       health,
       allConverged: this.#reconciliation.allConverged,
-      chainSha256: Buffer.from(this.#chain.head).toString("hex"),
+      chainSha256: this.#chain.head.toHex(),
       sha256: await this.#finish(),
     };
   }
@@ -165,28 +172,15 @@ class Streams {
   }
 
   async #events(): Promise<void> {
-    const { reader, run } = this.#input;
-    const { scope, runId, runtimeRunId } = run.context;
+    const { reader } = this.#input;
     const { events, evidence, spans, audit, otel } = this.#files;
-    const [tenantId, repoId, compileId, id] = [scope.tenantId, scope.repoId, runId, runtimeRunId].map(
-      prettyJson,
-    );
-    await spans.write(`{\n  "repo_id": ${repoId},\n  "run_id": ${compileId},\n`);
-    await spans.write(`  "runtime_run_id": ${id},\n  "spans": `);
+    const growing = [events, evidence, spans, audit, otel];
     for (;;) {
       const page = await reader.events(this.#seq, limits.storePageRows);
       for (const event of page) this.#event(event);
-      if (page.length === 0) break;
-      await events.flush();
-      await evidence.flush();
-      await otel.flush();
-      await spans.write(this.#spanParts.join(""));
-      this.#spanParts = [];
-      await audit.write(this.#auditText);
-      this.#auditText = "";
+      if (page.length === 0) return;
+      for (const file of growing) await file.flush();
     }
-    await spans.write(this.#spanText.end());
-    await spans.write(`,\n  "tenant_id": ${tenantId},\n  "trace_id": ${prettyJson(run.traceId)}\n}`);
   }
 
   #event(stored: StoredEvent): void {
@@ -197,26 +191,22 @@ class Streams {
     this.#files.events.add(this.#projector.wire(event));
     const row = this.#rows.event(event);
     if (row !== undefined) this.#evidence(row);
+    const { spans, otel } = this.#files;
     const span = this.#spans.span(event);
     if (span !== undefined) {
-      this.#spanParts.push(this.#spanText.item(span));
-      this.#files.otel.add(this.#otel.line("runtime.trace_span", span));
+      spans.add(span);
+      otel.add(this.#otel.line("runtime.trace_span", span));
     }
-    const line = this.#trail.line(event);
-    if (line === undefined) return;
-    const text = `${line.text}\n`;
-    this.#auditText += text;
-    this.#auditHash.update(text);
-    this.#audited = true;
-    const auditSpan = this.#spans.auditSpan(event, line.record);
-    this.#files.otel.add(this.#otel.line("runtime.coordination_audit", auditSpan));
+    const record = this.#trail.record(event);
+    if (record === undefined) return;
+    otel.add(this.#otel.line("runtime.coordination_audit", this.#spans.auditSpan(event, record)));
   }
 
   /** What is handed to others must be what was written: a gap or a changed byte ends the export. */
   #verify({ seq, type, atMs, payload, sha256 }: StoredEvent): void {
     const expected = this.#seq + 1;
     this.#seq = seq;
-    const digest = Buffer.from(this.#chain.append(seq, type, atMs, payload)).toString("hex");
+    const digest = this.#chain.append(seq, type, atMs, payload).toHex();
     if (seq === expected && digest === sha256) return;
     throw new AkcError("STORE_DAMAGED", {
       message: "the run's events are not the ones that were written: the hash chain is broken",
@@ -245,11 +235,10 @@ class Streams {
       events: await events.finish(),
       evidence: await evidence.finish(),
       decisions: await decisions.finish(),
+      audit: await audit.finish(),
     };
     await spans.finish();
-    if (this.#audited) await audit.finish();
-    else await audit.discard();
     await otel.close();
-    return this.#audited ? { ...sha256, audit: this.#auditHash.digest("hex") } : sha256;
+    return sha256;
   }
 }

@@ -58,7 +58,8 @@ export function finalStatus(
 export function runRecord(input: RecordInput): JsonObject {
   const { run, facts, paths, progress, decisions, unmetExpectations } = input;
   const { scope, runId, runtimeRunId, adapterId, mode } = run.context;
-  const extra = extraOf(run);
+  // They have a file of their own, which the record refers to.
+  const { developer_profile_decisions: _, ...extra } = extraOf(run);
   return {
     developer_role_profile: "classic",
     coordination_execution_policy: facts.executionPolicy ?? defaultExecutionPolicy,

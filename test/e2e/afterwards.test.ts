@@ -260,6 +260,7 @@ test("where each option of a start came from is kept with the run", async () => 
     });
     const record = await Bun.file(join(folder, "runtime_run.json")).json();
     expect(record.developer_role_profile).toBe("emerging");
+    expect(record).not.toHaveProperty("developer_profile_decisions");
   });
 });
 

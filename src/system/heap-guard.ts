@@ -4,9 +4,9 @@
  */
 
 /** How far the process may grow over what it was after the last collection. */
-const growthBytesMax = 48 * 1024 * 1024;
+const growthBytesMax = 40 * 1024 * 1024;
 /** Below this size collecting would only cost time. */
-const smallBytes = 192 * 1024 * 1024;
+const smallBytes = 144 * 1024 * 1024;
 /** Asking the system for the size costs a system call: not at every turn. */
 const askEveryMs = 25;
 

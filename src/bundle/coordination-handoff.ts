@@ -11,11 +11,11 @@ import type { StepPlaces } from "../coordination/resolve.ts";
 import { schedule } from "../coordination/schedule.ts";
 import { AkcError, type Issue } from "../errors.ts";
 import { fingerprint } from "../json/fingerprint.ts";
-import { parseJson } from "../json/read.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import { type BundleSource, bundleFolder } from "./files.ts";
 import { isIdentifier, isRoleName, pathInRepo, roleNameWants } from "./identifier.ts";
 import { member, objectAt, textAt } from "./member.ts";
+import { readDocument } from "./read-document.ts";
 import { placedAt } from "./shape/rule.ts";
 import { judgeCoordination } from "./validate.ts";
 
@@ -43,7 +43,7 @@ const noneMade = "0".repeat(64);
 export async function loadCoordinationOnly(
   source: BundleSource,
 ): Promise<{ readonly coordination: CoordinationHandoff | null }> {
-  const document = parseJson(source.text);
+  const document = readDocument(source);
   if (!isJsonObject(document)) throw new AkcError("BUNDLE_NOT_OBJECT");
   return { coordination: (await loadCoordination(document, source, { strict: false })) ?? null };
 }

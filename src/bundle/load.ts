@@ -7,8 +7,7 @@
 import { resolveStepNodes } from "../coordination/resolve.ts";
 import { AkcError, type ErrorCode, type Issue } from "../errors.ts";
 import { fingerprint } from "../json/fingerprint.ts";
-import { parseJson } from "../json/read.ts";
-import { asDouble, isJsonObject, type JsonObject } from "../json/value.ts";
+import { asDouble, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import { type CoordinationHandoff, loadCoordination } from "./coordination-handoff.ts";
 import { type BundleSource, bundleFolder } from "./files.ts";
 import { pathInRepo } from "./identifier.ts";
@@ -26,6 +25,7 @@ import type {
   PolicyMode,
   Scope,
 } from "./model.ts";
+import { readDocument } from "./read-document.ts";
 import { sortIssues } from "./shape/rule.ts";
 import { judgeBundle, schemaVersionOf, validateBundle } from "./validate.ts";
 
@@ -53,7 +53,7 @@ export interface LoadOptions {
  *   PATH_UNSAFE; in this order
  */
 export async function loadBundle(source: BundleSource, options: LoadOptions): Promise<Bundle> {
-  const value = parseJson(source.text);
+  const value = readDocument(source);
   const sha256 = fingerprint(value);
   const expected = options.expectedSha256?.trim().toLowerCase();
   if (expected !== undefined && expected !== sha256) {
@@ -102,7 +102,7 @@ export async function loadBundle(source: BundleSource, options: LoadOptions): Pr
   };
 }
 
-function checkDocument(value: ReturnType<typeof parseJson>): {
+function checkDocument(value: JsonValue): {
   readonly document: JsonObject;
   readonly schemaVersion: Bundle["schemaVersion"];
   readonly warnings: readonly Issue[];

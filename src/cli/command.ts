@@ -44,6 +44,8 @@ export interface CommandSpec<A extends ArgsDef> {
   readonly notes?: readonly string[];
   readonly examples: readonly Example[];
   readonly exits: readonly ExitCode[];
+  /** Flags that are nearly always needed, as they are typed; those that are always needed are known. */
+  readonly usage?: string;
   /** Camel case here, `--kebab-case` on the command line. */
   readonly args: A;
   /** Environment variables that it reads, with their effect. */

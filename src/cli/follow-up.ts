@@ -6,14 +6,15 @@ import { realpathSync } from "node:fs";
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { shellWord } from "../policy/shell-word.ts";
 import type { Environment, Io } from "./io.ts";
+import { outputsRootOf } from "./outputs-root.ts";
 
 /** `akc runtime events 0193f2c1 --outputs-root out`, for a run below `outputsRoot`. */
-export function followUpOnRun(
+export async function followUpOnRun(
   io: Io,
   words: readonly string[],
   { outputsRoot }: { readonly outputsRoot: string },
-): string {
-  const usual = resolve(io.env["AKC_OUTPUTS_ROOT"]?.trim() || ".");
+): Promise<string> {
+  const usual = await outputsRootOf(io, undefined);
   return followUp(
     io,
     usual === outputsRoot ? words : [...words, "--outputs-root", seenFromHere(outputsRoot)],

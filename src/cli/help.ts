@@ -63,6 +63,7 @@ function usage(command: Command): string {
     if (def.type === "positional") words.push(def.valueHint ?? name.toUpperCase());
     else if (def.required === true) words.push(`${flagName(name)} ${hintOf(def)}`);
   }
+  if (command.usage !== undefined) words.push(command.usage);
   return [...words, "[flags]"].join(" ");
 }
 

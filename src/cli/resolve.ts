@@ -37,6 +37,8 @@ export function resolveCommand(root: Group, argv: readonly string[]): Called {
   const ownFlags = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
   if (asksForHelp || ownFlags.some((word) => helpFlags.includes(word))) return { kind: "help", node, path };
   if (node.kind === "leaf") return { kind: "run", leaf: node, argv: [...early, ...rest] };
+  const unknown = early.find((word) => word.startsWith("-") && !knownFlag(word));
+  if (unknown !== undefined) throw unknownFlag(unknown, path);
   if (argv.length === 0) return { kind: "help", node, path };
   throw new AkcError("USAGE", {
     message: path === "" ? "a command is missing" : `\`akc ${path}\` needs a command`,
@@ -54,6 +56,34 @@ function unknownWord(root: Group, group: Group, path: string, word: string): Akc
   return new AkcError("USAGE", {
     message: `unknown command "${prefix} ${word}"`,
     hint: `${meant === undefined ? "" : `Did you mean \`${meant}\`? `}\`${prefix} --help\` lists the commands.`,
+  });
+}
+
+/** Flags that may stand where a command is expected; `-ojson` and `--output=json` are among them. */
+const flagsOfAll = [
+  "--help",
+  "-h",
+  "--version",
+  "-V",
+  "--output",
+  "-o",
+  "--color",
+  "--no-color",
+  "--verbose",
+];
+
+function knownFlag(word: string): boolean {
+  const name = word.startsWith("--") ? word.replace(/=.*$/s, "") : word.slice(0, 2);
+  return flagsOfAll.includes(name);
+}
+
+function unknownFlag(word: string, path: string): AkcError {
+  const meant = nearestWord(word.replace(/=.*$/s, ""), flagsOfAll);
+  const help =
+    path === "" ? "`akc --help` lists the commands." : `\`akc ${path} --help\` lists its commands.`;
+  return new AkcError("USAGE", {
+    message: `unknown flag ${word}`,
+    hint: meant === undefined ? help : `Did you mean ${meant}? ${help}`,
   });
 }
 

@@ -50,6 +50,13 @@ test.each([
   [["bundel", "hash", "x"], "Did you mean `akc bundle`?"],
   [["runtime", "strat"], "Did you mean `akc runtime start`?"],
   [["start"], "Did you mean `akc runtime start`?"],
+  [["--verison"], "Did you mean --version?"],
+  [["runtime", "--verbos"], "Did you mean --verbose?"],
+  [["bundle", "inspect", "-"], "name its path"],
+  [["bundle", "validate", "-"], "name its path"],
+  [["runtime", "start", "--bundle", "-", "--mode", "simulate"], "name its path"],
+  [["runtime", "coordination-plan", "--bundle", "-"], "name its path"],
+  [["policy", "explain", "--bundle", "-", "--action", "x"], "name its path"],
   [["runtime"], "needs a command"],
   [["bundle", "hash"], "FILE is missing"],
   [["bundle", "hash", "a", "b"], 'one word too many: "b"'],
@@ -216,6 +223,76 @@ test.each([40, 80])("on a terminal of %p columns no row of a table wraps", async
         columns,
       );
     }
+  });
+});
+
+test("a fault in a bundle's text is told with its file, line and column", async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "bundle.json");
+    await Bun.write(file, '{"schema_version": 4,\n "tenant_id": }');
+    for (const args of [
+      ["bundle", "inspect", file],
+      ["bundle", "validate", file],
+      ["bundle", "hash", file],
+      ["runtime", "start", "--bundle", file, "--mode", "simulate"],
+      ["runtime", "coordination-plan", "--bundle", file],
+      ["policy", "explain", "--bundle", file, "--action", "x"],
+    ]) {
+      const { exit, stdout } = await akc([...args, "-o", "json"]);
+      const { code, details } = JSON.parse(stdout);
+      expect({ args, exit, code, details }).toEqual({
+        args,
+        exit: 2,
+        code: "JSON_SYNTAX",
+        details: { path: file, line: 2, column: 15 },
+      });
+    }
+  });
+});
+
+test("asking about an action that the policy does not know is answered, with what was probably meant", async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "bundle.json");
+    await Bun.write(file, JSON.stringify(bundle().started("a", noop).document()));
+    const words = ["policy", "explain", "--bundle", file, "--action"];
+    const slip = await akc([...words, "runtime.action.execute.subproces"]);
+    expect(slip.exit).toBe(0);
+    expect(slip.stdout).toStartWith("denied ");
+    expect(slip.stderr).toContain("Did you mean runtime.action.execute.subprocess?");
+    expect((await akc([...words, "runtime.action.execute.subprocess"])).stderr).toBe("");
+  });
+});
+
+test("a bundle without coordination is drawn as nothing, in the language asked for", async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "bundle.json");
+    await Bun.write(file, JSON.stringify(bundle().started("a", noop).document()));
+    const drawn = (format: string) =>
+      akc(["runtime", "coordination-plan", "--bundle", file, "--format", format]);
+    expect((await drawn("dot")).stdout).toMatch(/^digraph plan \{\n[\s\S]*\}\n$/);
+    expect((await drawn("mermaid")).stdout).toBe("flowchart TD\n");
+    const tree = await drawn("tree");
+    expect(tree).toEqual({
+      exit: 0,
+      stdout: "no steps\n",
+      stderr: expect.stringContaining("no coordination"),
+    });
+    expect((await drawn("json")).stdout).toBe('{\n  "coordination": null\n}\n');
+  });
+});
+
+test("runs are looked for where the project file keeps them, unless flag or environment say otherwise", async () => {
+  await inFolder(async (cwd) => {
+    const file = join(cwd, "bundle.json");
+    await Bun.write(file, JSON.stringify(bundle().started("a", noop).document()));
+    await Bun.write(join(cwd, ".akc/project.yaml"), "outputs_root: kept\n");
+    await akc(["runtime", "start", "--bundle", file, "--mode", "simulate"], { cwd });
+    const count = async (flags: readonly string[], env = {}) =>
+      JSON.parse((await akc(["runtime", "list", "-o", "json", ...flags], { cwd, env })).stdout).total;
+    expect(await count([])).toBe(1);
+    expect(await count(["--outputs-root", "."])).toBe(0);
+    expect(await count([], { AKC_OUTPUTS_ROOT: "elsewhere" })).toBe(0);
+    expect(await count([], { AKC_OUTPUTS_ROOT: "kept" })).toBe(1);
   });
 });
 

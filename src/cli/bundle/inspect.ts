@@ -4,6 +4,7 @@ import { inspectBundle } from "../../policy/inspect.ts";
 import { prepareRun } from "../../run/prepare.ts";
 import { command } from "../command.ts";
 import { policyArgs } from "../policy/policy-args.ts";
+import { bundlePath } from "./bundle-path.ts";
 import { inspectionData } from "./inspection-data.ts";
 import { inspectionText } from "./inspection-text.ts";
 
@@ -32,7 +33,7 @@ export const inspect = command({
   },
   async run(args, session) {
     const prepared = await prepareRun({
-      bundlePath: args.file,
+      bundlePath: bundlePath(args.file),
       mode: policyModes.find((known) => known === args.mode) ?? "simulate",
       adapter: "auto",
       ...(args.policy === undefined ? {} : { policyPath: args.policy }),

@@ -1,10 +1,10 @@
 /** `akc bundle validate`: everything that is wrong with a bundle, without running anything. */
-import { AkcError } from "../../errors.ts";
 import { prepareRun } from "../../run/prepare.ts";
 import { command } from "../command.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { facts } from "../render/output.ts";
 import { printable } from "../render/text.ts";
+import { bundlePath } from "./bundle-path.ts";
 
 export const validate = command({
   path: "bundle validate",
@@ -23,14 +23,8 @@ export const validate = command({
     ...policyArgs,
   },
   async run(args, session) {
-    if (args.file === "-") {
-      throw new AkcError("USAGE", {
-        message: "a bundle cannot come from standard input",
-        hint: "It refers to files beside it; name its path.",
-      });
-    }
     const { bundle, policy } = await prepareRun({
-      bundlePath: args.file,
+      bundlePath: bundlePath(args.file),
       mode: "simulate",
       adapter: "auto",
       ...(args.bundleSha256 === undefined ? {} : { expectedSha256: args.bundleSha256 }),

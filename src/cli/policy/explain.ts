@@ -7,6 +7,8 @@ import { type ExplainStep, type Explanation, explainDecision } from "../../polic
 import { policyActions } from "../../policy/model.ts";
 import { readBundleSource } from "../../run/bundle-files.ts";
 import { readOperatorPolicy } from "../../run/prepare.ts";
+import { nearestWord } from "../../spelling.ts";
+import { bundlePath } from "../bundle/bundle-path.ts";
 import { command } from "../command.ts";
 import { facts, type Plain } from "../render/output.ts";
 import { table } from "../render/table.ts";
@@ -54,6 +56,9 @@ export const explain = command({
   async run(args, session) {
     const mode = policyModes.find((known) => known === args.mode) ?? "enforce";
     const explanation = await explained(args, mode);
+    if (!policyActions.some((known) => known === explanation.action)) {
+      session.io.words(unknownAction(explanation.action));
+    }
     const place = session.io.stdout;
     const columnsMax = place.isTerminal ? place.columns() : undefined;
     await session.print({
@@ -64,6 +69,13 @@ export const explain = command({
   },
 });
 
+/** What the policy does not know is denied; that somebody asks may be a slip all the same. */
+function unknownAction(action: string): string {
+  const meant = nearestWord(action, policyActions);
+  const guess = meant === undefined ? "" : ` Did you mean ${meant}?`;
+  return `warning: "${printable(action)}" is no action of the policy, and so denied.${guess}\n`;
+}
+
 interface Question {
   readonly bundle: string;
   readonly action: string;
@@ -73,7 +85,7 @@ interface Question {
 
 async function explained(question: Question, mode: PolicyMode): Promise<Explanation> {
   const operator = await readOperatorPolicy(question.policy);
-  const bundle = await loadBundle(await readBundleSource(question.bundle), {
+  const bundle = await loadBundle(await readBundleSource(bundlePath(question.bundle)), {
     mode,
     ...(operator?.strictIntentAuthority === true ? { strictIntentAuthority: true } : {}),
   });

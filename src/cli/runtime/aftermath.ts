@@ -61,7 +61,12 @@ export function explainCommand(io: Io, { action }: Denied, report: RunReport, { 
 }
 
 /** The words on stderr for a run that did not succeed; in text as in JSON. Empty when it did. */
-export function complaint(report: RunReport, { denied, failures }: Aftermath, asked: Asked, io: Io): string {
+export async function complaint(
+  report: RunReport,
+  { denied, failures }: Aftermath,
+  asked: Asked,
+  io: Io,
+): Promise<string> {
   const { outcome, lastError, lastErrorCode: code, runtimeRunId } = report;
   if (outcome === "succeeded") return "";
   const why = lastError === undefined ? "" : `: ${printable(lastError)}`;
@@ -88,7 +93,7 @@ export function complaint(report: RunReport, { denied, failures }: Aftermath, as
       lines.push(`hint: ${errorCodes[code].hint}`);
     }
     const outputsRoot = join(scopeRootOf(report), "../..");
-    const events = followUpOnRun(io, ["runtime", "events", runtimeRunId], { outputsRoot });
+    const events = await followUpOnRun(io, ["runtime", "events", runtimeRunId], { outputsRoot });
     lines.push(`hint: \`${events}\` tells what happened.`);
   }
   return `${lines.join("\n")}\n`;
@@ -98,11 +103,11 @@ export function complaint(report: RunReport, { denied, failures }: Aftermath, as
  * The same error with the command that stops the run which is in the way; any other error unchanged.
  * @param outputsRoot where the run would have been kept
  */
-export function withStopCommand(thrown: unknown, io: Io, outputsRoot: () => string): unknown {
+export async function withStopCommand(thrown: unknown, io: Io, outputsRoot: () => string): Promise<unknown> {
   if (!(thrown instanceof AkcError) || thrown.code !== "LEASE_HELD") return thrown;
   const stop = ["runtime", "stop", String(thrown.details["runtimeRunId"])];
   const { code, message, details, issues, cause } = thrown;
-  const command = followUpOnRun(io, stop, { outputsRoot: outputsRoot() });
+  const command = await followUpOnRun(io, stop, { outputsRoot: outputsRoot() });
   return new AkcError(code, {
     message,
     details,

@@ -5,10 +5,20 @@
  * Source: spec kernel §11.7; spec cli §5.1.
  */
 import { loadCoordinationOnly } from "../../bundle/coordination-handoff.ts";
+import type { CoordinationPlan } from "../../coordination/model.ts";
 import { planJson } from "../../coordination/plan-json.ts";
 import { readBundleSource } from "../../run/bundle-files.ts";
+import { bundlePath } from "../bundle/bundle-path.ts";
 import { command } from "../command.ts";
 import { encode } from "../render/output.ts";
+
+/** What a bundle without coordination is drawn as: still a drawing, for whatever reads it. */
+const emptyPlan: CoordinationPlan = {
+  layers: [],
+  stepOrder: [],
+  precedence: [],
+  loweredPrecedenceSha256: "",
+};
 
 const drawings = ["mermaid", "dot", "tree"] as const;
 
@@ -37,11 +47,13 @@ export const coordinationPlan = command({
     },
   },
   async run(args, session) {
-    const { coordination } = await loadCoordinationOnly(await readBundleSource(args.bundle));
+    const { coordination } = await loadCoordinationOnly(await readBundleSource(bundlePath(args.bundle)));
     const drawing = drawings.find((known) => known === args.format);
-    if (drawing !== undefined && coordination !== null) {
+    if (drawing !== undefined) {
       const { drawPlan } = await import("../../coordination/draw.ts");
-      await session.io.out(drawPlan(coordination.plan, drawing));
+      if (coordination === null)
+        session.io.words("the bundle has no coordination; there is nothing to draw\n");
+      await session.io.out(drawPlan(coordination?.plan ?? emptyPlan, drawing));
       return 0;
     }
     const json =

@@ -3,20 +3,14 @@ import { limits } from "../../limits.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command } from "../command.ts";
 import type { Place } from "../io.ts";
+import { outputsRootOf } from "../outputs-root.ts";
 import type { Style } from "../render/style.ts";
 import { styleOf } from "../render/style.ts";
 import { type Column, table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { elapsed, instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
-import {
-  allRuns,
-  type FoundRun,
-  type LeftOut,
-  locatingArgs,
-  locatingEnvironment,
-  outputsRootOf,
-} from "./locate.ts";
+import { allRuns, type FoundRun, type LeftOut, locatingArgs, locatingEnvironment } from "./locate.ts";
 import { durationMs, runData, standing } from "./run-view.ts";
 import { shortIds } from "./short-id.ts";
 
@@ -73,7 +67,7 @@ export const list = command({
             ),
     });
     if (runs.length === 0 && leftOut.length === 0) {
-      const here = printable(outputsRootOf(session.io, args));
+      const here = printable(await outputsRootOf(session.io, args.outputsRoot));
       session.io.words(`no runs below ${here}; --outputs-root names another place\n`);
     }
     if (runs.length > shown.length) {

@@ -6,7 +6,7 @@
  */
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { isIdentifier } from "../../bundle/identifier.ts";
 import { AkcError } from "../../errors.ts";
 import type { Lease, RunRow, Store } from "../../store/contract.ts";
@@ -14,6 +14,7 @@ import { databasePath, openStore } from "../../store/sqlite/open.ts";
 import { errnoOf } from "../../system/files.ts";
 import { followUpOnRun } from "../follow-up.ts";
 import type { Io } from "../io.ts";
+import { outputsRootOf } from "../outputs-root.ts";
 import { asAkcError } from "../render/error.ts";
 import { printable } from "../render/text.ts";
 
@@ -22,7 +23,7 @@ export const locatingArgs = {
   outputsRoot: {
     type: "string",
     valueHint: "DIR",
-    description: "Where runs are kept; else AKC_OUTPUTS_ROOT, else the working directory.",
+    description: "Where runs are kept; else AKC_OUTPUTS_ROOT, the project file, or the working directory.",
   },
   tenantId: { type: "string", valueHint: "ID", description: "Look only at this tenant." },
   repoId: { type: "string", valueHint: "ID", description: "Look only at this repository." },
@@ -79,7 +80,7 @@ export async function allRuns(
     leftOut.push({ scopeRoot, error });
     io.words(`warning: ${printable(scopeRoot)} was left out: ${printable(error.message)} [${error.code}]\n`);
   };
-  for (const scopeRoot of await scopeRoots(outputsRootOf(io, where), where, leaveOut)) {
+  for (const scopeRoot of await scopeRoots(await outputsRootOf(io, where.outputsRoot), where, leaveOut)) {
     try {
       const rows = await withStore(scopeRoot, (store) => store.listRuns());
       for (const row of rows) found.push({ row, scopeRoot });
@@ -102,7 +103,7 @@ export async function oneRun(
   if (id === undefined || (args.run !== undefined && args.runtimeRunId !== undefined)) {
     throw new AkcError("USAGE", {
       message: id === undefined ? "RUN is missing" : "the run is named twice",
-      hint: `Name one run; \`${listCommand(io, args)}\` shows them.`,
+      hint: `Name one run; \`${await listCommand(io, args)}\` shows them.`,
     });
   }
   const { runs, leftOut } = await allRuns(io, args);
@@ -111,7 +112,7 @@ export async function oneRun(
   const matches = exact.length > 0 || id.length < prefixLengthMin ? exact : runs.filter(begins);
   const [first, ...others] = matches;
   if (first === undefined) {
-    throw notFound(io, args, id, { elsewhere: runs.length > 0, leftOut });
+    throw await notFound(io, args, id, { elsewhere: runs.length > 0, leftOut });
   }
   if (others.length > 0) {
     const names = matches.map(
@@ -126,13 +127,13 @@ export async function oneRun(
 }
 
 /** Nobody can say that a run is not there while there are places that could not be read. */
-function notFound(
+async function notFound(
   io: Io,
   where: Where,
   id: string,
   { elsewhere, leftOut }: { readonly elsewhere: boolean; readonly leftOut: readonly LeftOut[] },
-): AkcError {
-  const details = { run: id, outputs_root: outputsRootOf(io, where) };
+): Promise<AkcError> {
+  const details = { run: id, outputs_root: await outputsRootOf(io, where.outputsRoot) };
   const [first] = leftOut;
   if (first !== undefined) {
     return new AkcError("RUN_NOT_FOUND", {
@@ -147,18 +148,20 @@ function notFound(
   const short =
     id.length < prefixLengthMin ? `A beginning of an id has at least ${prefixLengthMin} letters. ` : "";
   const others = elsewhere
-    ? `\`${listCommand(io, where)}\` shows the runs there; another place is named with --outputs-root.`
+    ? `\`${await listCommand(io, where)}\` shows the runs there; another place is named with --outputs-root.`
     : "There are no runs there; name the place where they are kept with --outputs-root DIR.";
   return new AkcError("RUN_NOT_FOUND", { hint: short + others, details });
 }
 
 /** Lists the runs among which one is looked for. */
-function listCommand(io: Io, where: Where): string {
+async function listCommand(io: Io, where: Where): Promise<string> {
   const scope = [
     ...(where.tenantId === undefined ? [] : ["--tenant-id", where.tenantId]),
     ...(where.repoId === undefined ? [] : ["--repo-id", where.repoId]),
   ];
-  return followUpOnRun(io, ["runtime", "list", ...scope], { outputsRoot: outputsRootOf(io, where) });
+  return followUpOnRun(io, ["runtime", "list", ...scope], {
+    outputsRoot: await outputsRootOf(io, where.outputsRoot),
+  });
 }
 
 /** Opens a scope's store for the length of `work`. */
@@ -169,10 +172,6 @@ export async function withStore<T>(scopeRoot: string, work: (store: Store) => Pr
   } finally {
     await store.close();
   }
-}
-
-export function outputsRootOf(io: Io, where: Where): string {
-  return resolve(where.outputsRoot ?? (io.env["AKC_OUTPUTS_ROOT"]?.trim() || "."));
 }
 
 /** Every `<root>/<tenant>/<repo>` with a database. @throws AkcError FILE_UNREADABLE for the root, USAGE */

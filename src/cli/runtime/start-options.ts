@@ -7,6 +7,7 @@
 import { type PolicyMode, policyModes } from "../../bundle/model.ts";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { bundlePath } from "../bundle/bundle-path.ts";
 import type { Environment } from "../io.ts";
 import type { Project } from "../project.ts";
 import { duration, wholeNumber } from "../values.ts";
@@ -76,7 +77,7 @@ export function startOptions(flags: StartFlags, env: Environment, project: Proje
   const root = outputsRoot(flags, env, project);
   const mode = given ?? "simulate";
   return {
-    bundlePath: flags.bundle,
+    bundlePath: bundlePath(flags.bundle),
     mode,
     roleProfile: profile.value,
     ...(root === undefined ? {} : { outputsRoot: root.value }),

@@ -37,6 +37,7 @@ export const start = command({
       says: "In a pipeline: only the approved bundle, at most ten minutes, the result as JSON.",
     },
   ],
+  usage: "--bundle FILE --mode MODE",
   exits: [0, 1, 2, 3, 5, 129, 130, 143],
   environment: {
     AKC_OUTPUTS_ROOT: "Where the run is kept, unless --outputs-root says so.",
@@ -133,11 +134,11 @@ export const start = command({
         data: reportData(report, failures, denial),
         text: () => reportText(report, { pictured }),
       });
-      const words = complaint(report, aftermath, asked, io);
+      const words = await complaint(report, aftermath, asked, io);
       if (words !== "") io.words(gap + words);
       return interrupt.exitCode() ?? asExitCode(report.exitCode);
     } catch (thrown) {
-      throw withStopCommand(thrown, session.io, () =>
+      throw await withStopCommand(thrown, session.io, () =>
         inferOutputsRoot(realpathSync(options.bundlePath), options.outputsRoot),
       );
     } finally {

@@ -42,7 +42,7 @@ export const stop = command({
     const row = requested && !abandoned && waitMs > 0 ? await untilEnded(found, waitMs) : found.row;
     if (requested && !abandoned && waitMs > 0 && row.outcome === null) {
       const outputsRoot = join(found.scopeRoot, "../..");
-      const again = followUpOnRun(session.io, ["runtime", "status", runtimeRunId], { outputsRoot });
+      const again = await followUpOnRun(session.io, ["runtime", "status", runtimeRunId], { outputsRoot });
       throw new AkcError("STOP_NOT_SEEN", {
         hint: `The request stays recorded; look again with \`${again}\`, or wait longer.`,
         details: { run: runtimeRunId, waited_ms: waitMs },

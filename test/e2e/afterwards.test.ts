@@ -238,6 +238,25 @@ test("on a terminal the result stands apart from the picture and repeats nothing
   });
 });
 
+test("every key of the results is in docs/json-output.md", async () => {
+  await inWorld(async (world) => {
+    const path = await world.place(failing.started("beside", get("http://127.0.0.1:1/?key=x")));
+    const { report } = await world.start(path);
+    const at = ["--outputs-root", world.root, "-o", "json"];
+    const shown = [
+      report,
+      jsonObject((await world.akc(["runtime", "status", String(report["runtime_run_id"]), ...at])).stdout),
+      jsonObject((await world.akc(["runtime", "list", ...at])).stdout),
+      jsonObject((await world.akc(["bundle", "inspect", path, "-o", "json"])).stdout),
+      jsonObject((await world.akc(["bundle", "validate", path, "-o", "json"])).stdout),
+    ];
+    const page = await Bun.file(join(root, "docs/json-output.md")).text();
+    const words = new Set(page.match(/[a-z_0-9]+/g));
+    const undocumented = shown.flatMap(keysOf).filter((key) => !words.has(key));
+    expect([...new Set(undocumented)]).toEqual([]);
+  });
+});
+
 test("where each option of a start came from is kept with the run", async () => {
   await inWorld(async (world) => {
     const path = await world.place(bundle().step("one", noop));
@@ -287,6 +306,12 @@ test("who is in the way of a run is stopped with the command that is shown", asy
     expect((await live.ended).code).toBe(1);
   });
 });
+
+function keysOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(keysOf);
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => [key, ...keysOf(item)]);
+}
 
 /** What is left to read when the pictures that were drawn over are gone. */
 function lastScreen(screen: string): string {

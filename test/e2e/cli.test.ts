@@ -136,7 +136,7 @@ test("inspect shows by digest what a shell would be given, by name what it would
     expect(text.stdout).toMatch(new RegExp(`^clean +stdin +18 bytes, sha256 ${sha256}$`, "m"));
     expect(text.stdout).toMatch(/^clean +env +API_TOKEN$/m);
     expect(text.stdout).toMatch(/^other +SUBPROCESS_NOT_ALLOWED /m);
-    expect(text.stdout).toContain("network    processes that events start may not\n");
+    expect(text.stdout).toContain("network    processes that events start may not use it\n");
     const json = JSON.parse((await akc(["bundle", "inspect", file, "-o", "json"])).stdout);
     expect(json).toMatchObject({
       kind: "BundleInspection",
@@ -196,7 +196,7 @@ test("inspect says of each role whether it may use the network", async () => {
     );
     const { stdout, stderr } = await akc(["bundle", "inspect", file]);
     expect(stderr).toBe("");
-    expect(stdout).toContain("network    courier may use it; builder and reader may not\n");
+    expect(stdout).toContain("network    courier may use it; builder and reader may not use it\n");
   });
 });
 

@@ -70,7 +70,7 @@ function boundsText(inspection: BundleInspection, { caps, policy }: RunBounds): 
     ],
     ["http", http.enabled ? `${http.methods.join(", ")} ${listed(http.allowlist)}` : "none"],
     ["network", printable(networkText(inspection))],
-    ["in flight", `${caps.total} actions, ${caps.steps} steps, ${caps.stepsPerRole} a role`],
+    ["in flight", inFlightText(inspection, caps)],
     ["deadline", policy.runDeadlineMs === undefined ? "none" : elapsed(policy.runDeadlineMs)],
   ];
   if (subprocess.operatorPaths !== undefined)
@@ -80,16 +80,27 @@ function boundsText(inspection: BundleInspection, { caps, policy }: RunBounds): 
   return facts(rows);
 }
 
-/** `releaser may use it; packer and checker may not` */
+function inFlightText({ steps }: BundleInspection, caps: RunBounds["caps"]): string {
+  const actions = counted(caps.total, "action");
+  return steps.length === 0
+    ? actions
+    : `${actions}, ${counted(caps.steps, "step")}, ${caps.stepsPerRole} a role`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** `releaser may use it;  */
 function networkText({ roles, nodes, allowNetwork }: BundleInspection): string {
   const named = (network: boolean) =>
     roles.filter((role) => role.network === network).map(({ role }) => role || "steps without a role");
   const said = [
     [named(true), "may use it"] as const,
-    [named(false), "may not"] as const,
+    [named(false), "may not use it"] as const,
     [
       nodes.length > 0 || roles.length === 0 ? ["processes that events start"] : [],
-      allowNetwork ? "may use it" : "may not",
+      allowNetwork ? "may use it" : "may not use it",
     ] as const,
   ];
   return said
@@ -137,7 +148,9 @@ const inputColumns: readonly Column<Input>[] = [
 
 function inputsOf(name: string, route: InspectedRoute): readonly Input[] {
   const text = (what: string, digest: TextDigest | undefined): Input[] =>
-    digest === undefined ? [] : [{ name, what, is: `${digest.bytes} bytes, sha256 ${digest.sha256}` }];
+    digest === undefined
+      ? []
+      : [{ name, what, is: `${counted(digest.bytes, "byte")}, sha256 ${digest.sha256}` }];
   const names = (what: string, list: readonly string[]): Input[] =>
     list.length === 0 ? [] : [{ name, what, is: list.join(", ") }];
   switch (route.kind) {

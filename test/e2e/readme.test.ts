@@ -1,0 +1,39 @@
+/** The README is what people try first: what it says works as it stands. */
+import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Group, tree } from "../../src/cli/tree.ts";
+import { root, shell } from "./akc.ts";
+
+const readme = await Bun.file(join(root, "README.md")).text();
+
+test("the tour runs line by line, and shows what it promises", async () => {
+  const [, tour = ""] = /^## A tour[\s\S]*?```sh\n([\s\S]*?)```/m.exec(readme) ?? [];
+  expect(tour.trimEnd().split("\n").length).toBe(5);
+  const { exit, stdout } = await shell(`set -e\n${tour}rm -r "$AKC_OUTPUTS_ROOT"`, { cwd: root });
+  expect(exit).toBe(0);
+  expect(stdout).toContain("\noutcome: succeeded\n");
+  expect(stdout).toContain("\nstanding: succeeded\n");
+  expect(stdout).toContain('"event_type": "runtime.kernel.loop_finished"');
+});
+
+test("every command and every script that it names is there, and no command is left out", async () => {
+  const { scripts } = await Bun.file(join(root, "package.json")).json();
+  for (const [, script] of readme.matchAll(/npm run (\w+)/g)) expect(scripts).toHaveProperty(script ?? "");
+  const named = [...readme.matchAll(/`akc ([a-z]+(?: [a-z-]+)?)`/g)].map(([, words]) => words ?? "");
+  expect(named.sort()).toEqual(leafPaths(tree, []).sort());
+});
+
+test("every link leads somewhere", () => {
+  const links = [...readme.matchAll(/\]\(([^)\s]+)\)|^\[\w+\]: (\S+)$/gm)].map(
+    ([, one, two]) => one ?? two ?? "",
+  );
+  expect(links.length).toBeGreaterThan(8);
+  expect(links.filter((link) => !existsSync(join(root, link)))).toEqual([]);
+});
+
+function leafPaths(group: Group, path: readonly string[]): string[] {
+  return Object.entries(group.nodes).flatMap(([name, node]) =>
+    node.kind === "leaf" ? [[...path, name].join(" ")] : leafPaths(node, [...path, name]),
+  );
+}

@@ -5,7 +5,7 @@
  * Source: spec kernel §4.8, §7.5.
  */
 import { objectAt, textAt } from "../bundle/member.ts";
-import type { ActionPhase, ActionRow } from "../store/contract.ts";
+import { type ActionPhase, type ActionRow, noPhases } from "../store/contract.ts";
 import type { PhaseCounts } from "./health.ts";
 import type { ProjectedEvent } from "./project.ts";
 
@@ -45,16 +45,7 @@ export class RunProgress {
   lastPolledIndex = -1;
   stopAtMs: number | undefined;
   eventCount = 0;
-  readonly #phases: Record<ActionPhase, number> = {
-    waiting: 0,
-    running: 0,
-    retrying: 0,
-    succeeded: 0,
-    failed: 0,
-    blocked: 0,
-    denied: 0,
-    cancelled: 0,
-  };
+  readonly #phases: Record<ActionPhase, number> = { ...noPhases };
 
   constructor() {
     this.phases = this.#phases;

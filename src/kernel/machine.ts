@@ -7,7 +7,7 @@
 import { triggerMatches } from "../bundle/contract.ts";
 import type { GraphNode } from "../bundle/model.ts";
 import { AkcError, unreachable } from "../errors.ts";
-import type { ActionPhase } from "../store/contract.ts";
+import { type ActionPhase, noPhases } from "../store/contract.ts";
 import { MinHeap } from "./heap.ts";
 import type { BlockReason, Counts, Fact, Item, Lane, TriggeringEvent } from "./model.ts";
 import type { RunPlan } from "./plan.ts";
@@ -40,16 +40,7 @@ export class Machine {
   #readyCount = 0;
   #retriedCount = 0;
   #withoutEffect = 0;
-  readonly #phaseCounts: Record<ActionPhase, number> = {
-    waiting: 0,
-    running: 0,
-    retrying: 0,
-    succeeded: 0,
-    failed: 0,
-    blocked: 0,
-    denied: 0,
-    cancelled: 0,
-  };
+  readonly #phaseCounts: Record<ActionPhase, number> = { ...noPhases };
 
   constructor(plan: RunPlan) {
     this.#plan = plan;

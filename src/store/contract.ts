@@ -54,6 +54,18 @@ export const actionPhases = [
 ] as const;
 export type ActionPhase = (typeof actionPhases)[number];
 
+/** A count of nothing, to copy and count with. */
+export const noPhases: Readonly<Record<ActionPhase, number>> = {
+  waiting: 0,
+  running: 0,
+  retrying: 0,
+  succeeded: 0,
+  failed: 0,
+  blocked: 0,
+  denied: 0,
+  cancelled: 0,
+};
+
 /** Where an action stands; derived from its events. */
 export interface ActionRow {
   readonly actionId: string;

@@ -1,5 +1,5 @@
 /** One run as the commands show it: the shape `Run` of docs/json-output.md, and the word that says how it stands. */
-import type { ActionPhase, ActionRow, Lease, RunRow } from "../../store/contract.ts";
+import { type ActionPhase, type ActionRow, type Lease, noPhases, type RunRow } from "../../store/contract.ts";
 import { isHeld, thisProcess } from "../../store/sqlite/holder.ts";
 import type { Plain } from "../render/output.ts";
 import type { FoundRun, ListedRun } from "./locate.ts";
@@ -50,16 +50,7 @@ export function durationMs(row: RunRow, nowMs: number): number {
 export type PhaseCounts = Readonly<Record<ActionPhase, number>>;
 
 export function countPhases(actions: readonly ActionRow[]): PhaseCounts {
-  const counts: Record<ActionPhase, number> = {
-    waiting: 0,
-    running: 0,
-    retrying: 0,
-    succeeded: 0,
-    failed: 0,
-    blocked: 0,
-    denied: 0,
-    cancelled: 0,
-  };
+  const counts: Record<ActionPhase, number> = { ...noPhases };
   for (const action of actions) counts[action.phase]++;
   return counts;
 }

@@ -4,7 +4,7 @@ import type { Io } from "./io.ts";
 
 function listener(): { readonly io: Io; readonly said: string[] } {
   const said: string[] = [];
-  const place = { isTerminal: false, color: false, columns: () => 80, rows: () => 24 };
+  const place = { isTerminal: false, color: false, canRedraw: false, columns: () => 80, rows: () => 24 };
   return {
     said,
     io: {

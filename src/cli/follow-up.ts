@@ -14,7 +14,8 @@ export async function followUpOnRun(
   words: readonly string[],
   { outputsRoot }: { readonly outputsRoot: string },
 ): Promise<string> {
-  const usual = await outputsRootOf(io, undefined);
+  // Where even the working directory is gone, the place is named.
+  const usual = await outputsRootOf(io, undefined).catch(() => undefined);
   return followUp(
     io,
     usual === outputsRoot ? words : [...words, "--outputs-root", seenFromHere(outputsRoot)],
@@ -28,11 +29,25 @@ export function followUp(io: Io, words: readonly string[]): string {
 
 /** A path as short as it is safe: relative to the working directory when it lies there. */
 export function seenFromHere(path: string): string {
-  const near = relative(process.cwd(), resolve(path));
+  const near = relativeTo(workingDirectory(), path);
+  if (near === undefined) return path;
   if (near === "") return ".";
   const outside = isAbsolute(near) || near === ".." || near.startsWith(`..${sep}`);
   // A name that begins with a dash would be read as a flag.
   return outside ? resolve(path) : near.startsWith("-") ? `./${near}` : near;
+}
+
+function relativeTo(folder: string | undefined, path: string): string | undefined {
+  return folder === undefined ? undefined : relative(folder, resolve(path));
+}
+
+/** Undefined when somebody removed it meanwhile. */
+function workingDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a shell must be told to start this binary again. */

@@ -11,6 +11,8 @@ export interface Place {
   readonly isTerminal: boolean;
   /** Whether colours may be used: a terminal, without NO_COLOR and --no-color. */
   readonly color: boolean;
+  /** Whether lines on it can be drawn over: a terminal that moves its cursor, which one of type `dumb` does not. */
+  readonly canRedraw: boolean;
   /** Width in columns now; 80 where there is no terminal. */
   columns(): number;
   /** Height in rows now; 24 where there is no terminal. */
@@ -56,11 +58,13 @@ export function processIo(env: Environment, options: { readonly color: boolean }
 
 function place(fd: number, stream: NodeJS.WriteStream, env: Environment, color: boolean): Place {
   const isTerminal = isatty(fd);
+  const isDumb = env["TERM"] === "dumb";
   // https://no-color.org: any value but the empty one turns colours off.
-  const colorRefused = (env["NO_COLOR"] ?? "") !== "" || env["TERM"] === "dumb";
+  const colorRefused = (env["NO_COLOR"] ?? "") !== "";
   return {
     isTerminal,
-    color: color && isTerminal && !colorRefused,
+    color: color && isTerminal && !colorRefused && !isDumb,
+    canRedraw: isTerminal && !isDumb,
     columns: () => (isTerminal && stream.columns > 0 ? stream.columns : 80),
     rows: () => (isTerminal && stream.rows > 0 ? stream.rows : 24),
   };

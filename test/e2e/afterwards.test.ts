@@ -1,6 +1,6 @@
 /** What a run says when it is over, and whether what it says to type next can be typed. */
 import { expect, test } from "bun:test";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { akc, onTerminal, root, shell } from "./akc.ts";
 import { type BundleBuilder, bundle, exec, get, noop, sh, sha256Of } from "./bundle.ts";
@@ -283,6 +283,40 @@ test("where each option of a start came from is kept with the run", async () => 
   });
 });
 
+test("a terminal that cannot be drawn over gets plain lines", async () => {
+  await inWorld(async (world) => {
+    const path = await world.place(bundle().step("one", exec(["true"])));
+    const words = ["runtime", "start", "--bundle", path, "--mode", "enforce"];
+    const { screen } = await onTerminal(words, { env: { TERM: "dumb" } });
+    expect(screen).not.toContain(esc);
+    expect(screen).toMatch(/^done {7}one {2}/m);
+    expect(screen).toContain("\nadapter_id: local_depth");
+    const colourless = await onTerminal(words, { env: { NO_COLOR: "1" } });
+    expect(colourless.screen).toContain("✓ one");
+    expect(colourless.screen).not.toMatch(new RegExp(`${esc}\\[\\d*m`));
+  });
+});
+
+test("a run whose starter's folder went away meanwhile is reported to its end", async () => {
+  await inWorld(async (world) => {
+    const cwd = join(world.side, "passing");
+    await mkdir(cwd);
+    const path = await world.place(
+      once.step("wait", sh(": >began; until test -e go; do sleep 0.1; done; exit 1")),
+    );
+    const ran = shell(`"$AKC" runtime start --bundle ${path} --mode enforce`, { cwd });
+    await untilHeld(world);
+    await rm(cwd, { recursive: true });
+    await writeFile(join(world.workdir(await onlyRun(world)), "go"), "");
+    const { exit, stdout, stderr } = await ran;
+    expect(exit).toBe(1);
+    expect(stdout).toContain("\noutcome: failed\n");
+    const command = /^hint: `(.*)`/m.exec(stderr)?.[1] ?? "";
+    expect(command).toEndWith(` --outputs-root ${world.root}`);
+    expect((await shell(command, { cwd: "/" })).exit).toBe(0);
+  });
+});
+
 test("who is in the way of a run is stopped with the command that is shown", async () => {
   await inWorld(async (world) => {
     const waits = bundle().step("wait", sh(": >began; sleep 600", { timeoutMs: 900_000 }));
@@ -317,6 +351,10 @@ function keysOf(value: unknown): string[] {
 function lastScreen(screen: string): string {
   const last = screen.slice(screen.lastIndexOf(`${esc}[0J`) + 1);
   return Bun.stripANSI(last).replaceAll("\r\n", "\n").replace(/^\[0J/, "");
+}
+
+async function onlyRun(world: World): Promise<string> {
+  return String((await world.status())["runtime_run_id"]);
 }
 
 async function untilHeld(world: World): Promise<void> {

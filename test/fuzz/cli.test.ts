@@ -76,7 +76,13 @@ function expectAnswer(ran: Ran): void {
 async function inProcess(argv: readonly string[]): Promise<Ran> {
   let stdout = "";
   let stderr = "";
-  const place: Place = { isTerminal: false, color: false, columns: () => 80, rows: () => 24 };
+  const place: Place = {
+    isTerminal: false,
+    color: false,
+    canRedraw: false,
+    columns: () => 80,
+    rows: () => 24,
+  };
   const io: Io = {
     stdout: place,
     stderr: place,

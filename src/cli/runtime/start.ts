@@ -126,7 +126,7 @@ export const start = command({
         denied === undefined
           ? undefined
           : denialData(denied, report, io.env, explainCommand(io, denied, report, asked));
-      const pictured = args.quiet !== true && io.stderr.isTerminal && io.stdout.isTerminal;
+      const pictured = args.quiet !== true && io.stderr.canRedraw && io.stdout.isTerminal;
       // A picture and what came of it are two things to the eye.
       const gap = pictured && session.format !== "json" && session.format !== "yaml" ? "\n" : "";
       io.words(gap);

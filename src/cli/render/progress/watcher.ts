@@ -21,7 +21,7 @@ export interface Watcher {
 const frameMs = 100;
 
 export function watchRun(io: Io, nowMs: () => number): Watcher {
-  return io.stderr.isTerminal ? new LiveWatcher(io, nowMs) : new PlainWatcher(io, nowMs);
+  return io.stderr.canRedraw ? new LiveWatcher(io, nowMs) : new PlainWatcher(io, nowMs);
 }
 
 /** For `--quiet`. */

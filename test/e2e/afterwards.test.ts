@@ -1,7 +1,7 @@
 /** What a run says when it is over, and whether what it says to type next can be typed. */
 import { expect, test } from "bun:test";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { akc, onTerminal, root, shell } from "./akc.ts";
 import { type BundleBuilder, bundle, exec, get, noop, sh, sha256Of } from "./bundle.ts";
 import { inWorld, jsonObject, type World } from "./world.ts";
@@ -126,7 +126,7 @@ test("words are taken from the end however much was written, and from stdout or 
       fetch: () => new Response("no such release\nsee the list\n<html>", { status: 404 }),
     });
     const origin = `http://127.0.0.1:${server.port}`;
-    const much = `yes '0123456789 0123456789 0123456789' | head -n 3000 >&2; printf '\\033[31mred end\\033[0m\\r\\n\\n' >&2; exit 1`;
+    const much = `yes '0123456789 0123456789 0123456789' | head -n 3000 >&2; echo 'password: correct-horse-battery' >&2; printf '\\033[31mred end\\033[0m\\r\\n\\n' >&2; exit 1`;
     const builder = once
       .step("much", sh(much))
       .step("quiet", sh("echo told; exit 1"))
@@ -145,7 +145,7 @@ test("words are taken from the end however much was written, and from stdout or 
       ]),
     );
     expect(Object.fromEntries(failures)).toEqual({
-      much: { from: "stderr", lines: ["0123456789 0123456789 0123456789", "red end"] },
+      much: { from: "stderr", lines: ["password: [redacted]", "red end"] },
       quiet: { from: "stdout", lines: ["told"] },
       mute: null,
       // A part of one endless line may be the part without the word that gives a secret away.
@@ -262,7 +262,8 @@ test("where each option of a start came from is kept with the run", async () => 
     const path = await world.place(bundle().step("one", noop));
     await world.write(".akc/project.yaml", "developer_role_profile: emerging\n");
     const elsewhere = join(world.side, "kept");
-    const words = ["runtime", "start", "--bundle", path, "--coordination-max-in-flight-steps", "3"];
+    const near = relative(world.scope, path);
+    const words = ["runtime", "start", "--bundle", near, "--coordination-max-in-flight-steps", "3"];
     const env = { AKC_OUTPUTS_ROOT: elsewhere };
     const { stdout } = await akc([...words, "-o", "json"], { cwd: world.scope, env });
     const folder = String(jsonObject(stdout)["scope_dir"]);
@@ -275,6 +276,14 @@ test("where each option of a start came from is kept with the run", async () => 
         developer_role_profile: { value: "emerging", source: "project_file" },
         coordination_parallel_dispatch: { value: "enabled", source: "profile_default" },
         coordination_max_in_flight_steps: { value: 3, source: "cli" },
+      },
+    });
+    const there = await akc([...words, "-o", "json"], { cwd: world.scope });
+    const inferred = String(jsonObject(there.stdout)["scope_dir"]);
+    expect(await Bun.file(join(inferred, "developer_profile_decisions.json")).json()).toMatchObject({
+      resolved: {
+        bundle: { value: path, source: "cli" },
+        outputs_root: { value: world.root, source: "legacy_default" },
       },
     });
     const record = await Bun.file(join(folder, "runtime_run.json")).json();
@@ -314,6 +323,10 @@ test("a run whose starter's folder went away meanwhile is reported to its end", 
     const command = /^hint: `(.*)`/m.exec(stderr)?.[1] ?? "";
     expect(command).toEndWith(` --outputs-root ${world.root}`);
     expect((await shell(command, { cwd: "/" })).exit).toBe(0);
+    const nowhere = `mkdir ${cwd}; cd ${cwd}; rmdir ${cwd}; "$AKC" runtime status nowhere --outputs-root ${world.root}`;
+    expect((await shell(nowhere)).stderr).toContain(
+      ` runtime list --outputs-root ${world.root}\` shows the runs there`,
+    );
   });
 });
 

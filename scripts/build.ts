@@ -4,7 +4,7 @@
  *
  * Source: node_modules/bun-types/docs/bundler/executables.mdx; docs/decisions/0003-environment-of-the-binary.md.
  */
-import { mkdir, rename, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { workerEntries } from "../src/system/worker-entries.ts";
 
@@ -50,10 +50,18 @@ export async function build({ outfile }: BuildOptions): Promise<void> {
   await rename(temporary, outfile);
 }
 
+/** Source maps of earlier builds have names of their own and would pile up. */
+async function removeMaps(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.endsWith(".map")) await rm(join(folder, name));
+  }
+}
+
 if (import.meta.main) {
   const outfile = join(root, "dist/akc");
   await mkdir(join(root, "dist"), { recursive: true });
   const startedAtMs = performance.now();
+  await removeMaps(join(root, "dist"));
   await build({ outfile });
   const { size } = await stat(outfile);
   console.log(`dist/akc  ${(size / 1e6).toFixed(1)} MB  ${Math.round(performance.now() - startedAtMs)} ms`);

@@ -10,6 +10,7 @@ import { compareCodePoints, sortedByCodePoint } from "../json/order.ts";
 import type { JsonObject, JsonValue } from "../json/value.ts";
 import type { RunProgress, StepProgress } from "./progress.ts";
 import { pendingQueue, type QueueSources } from "./queue.ts";
+import { scalarText } from "./text/block.ts";
 import { prettyAt } from "./text/pretty.ts";
 import { payloadAt } from "./wire-action.ts";
 
@@ -76,21 +77,26 @@ function* coordinationState(
   yield `      "spec_fingerprint_sha256": ${prettyJson(specSha256)}\n    }`;
 }
 
+/** In parts of many entries: with one for each, handing them on would take longer than writing them. */
 function* stepMap(
   steps: readonly StepProgress[],
   valueFor: (step: StepProgress) => string | null,
 ): Generator<string> {
   let separator = "{\n        ";
-  let empty = true;
+  let text = "";
   for (const step of steps) {
     const value = valueFor(step);
     if (value === null) continue;
-    yield `${separator}${prettyJson(step.stepId)}: ${prettyJson(value)}`;
+    text += `${separator}${scalarText(step.stepId, "pretty")}: ${scalarText(value, "pretty")}`;
     separator = ",\n        ";
-    empty = false;
+    if (text.length < partChars) continue;
+    yield text;
+    text = "";
   }
-  yield empty ? "{}" : "\n      }";
+  yield separator.startsWith("{") ? "{}" : `${text}\n      }`;
 }
+
+const partChars = 64 * 1024;
 
 /** The first layer with a step that was neither started nor settled; the plan's length when there is none. */
 function nextLayer(progress: RunProgress, layerCount: number, { facts }: QueueSources): number {

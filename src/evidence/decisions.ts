@@ -3,9 +3,9 @@
  *
  * Source: spec bundle §8.6; bundle:W-41 (time, number, source and rule are additions).
  */
-import { parseJson } from "../json/read.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import type { DecisionRow, RunRow } from "../store/contract.ts";
+import { RowReader } from "./text/row-reader.ts";
 
 export interface DecisionJson {
   readonly action: string;
@@ -20,9 +20,14 @@ export interface DecisionJson {
   readonly [key: string]: JsonValue;
 }
 
-export function decisionJson(run: RunRow, decision: DecisionRow & { readonly row: number }): DecisionJson {
+/** @param contexts what read the contexts of the decisions before reads this one faster. */
+export function decisionJson(
+  run: RunRow,
+  decision: DecisionRow & { readonly row: number },
+  contexts = new RowReader(),
+): DecisionJson {
   const { scope, runId, runtimeRunId } = run.context;
-  const context = parseJson(decision.context);
+  const context = contexts.read(decision.context);
   // In order of keys, which is the order they are written in.
   return {
     action: decision.action,

@@ -5,11 +5,11 @@
  * Source: spec kernel §6, §4.7; kernel:W-4 (the event's number ends its id, so no two events share one).
  */
 import { member, objectAt, textAt } from "../bundle/member.ts";
-import { fingerprint } from "../json/fingerprint.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import type { NewEvent, RunRow } from "../store/contract.ts";
 import type { BundleFacts } from "./facts.ts";
 import { RowReader } from "./text/row-reader.ts";
+import { RowFingerprint } from "./text/row-writer.ts";
 
 /** The action that an event is about, as its payload tells. */
 export interface EventAction {
@@ -69,6 +69,7 @@ export class EventProjector {
   readonly #facts: BundleFacts;
   readonly #context: JsonObject;
   readonly #payloads = new RowReader();
+  readonly #results = new RowFingerprint();
   readonly #underWay = new Map<string, EventMark>();
   readonly #constant: JsonObject;
 
@@ -180,7 +181,7 @@ export class EventProjector {
       telemetry["coordination_spec_sha256"] = action.step.specSha256;
     }
     const result = member(stored, "result");
-    if (isJsonObject(result)) telemetry["output_sha256"] = fingerprint(result);
+    if (isJsonObject(result)) telemetry["output_sha256"] = this.#results.of(result);
     if (parent !== undefined) telemetry["parent_event_id"] = parent.eventId;
     for (const [key, source] of copiedFromContext) {
       const value = textAt(context, source);

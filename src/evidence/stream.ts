@@ -7,6 +7,8 @@ import { prettyJson } from "../json/canonical.ts";
 import { limits } from "../limits.ts";
 import { EventChain } from "../store/chain.ts";
 import type { RunReader, RunRow, StoredEvent } from "../store/contract.ts";
+import { systemClock } from "../system/clock.ts";
+import { createHeapGuard } from "../system/heap-guard.ts";
 import { AuditTrail } from "./audit.ts";
 import { decisionJson } from "./decisions.ts";
 import type { BundleFacts } from "./facts.ts";
@@ -20,6 +22,7 @@ import { RecordedDecisions } from "./record.ts";
 import { type EvidenceRow, EvidenceRows, EvidenceTally } from "./rows.ts";
 import { Spans } from "./spans.ts";
 import { type ArrayFile, createArrayFile, createLineFile, type LineFile } from "./text/row-file.ts";
+import { RowReader } from "./text/row-reader.ts";
 
 export interface StreamInput {
   readonly reader: RunReader;
@@ -116,6 +119,7 @@ class Streams {
   readonly #reconciliation = new Reconciliation();
   readonly #recorded = new RecordedDecisions();
   readonly #chain = new EventChain();
+  readonly #guardHeap = createHeapGuard(systemClock.monotonicMs);
   #seq = 0;
 
   constructor(input: StreamInput, files: Files) {
@@ -156,30 +160,29 @@ class Streams {
   async #decisions(): Promise<void> {
     const { reader, run } = this.#input;
     const { decisions, evidence } = this.#files;
+    const contexts = new RowReader();
     for (let after = 0; ; ) {
       const page = await reader.decisions(after, limits.storePageRows);
       for (const row of page) {
-        const json = decisionJson(run, row);
+        const json = decisionJson(run, row, contexts);
         decisions.add(json);
         this.#recorded.add(json);
         this.#evidence(this.#rows.decision(json));
         after = row.row;
       }
       if (page.length === 0) return;
-      await decisions.flush();
-      await evidence.flush();
+      await this.#rest(decisions, evidence);
     }
   }
 
   async #events(): Promise<void> {
     const { reader } = this.#input;
     const { events, evidence, spans, audit, otel } = this.#files;
-    const growing = [events, evidence, spans, audit, otel];
     for (;;) {
       const page = await reader.events(this.#seq, limits.storePageRows);
       for (const event of page) this.#event(event);
       if (page.length === 0) return;
-      for (const file of growing) await file.flush();
+      await this.#rest(events, evidence, spans, audit, otel);
     }
   }
 
@@ -221,7 +224,14 @@ class Streams {
       const last = page.at(-1);
       if (last === undefined) return;
       after = last.actionId;
+      await this.#rest();
     }
+  }
+
+  /** Between pages: what these files gathered is handed on, and what the page left behind is collected. */
+  async #rest(...files: readonly { flush(): Promise<void> }[]): Promise<void> {
+    for (const file of files) await file.flush();
+    this.#guardHeap();
   }
 
   #evidence(row: EvidenceRow): void {

@@ -42,18 +42,30 @@ export class TextBlock {
 
   /** Adds a value. @throws AkcError as `prettyJson` */
   scalar(value: Scalar, form: JsonForm): void {
-    if (typeof value === "string" && plainText.test(value)) {
-      this.#makeRoom(value.length + 2);
-      const bytes = this.#bytes;
-      bytes[this.#length] = quote;
-      const end = this.#length + 1 + bytes.write(value, this.#length + 1, "latin1");
-      bytes[end] = quote;
-      this.#length = end + 1;
+    if (typeof value === "string") {
+      if (!this.#plain(value)) this.text(scalarText(value, form));
     } else if (typeof value === "bigint" || Number.isSafeInteger(value)) {
       this.text(String(value));
     } else {
       this.text(scalarText(value, form));
     }
+  }
+
+  /** Adds a string that stands in quotes as it is; leaves the block as it was and answers false for any other. */
+  #plain(value: string): boolean {
+    this.#makeRoom(value.length + 2);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    bytes[at++] = quote;
+    // Checked and copied in one go: with strings this short, every call into the engine would cost more than all of them.
+    for (let index = 0; index < value.length; index += 1) {
+      const unit = value.charCodeAt(index);
+      if (isPlain[unit] !== 1) return false;
+      bytes[at++] = unit;
+    }
+    bytes[at++] = quote;
+    this.#length = at;
+    return true;
   }
 
   /** What was added since the block was `start` bytes long. Valid until the block is cleared or added to. */
@@ -77,7 +89,14 @@ export class TextBlock {
 }
 
 const quote = 0x22;
+const backslash = 0x5c;
+
+/** By UTF-16 unit. */
+const isPlain = new Uint8Array(0x7f).fill(1, 0x20);
+isPlain[quote] = 0;
+isPlain[backslash] = 0;
 
 export function scalarText(value: Scalar, form: JsonForm): string {
+  if (typeof value === "string" && plainText.test(value)) return `"${value}"`;
   return form === "pretty" ? prettyJson(value) : canonicalJson(value);
 }

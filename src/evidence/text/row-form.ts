@@ -93,15 +93,16 @@ export class RowForm {
 
   #fitsObject(part: ObjectPart, object: JsonObject): boolean {
     const { keys, parts } = part;
-    const own = Object.keys(object);
-    if (own.length !== keys.length) return false;
-    for (let index = 0; index < own.length; index += 1) if (own[index] !== keys[index]) return false;
     const before = this.#values.length + this.#differing.length;
-    for (let index = 0; index < parts.length; index += 1) {
+    let index = 0;
+    for (const key in object) {
       const child = parts[index];
-      const value = object[keys[index] ?? ""];
-      if (child === undefined || value === undefined || !this.#fits(child, value)) return false;
+      const value = object[key];
+      if (key !== keys[index] || child === undefined || value === undefined) return false;
+      if (!this.#fits(child, value)) return false;
+      index += 1;
     }
+    if (index !== keys.length) return false;
     part.fitted = this.#values.length + this.#differing.length === before ? object : undefined;
     return true;
   }

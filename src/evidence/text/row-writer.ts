@@ -3,8 +3,9 @@
  * rows are alike. It only remembers how rows look: forgetting everything at any moment changes no output.
  */
 import { canonicalJson } from "../../json/canonical.ts";
+import { sha256Hex } from "../../json/fingerprint.ts";
 import type { JsonValue } from "../../json/value.ts";
-import type { TextBlock } from "./block.ts";
+import { TextBlock } from "./block.ts";
 import { prettyAt } from "./pretty.ts";
 import { RowForm } from "./row-form.ts";
 import type { RowStyle } from "./row-parts.ts";
@@ -36,5 +37,18 @@ export class RowWriter {
     if (this.#forms.length === formsMax || text.length > rowCharsMax) return;
     const learned = RowForm.of(row, this.#style);
     if (learned !== undefined) this.#forms.unshift(learned);
+  }
+}
+
+/** The fingerprints of values that are alike. */
+export class RowFingerprint {
+  readonly #rows = new RowWriter({ form: "compact", depth: 0 });
+  readonly #block = new TextBlock();
+
+  /** As `fingerprint`. */
+  of(value: JsonValue): string {
+    this.#block.clear();
+    this.#rows.write(this.#block, value);
+    return sha256Hex(this.#block.since(0));
   }
 }

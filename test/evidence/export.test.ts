@@ -10,8 +10,11 @@ import { canonicalJson, prettyJson } from "../../src/json/canonical.ts";
 import { fingerprint } from "../../src/json/fingerprint.ts";
 import { parseJson } from "../../src/json/read.ts";
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../src/json/value.ts";
+import { limits } from "../../src/limits.ts";
+import type { RunReader } from "../../src/store/contract.ts";
+import { thisProcess } from "../../src/store/sqlite/holder.ts";
 import { databasePath, openStore } from "../../src/store/sqlite/open.ts";
-import { codeOf, scope, startedAtMs } from "../store/builders.ts";
+import { codeOf, event, runRow, scope, startedAtMs, turn } from "../store/builders.ts";
 import { facts, loweredSha256, reconciledTurns, runId, specSha256, storeHistory, turns } from "./history.ts";
 
 async function exported(
@@ -412,6 +415,47 @@ test("runs of one compile run that are exported at once do not write over one an
     (id) => lines.filter((line) => line.includes(`"akc.runtime_run_id":"${id}"`)).length,
   );
   expect(counts).toEqual(ids.map(() => 8));
+});
+
+test("a run that goes on while it is exported neither waits for the export nor disturbs it", async () => {
+  using place = scope();
+  const store = await openStore(place.scopeRoot);
+  const writer = await store.createRun(runRow(runId), thisProcess(), startedAtMs);
+  const pages = 3;
+  const perPage = limits.storePageRows;
+  const commit = (first: number, count: number) =>
+    writer.commit(
+      turn({
+        events: Array.from({ length: count }, (_, index) => event(first + index, "x.y", { n: index })),
+      }),
+    );
+  await commit(1, pages * perPage);
+  const reader = await store.openRun(runId);
+  let written = pages * perPage;
+  const meanwhile: RunReader = {
+    ...reader,
+    async events(afterSeq, limit) {
+      const page = await reader.events(afterSeq, limit);
+      // Each page is followed by a commit, as long as the run lasts.
+      if (written < 2 * pages * perPage) {
+        await commit(written + 1, perPage);
+        written += perPage;
+      }
+      return page;
+    },
+  };
+  const { eventCount, paths } = await exportRun({
+    reader: meanwhile,
+    scopeRoot: place.scopeRoot,
+    outputsRoot: place.root,
+    facts,
+    nowMs: startedAtMs,
+  });
+  expect(eventCount).toBe(2 * pages * perPage);
+  expect(list(paths.events)).toHaveLength(eventCount);
+  await reader.close();
+  await writer.close();
+  await store.close();
 });
 
 describe("checkpoint.json and queue_snapshot.json", () => {

@@ -45,7 +45,7 @@ export class TextBlock {
     if (typeof value === "string") {
       if (!this.#plain(value)) this.text(scalarText(value, form));
     } else if (typeof value === "bigint" || Number.isSafeInteger(value)) {
-      this.text(String(value));
+      this.#digits(String(value));
     } else {
       this.text(scalarText(value, form));
     }
@@ -66,6 +66,14 @@ export class TextBlock {
     bytes[at++] = quote;
     this.#length = at;
     return true;
+  }
+
+  #digits(text: string): void {
+    this.#makeRoom(text.length);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let index = 0; index < text.length; index += 1) bytes[at++] = text.charCodeAt(index);
+    this.#length = at;
   }
 
   /** What was added since the block was `start` bytes long. Valid until the block is cleared or added to. */

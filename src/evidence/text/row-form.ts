@@ -16,7 +16,6 @@ import {
   type ObjectPart,
   type Part,
   partOf,
-  placesOf,
   type RowStyle,
   type ScalarPart,
   textOf,
@@ -30,10 +29,9 @@ export class RowForm {
   readonly #root: Part;
   /** The text around the places, so one more than there are places. */
   #pieces: readonly Uint8Array[] = [];
-  /** Which of the row's places stands behind each piece: text is in the order of keys, rows need not be. */
-  #order: readonly number[] = [];
-  /** Of the row at hand: what stands in its places, and where it differs from the form. */
+  /** Of the row at hand: what stands in its places, how many were met, and where it differs from the form. */
   readonly #values: Scalar[] = [];
+  #met = 0;
   readonly #differing: ScalarPart[] = [];
 
   private constructor(root: Part, style: RowStyle) {
@@ -54,13 +52,11 @@ export class RowForm {
    */
   write(block: TextBlock, row: JsonValue): boolean {
     if (!this.#take(row)) return false;
-    const order = this.#order;
     const pieces = this.#pieces;
     for (let index = 0; index < pieces.length; index += 1) {
       const piece = pieces[index];
+      const value = this.#values[index];
       if (piece !== undefined) block.copy(piece);
-      const place = order[index];
-      const value = place === undefined ? undefined : this.#values[place];
       if (value !== undefined) block.scalar(value, this.#style.form);
     }
     return true;
@@ -68,11 +64,11 @@ export class RowForm {
 
   /** Takes the values of the row, if it fits; where it differs there is a place from now on. */
   #take(row: JsonValue): boolean {
-    this.#values.length = 0;
+    this.#met = 0;
     this.#differing.length = 0;
     if (!this.#fits(this.#root, row)) return false;
     if (this.#differing.length === 0) return true;
-    for (const part of this.#differing) part.isPlace = true;
+    for (const part of this.#differing) part.place = 0;
     this.#cut();
     return this.#take(row);
   }
@@ -81,8 +77,12 @@ export class RowForm {
     switch (part.kind) {
       case "scalar":
         if (!isScalar(value)) return false;
-        if (part.isPlace) this.#values.push(value);
-        else if (part.value !== value) this.#differing.push(part);
+        if (part.place !== undefined) {
+          this.#values[part.place] = value;
+          this.#met += 1;
+        } else if (part.value !== value) {
+          this.#differing.push(part);
+        }
         return true;
       case "object":
         return value === part.fitted || (isJsonObject(value) && this.#fitsObject(part, value));
@@ -93,7 +93,7 @@ export class RowForm {
 
   #fitsObject(part: ObjectPart, object: JsonObject): boolean {
     const { keys, parts } = part;
-    const before = this.#values.length + this.#differing.length;
+    const before = this.#met + this.#differing.length;
     let index = 0;
     for (const key in object) {
       const child = parts[index];
@@ -103,7 +103,7 @@ export class RowForm {
       index += 1;
     }
     if (index !== keys.length) return false;
-    part.fitted = this.#values.length + this.#differing.length === before ? object : undefined;
+    part.fitted = this.#met + this.#differing.length === before ? object : undefined;
     return true;
   }
 
@@ -117,19 +117,19 @@ export class RowForm {
     return true;
   }
 
-  /** Cuts the form's text at its places. */
+  /** Cuts the form's text at its places, and numbers them. */
   #cut(): void {
-    const numbers = new Map([...placesOf(this.#root)].map((place, number) => [place, number]));
-    const order: number[] = [];
-    const texts = [""];
+    const texts: string[] = [];
+    let text = "";
     for (const part of textOf(this.#root, this.#style)) {
-      if (typeof part === "string") texts.push((texts.pop() ?? "") + part);
-      else {
-        order.push(numbers.get(part) ?? 0);
-        texts.push("");
+      if (typeof part === "string") {
+        text += part;
+        continue;
       }
+      part.place = texts.length;
+      texts.push(text);
+      text = "";
     }
-    this.#order = order;
-    this.#pieces = texts.map((text) => Buffer.from(text));
+    this.#pieces = [...texts, text].map((piece) => Buffer.from(piece));
   }
 }

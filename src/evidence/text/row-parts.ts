@@ -18,8 +18,8 @@ export type Part = ScalarPart | ObjectPart | ArrayPart;
 export interface ScalarPart {
   readonly kind: "scalar";
   readonly value: Scalar;
-  /** Whether rows may differ here. */
-  isPlace: boolean;
+  /** If rows may differ here: which of the places it is, counted in the order of the text. */
+  place: number | undefined;
 }
 
 export interface ObjectPart {
@@ -41,7 +41,7 @@ export interface ArrayPart {
 export function partOf(value: JsonValue, budget: { left: number }): Part | undefined {
   budget.left -= 1;
   if (budget.left < 0) return undefined;
-  if (isScalar(value)) return { kind: "scalar", value, isPlace: false };
+  if (isScalar(value)) return { kind: "scalar", value, place: undefined };
   const parts: Part[] = [];
   for (const child of isJsonArray(value) ? value : Object.values(value)) {
     const part = partOf(child, budget);
@@ -56,16 +56,10 @@ export function isScalar(value: JsonValue): value is Scalar {
   return typeof value !== "object" || value === null || value instanceof JsonFloat;
 }
 
-/** The places, in the order in which rows list them. */
-export function* placesOf(part: Part): Generator<ScalarPart> {
-  if (part.kind !== "scalar") for (const child of part.parts) yield* placesOf(child);
-  else if (part.isPlace) yield part;
-}
-
 /** The row's text in the order of the file, with the places where they stand in it. */
 export function* textOf(part: Part, { form, depth }: RowStyle): Generator<string | ScalarPart> {
   if (part.kind === "scalar") {
-    yield part.isPlace ? part : scalarText(part.value, form);
+    yield part.place === undefined ? scalarText(part.value, form) : part;
     return;
   }
   const [open, close] = part.kind === "object" ? "{}" : "[]";

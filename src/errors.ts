@@ -384,6 +384,21 @@ export const errorCodes = {
     message: "the run reached its deadline",
     hint: "Raise --deadline, or operating_bounds.max_seconds of the intent.",
   },
+  ACTION_INTERRUPTED: {
+    class: "terminal",
+    message: "the action was under way each time that akc itself was cut off",
+    hint: "It may be what ends the host or akc: look at memory and at what it does before trying again.",
+  },
+  WAIT_TIMEOUT: {
+    class: "terminal",
+    message: "the signal did not come in time",
+    hint: "Send it with `akc runtime signal`, then run the step again with `akc runtime resume RUN --from STEP`.",
+  },
+  APPROVAL_REFUSED: {
+    class: "denied",
+    message: "the approval was refused",
+    hint: "See who refused and why in the action's event.",
+  },
   CANCELLED: {
     class: "terminal",
     message: "the action was cancelled",
@@ -451,6 +466,46 @@ export const errorCodes = {
     class: "conflict",
     message: "the run has already ended",
     hint: "Choose another --runtime-run-id, or leave it out.",
+  },
+  RUN_CHANGED: {
+    class: "conflict",
+    message: "the run was started with something else than is given now",
+    hint: "Give what it was started with, or start a new run.",
+  },
+  RUN_NOT_RESUMABLE: {
+    class: "conflict",
+    message: "there is nothing left to do in this run",
+    hint: "Run a part of it again with `akc runtime resume RUN --from STEP`.",
+  },
+  STEP_UNKNOWN: {
+    class: "usage",
+    message: "the run has no such step",
+    hint: "See the steps with `akc runtime coordination-plan`.",
+  },
+  LEASE_MOVED: {
+    class: "conflict",
+    message: "the lease has another token than the one given",
+    hint: "Look again with `akc lease show RUN`; somebody else may have taken over.",
+  },
+  SIGNAL_CONFLICT: {
+    class: "conflict",
+    message: "another signal of this id was sent before",
+    hint: "Choose another --id, or leave it out.",
+  },
+  SIGNALS_TOO_MANY: {
+    class: "terminal",
+    message: "the run has more signals waiting than it may",
+    hint: "Nothing takes them: see `akc runtime status RUN` for what the run waits for.",
+  },
+  REPLAY_DIVERGED: {
+    class: "terminal",
+    message: "the run's records are not what its events say",
+    hint: "See the first divergence: its event, what was expected and what was found.",
+  },
+  ARCHIVE_INVALID: {
+    class: "usage",
+    message: "the file is not an archive of a run",
+    hint: "Give a file that `akc runtime export` wrote.",
   },
   STOP_NOT_SEEN: {
     class: "terminal",

@@ -29,6 +29,14 @@ export const limits = {
   triggersPerNodeMax: 100,
   runDeadlineMsMax: 30 * 24 * 60 * 60 * 1_000,
   stopPollMs: 200,
+  /** How often an action may be under way when akc dies before it is given up on. */
+  interruptionsMax: 5,
+  /** How often a run may be told to run a part again. */
+  generationsMax: 1_000,
+  waitMsMax: 366 * 24 * 60 * 60 * 1_000,
+  signalPayloadBytesMax: 1024 * 1024,
+  /** Signals of one run that no step took yet. */
+  signalsOpenMax: 1_000,
   /** How long cancelled actions may take to end before the kernel stops waiting for them. */
   cancelGraceMs: 10_000,
   // lease

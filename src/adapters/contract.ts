@@ -116,6 +116,13 @@ export interface ActionResult {
   readonly output?: ArtifactRef;
 }
 
+/** What an adapter knows of an attempt that akc lost sight of. */
+export type Recovery =
+  /** It came to this end; nothing is to be done again. */
+  | { readonly kind: "ended"; readonly result: ActionResult }
+  /** It never happened, or nobody can tell: the attempt is made. */
+  | { readonly kind: "unknown" };
+
 export interface Adapter {
   readonly id: string;
   readonly capabilities: AdapterCapabilities;
@@ -124,6 +131,11 @@ export interface Adapter {
   prepare?(context: RunContext, bundle: Bundle): Promise<void>;
   /** Never rejects for an action's own failure: that is a result. A rejection is the adapter's fault and is retried. */
   execute(request: ActionRequest): Promise<ActionResult>;
+  /**
+   * Asked before an action is carried out again whose last attempt was cut off by the death of akc. `request.attempt` is the
+   * new one's number; the idempotency key is the old one's. A rejection counts as `unknown`.
+   */
+  recover?(request: ActionRequest): Promise<Recovery>;
   waitSignal?(context: RunContext, spec: JsonObject): Promise<JsonValue>;
   checkpoint?(context: RunContext): Promise<string | null>;
   restore?(context: RunContext, token: string): Promise<void>;

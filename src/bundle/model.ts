@@ -149,7 +149,8 @@ export type Route =
   | { readonly kind: "noop" }
   | SubprocessRoute
   | HttpRoute
-  | { readonly kind: "malformed"; readonly wanted: "subprocess" | "http"; readonly why: string }
+  | WaitRoute
+  | { readonly kind: "malformed"; readonly wanted: "subprocess" | "http" | "wait"; readonly why: string }
   | { readonly kind: "refused"; readonly wanted: string; readonly why: string };
 
 export interface SubprocessRoute {
@@ -161,6 +162,24 @@ export interface SubprocessRoute {
   readonly stdin?: string;
   /** Variables set for the child beside the fixed ones; names that steer the loader or Bun are refused at load. */
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Waits for a person, another program or a clock; the wait outlives the process. An addition of akc's. */
+export interface WaitRoute {
+  readonly kind: "wait";
+  readonly for:
+    | {
+        readonly kind: "signal";
+        /** An identifier. */
+        readonly name: string;
+        /** Whether the signal is an answer: its payload says `approved: true` or the action is refused. */
+        readonly approval: boolean;
+        /** The action fails when no signal came by then; absent means that it waits as long as the run may. */
+        readonly timeoutMs?: number;
+      }
+    | { readonly kind: "duration"; readonly durationMs: number }
+    /** Milliseconds since the epoch. */
+    | { readonly kind: "instant"; readonly atMs: number };
 }
 
 export interface HttpRoute {

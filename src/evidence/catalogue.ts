@@ -85,12 +85,54 @@ export const eventPayloads = {
     runtime_run_id: Text,
     outcome: v.optional(Text),
     counts: v.optional(v.looseObject({})),
+    /** How many decisions were made, and the digest over all of them (`kernel/decision-digest.ts`). */
+    decision_count: v.optional(Count),
+    decisions_sha256: v.optional(Digest),
   }),
   "runtime.operational_validity.attested": v.looseObject({ passed: v.boolean() }),
   // Additions.
   "runtime.coordination.step_blocked": v.looseObject({ action_id: Text, node_id: Text, reason: Text }),
   "runtime.action.blocked": v.looseObject({ action_id: Text, node_id: Text, reason: Text }),
   "runtime.action.cancelled": v.looseObject({ action: v.looseObject({}), reason: Text }),
+  /** Its attempt was under way when the process that made it died; offered to the adapter again. */
+  "runtime.action.interrupted": v.looseObject({ action_id: Text, node_id: Text, ...attempt }),
+  /** From here on it holds no place and outlives the process. `signal` is null when it waits for the clock alone. */
+  "runtime.action.wait_started": v.looseObject({
+    action_id: Text,
+    node_id: Text,
+    ...attempt,
+    signal: v.nullable(Text),
+    approval: v.boolean(),
+    due_at_ms: v.nullable(Count),
+  }),
+  /** `action_id` took it. */
+  "runtime.signal.received": v.looseObject({
+    action_id: Text,
+    signal_id: Text,
+    name: Text,
+    sender: v.string(),
+    sent_at_ms: Count,
+    payload_sha256: Digest,
+    size_bytes: Count,
+  }),
+  /** Another process goes on with the run. `reopened` are the actions that a stop had cancelled and that wait again. */
+  "runtime.kernel.resumed": v.looseObject({
+    runtime_run_id: Text,
+    generation: Count,
+    after_seq: Count,
+    reopened: v.array(Text),
+  }),
+  /** A part is run again: `action_ids` had begun and wait again, with no attempt made. */
+  "runtime.kernel.rerun": v.looseObject({
+    generation: Count,
+    from: v.array(Text),
+    action_ids: v.array(Text),
+  }),
+  /** What broke the run, as far as the store still took it. */
+  "runtime.kernel.failed": v.looseObject({ error: v.string(), error_code: Text }),
+  "runtime.kernel.budget_exceeded": v.looseObject({ error: v.string(), error_code: Text }),
+  /** The event before this one triggers nothing: the policy does not let the run consume events. */
+  "runtime.kernel.event_refused": v.looseObject({ event_seq: Count, event_type: Text, reason: Text }),
   "runtime.kernel.stop_requested": v.looseObject({}),
   "runtime.kernel.deadline_exceeded": v.looseObject({}),
   "runtime.evidence.expectations_unmet": v.looseObject({ missing: v.array(Text) }),

@@ -28,6 +28,12 @@ export interface Item {
   readonly phase: ActionPhase;
   /** Attempts begun so far. */
   readonly attempt: number;
+  /** Attempts that say nothing about the action and do not count against its tries: akc died, or the run was stopped. */
+  readonly forgiven: number;
+  /** Attempts that ended with akc itself. */
+  readonly interruptions: number;
+  /** 0 at first; one more each time the step is run again on request. */
+  readonly generation: number;
   /** Predecessors and gates that have not succeeded yet. */
   readonly waitingFor: number;
   readonly outputSha256: string | null;
@@ -72,7 +78,17 @@ export type Fact =
       readonly by: readonly string[];
       readonly reason: BlockReason;
     }
-  | { readonly kind: "cancelled"; readonly index: number; readonly reason: "stopped" | "deadline" };
+  | { readonly kind: "cancelled"; readonly index: number; readonly reason: "stopped" | "deadline" }
+  /** Its attempt was under way when the process that made it died. */
+  | { readonly kind: "interrupted"; readonly index: number }
+  | {
+      readonly kind: "suspended";
+      readonly index: number;
+      /** Name of the signal it waits for; null when it waits for the clock alone. */
+      readonly signal: string | null;
+      /** When the clock ends the wait; null when only the signal does. */
+      readonly dueAtMs: number | null;
+    };
 
 /** Why an item can never start. */
 export type BlockReason = "predecessor_failed" | "dependency_failed" | "dependency_never_triggered";

@@ -24,6 +24,12 @@ export interface RunRow {
   readonly lastError: string | null;
   readonly lastSeq: number;
   readonly stopRequestedAtMs: number | null;
+  /** Artifact with what evidence needs to know of the bundle (JSON text); null on runs of before it was kept. */
+  readonly factsSha256: string | null;
+  /** Number of the last event that the evidence files cover; null while they were never written. */
+  readonly evidenceSeq: number | null;
+  /** What the hash chain starts from: the run's identity, or 64 zeros on runs of before it was bound. */
+  readonly genesis: "identity" | "zeros";
   /** JSON text of facts that the record file needs and no column holds (outputs root, execution policy, …). */
   readonly extra: string;
 }
@@ -46,6 +52,8 @@ export const actionPhases = [
   "waiting",
   "running",
   "retrying",
+  /** Waits for a signal or a clock; holds no place. */
+  "suspended",
   "succeeded",
   "failed",
   "blocked",
@@ -59,6 +67,7 @@ export const noPhases: Readonly<Record<ActionPhase, number>> = {
   waiting: 0,
   running: 0,
   retrying: 0,
+  suspended: 0,
   succeeded: 0,
   failed: 0,
   blocked: 0,
@@ -93,6 +102,27 @@ export interface DecisionRow {
   readonly context: string;
 }
 
+/** A word from outside that a step may wait for. It stays in the run's inbox until a step takes it. */
+export interface Signal {
+  /** The sender's own key, unique in the run: sending twice sends once. */
+  readonly id: string;
+  readonly name: string;
+  /** JSON text. */
+  readonly payload: string;
+  readonly sentAtMs: number;
+  /** Who sent it, for people: `user@host`. */
+  readonly sender: string;
+}
+
+/** One file of evidence as it was written. */
+export interface EvidenceFile {
+  /** Path below the run's own folder, with `/`. */
+  readonly name: string;
+  /** Of the file's bytes. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
 /** What lands together or not at all. Any part may be empty. */
 export interface Turn {
   readonly events: readonly NewEvent[];
@@ -100,6 +130,10 @@ export interface Turn {
   readonly decisions: readonly DecisionRow[];
   /** New values of the run's own columns. */
   readonly run?: Partial<Pick<RunRow, "status" | "outcome" | "finishedAtMs" | "lastError" | "extra">>;
+  /** Signals that a step took, each with the number of the event that says so. */
+  readonly signals?: readonly { readonly id: string; readonly seq: number }[];
+  /** The evidence files as they stand now; replaces what was said of them before. `seq` is the last event they cover. */
+  readonly evidence?: { readonly seq: number; readonly files: readonly EvidenceFile[] };
 }
 
 export interface LeaseHolder {
@@ -121,6 +155,8 @@ export interface Lease {
 /** The one writer of a run. */
 export interface RunWriter {
   readonly lease: Lease;
+  /** Number of the last event that is durable; 0 on a new run. The next turn goes on from here. */
+  readonly lastSeq: number;
   readonly artifacts: ArtifactStore;
   /** Appends and derives in one durable transaction. @throws AkcError LEASE_LOST, DISK_FULL, STORE_DAMAGED. */
   commit(turn: Turn): Promise<void>;
@@ -144,6 +180,10 @@ export interface RunReader {
   actionsAfter(afterActionId: string, limit: number): Promise<readonly ActionRow[]>;
   decisions(afterRow: number, limit: number): Promise<readonly (DecisionRow & { readonly row: number })[]>;
   lease(): Promise<Lease | null>;
+  /** The whole inbox in the order of arrival; `takenSeq` is null while no step took it. */
+  signals(): Promise<readonly (Signal & { readonly takenSeq: number | null })[]>;
+  /** As last sealed, in order of `name`; empty before. */
+  evidenceFiles(): Promise<readonly EvidenceFile[]>;
   readonly artifacts: Pick<ArtifactStore, "read" | "sizeOf">;
   close(): Promise<void>;
 }
@@ -152,11 +192,33 @@ export interface RunReader {
 export interface Store {
   /** @throws AkcError LEASE_HELD naming the holder, RUN_EXISTS when the run has ended. */
   createRun(row: RunRow, holder: LeaseHolder, nowMs: number): Promise<RunWriter>;
+  /**
+   * Takes over a run whose holder is gone, or one that has ended, and goes on after its last event. The request to stop is
+   * gone with the holder it was made to; status and outcome stay as they are until a turn changes them.
+   * @throws AkcError LEASE_HELD naming the holder, RUN_NOT_FOUND
+   */
+  resumeRun(runtimeRunId: string, holder: LeaseHolder, nowMs: number): Promise<RunWriter>;
   openRun(runtimeRunId: string): Promise<RunReader>;
   listRuns(): Promise<readonly (RunRow & { readonly lease: Lease | null })[]>;
   /** Asks the holder to stop; the kernel polls for it. Returns false when the run has already ended. */
   requestStop(runtimeRunId: string, nowMs: number): Promise<boolean>;
   /** Whether a stop was asked for. Cheap enough to poll. */
   stopRequested(runtimeRunId: string): Promise<boolean>;
+  /** Signals that no step took yet, in the order of arrival. Cheap enough to poll. */
+  openSignals(runtimeRunId: string): Promise<readonly Signal[]>;
+  /**
+   * Puts a signal into the inbox of a run that has not ended. False when one with this id is there already with the same
+   * name and payload. @throws AkcError RUN_NOT_FOUND, RUN_EXISTS when it has ended, SIGNAL_CONFLICT, SIGNALS_TOO_MANY
+   */
+  sendSignal(runtimeRunId: string, signal: Signal): Promise<boolean>;
+  /**
+   * Ends a lease that is held, provided that its token is still `token`: the holder's next write is refused.
+   * @throws AkcError RUN_NOT_FOUND, LEASE_MOVED with the token found
+   */
+  breakLease(runtimeRunId: string, token: number): Promise<Lease>;
+  /**
+   * Removes a run and the artifacts that no other run has, in one transaction. @throws AkcError LEASE_HELD, RUN_NOT_FOUND
+   */
+  deleteRun(runtimeRunId: string, here: LeaseHolder, nowMs: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -5,57 +5,57 @@
 import type { ActionRequest, ActionResult, Adapter } from "../adapters/contract.ts";
 import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
+import type { Clock } from "../system/clock.ts";
 
 /** Attempts of `noop` and simulated actions end at once: they need no timer of their own. */
 export async function attempt(
   adapter: Adapter,
   request: ActionRequest,
-  instant: boolean,
+  { instant, clock }: { readonly instant: boolean; readonly clock: Clock },
 ): Promise<ActionResult> {
   if (instant) return adapter.execute(request).catch((cause) => adapterFailure(cause, 0));
-  return bounded(adapter, request);
+  return bounded(adapter, request, clock);
 }
 
-async function bounded(adapter: Adapter, request: ActionRequest): Promise<ActionResult> {
-  const startedAt = performance.now();
+async function bounded(adapter: Adapter, request: ActionRequest, clock: Clock): Promise<ActionResult> {
+  const startedAt = clock.monotonicMs();
   const controller = new AbortController();
   const abort = () => controller.abort(request.signal.reason);
   if (request.signal.aborted) abort();
   else request.signal.addEventListener("abort", abort, { once: true });
+  const ended = new AbortController();
   // The adapter ends itself at timeoutMs; what follows is for one that does not.
-  let overrun: ReturnType<typeof setTimeout> | undefined;
-  let abandon: ReturnType<typeof setTimeout> | undefined;
+  const overrunMs = Math.min(request.timeoutMs + limits.killGraceMs, 2 ** 31 - 1);
+  clock.sleep(overrunMs, ended.signal).then(() => {
+    if (!ended.signal.aborted) controller.abort(new AkcError("ADAPTER_FAILED"));
+  });
   const late = new Promise<ActionResult>((resolve) => {
-    const giveUp = () => {
-      abandon ??= setTimeout(() => {
-        const cancelled = request.signal.aborted;
-        resolve({
-          status: cancelled ? "cancelled" : "failed",
-          outputs: {},
-          error: {
-            code: cancelled ? "CANCELLED" : "ADAPTER_FAILED",
-            message: `adapter ${adapter.id} did not end when it was told to`,
-            retryable: false,
-          },
-          durationMs: performance.now() - startedAt,
-        });
-      }, limits.cancelGraceMs);
+    const giveUp = async () => {
+      await clock.sleep(limits.cancelGraceMs, ended.signal);
+      const cancelled = request.signal.aborted;
+      resolve({
+        status: cancelled ? "cancelled" : "failed",
+        outputs: {},
+        error: {
+          code: cancelled ? "CANCELLED" : "ADAPTER_FAILED",
+          message: `adapter ${adapter.id} did not end when it was told to`,
+          retryable: false,
+        },
+        durationMs: clock.monotonicMs() - startedAt,
+      });
     };
-    controller.signal.addEventListener("abort", giveUp, { once: true });
     if (controller.signal.aborted) giveUp();
-    const overrunMs = Math.min(request.timeoutMs + limits.killGraceMs, 2 ** 31 - 1);
-    overrun = setTimeout(() => controller.abort(new AkcError("ADAPTER_FAILED")), overrunMs);
+    else controller.signal.addEventListener("abort", giveUp, { once: true });
   });
   try {
     return await Promise.race([
       adapter
         .execute({ ...request, signal: controller.signal })
-        .catch((cause) => adapterFailure(cause, performance.now() - startedAt)),
+        .catch((cause) => adapterFailure(cause, clock.monotonicMs() - startedAt)),
       late,
     ]);
   } finally {
-    clearTimeout(overrun);
-    clearTimeout(abandon);
+    ended.abort();
     request.signal.removeEventListener("abort", abort);
   }
 }

@@ -45,15 +45,16 @@ export class Launcher {
   launch(item: Item): void {
     const about = this.#deps.recorder.underWay.get(item.index);
     if (about === undefined) return;
-    const { adapter, policy, workdirOf, secrets = [] } = this.#deps;
+    const { adapter, policy, clock, workdirOf, secrets = [] } = this.#deps;
     const { route } = about;
     const instant = route.kind === "noop" || policy.mode === "simulate";
+    const bounds = { instant, clock };
     const workdir = workdirOf(item, route);
     this.underWay += 1;
     const result =
       typeof workdir === "string"
-        ? attempt(adapter, this.#request(item, about, workdir), instant)
-        : workdir.then((made) => attempt(adapter, this.#request(item, about, made), instant));
+        ? attempt(adapter, this.#request(item, about, workdir), bounds)
+        : workdir.then((made) => attempt(adapter, this.#request(item, about, made), bounds));
     result.then(
       (ended) => this.#back(item, instant ? ended : redactResult(ended, secrets)),
       (cause) => this.#back(item, brokenBeforeStart(cause)),

@@ -10,17 +10,19 @@ const smallBytes = 144 * 1024 * 1024;
 /** Asking the system for the size costs a system call: not at every turn. */
 const askEveryMs = 25;
 
+/** Of this process, whoever guards it: its size after the last collection. */
+let keptBytes = 0;
+
 /** Returns a function to call often: it collects garbage when the process has grown too far since the last time. */
 export function createHeapGuard(nowMs: () => number): () => void {
   let askDueAt = 0;
-  let keptBytes = 0;
   return () => {
     const now = nowMs();
     if (now < askDueAt) return;
     askDueAt = now + askEveryMs;
     const bytes = process.memoryUsage.rss();
     if (bytes < Math.max(smallBytes, keptBytes + growthBytesMax)) return;
-    keptBytes = collect();
+    collect();
   };
 }
 
@@ -29,7 +31,7 @@ export function collectIfLarge(): void {
   if (process.memoryUsage.rss() >= smallBytes) collect();
 }
 
-function collect(): number {
+function collect(): void {
   Bun.gc(true);
-  return process.memoryUsage.rss();
+  keptBytes = process.memoryUsage.rss();
 }

@@ -1,21 +1,25 @@
 /**
  * Builds `dist/akc`: one file with everything in it, minified, with source map and bytecode.
- * Nothing of this machine's environment and nothing of a later working directory gets in.
+ * Nothing of this machine's environment and nothing of a later working directory gets in, and no failpoint: those are only in
+ * `dist/akc-failpoints`, which is for tests (`--failpoints`).
  *
  * Source: node_modules/bun-types/docs/bundler/executables.mdx; docs/decisions/0003-environment-of-the-binary.md.
  */
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { BunPlugin } from "bun";
 import { workerEntries } from "../src/system/worker-entries.ts";
 
 const root = join(import.meta.dir, "..");
 
 export interface BuildOptions {
   readonly outfile: string;
+  /** Whether the places of `src/system/failpoint.ts` are in it. Default false. */
+  readonly failpoints?: boolean;
 }
 
 /** @throws Error when the bundler refuses; its messages are on stderr by then. */
-export async function build({ outfile }: BuildOptions): Promise<void> {
+export async function build({ outfile, failpoints = false }: BuildOptions): Promise<void> {
   // A run that is using the old binary keeps it: the new one takes its name in one step.
   const temporary = `${outfile}.new`;
   const result = await Bun.build({
@@ -32,6 +36,8 @@ export async function build({ outfile }: BuildOptions): Promise<void> {
     bytecode: true,
     env: "disable",
     throw: false,
+    define: { AKC_FAILPOINTS: String(failpoints) },
+    plugins: failpoints ? [] : [withoutFailpoints],
     compile: {
       outfile: temporary,
       // Only the code in the binary runs: no eval, no preload, no inspector, no import or worker from disk.
@@ -50,6 +56,23 @@ export async function build({ outfile }: BuildOptions): Promise<void> {
   await rename(temporary, outfile);
 }
 
+/**
+ * Takes the lines that are a failpoint, and nothing else, out of the source: the bundler keeps calls of functions that do
+ * nothing, with the names that they are called with. An empty line stays, so that the source map is right.
+ */
+const withoutFailpoints: BunPlugin = {
+  name: "without-failpoints",
+  setup(builder) {
+    builder.onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => ({
+      contents: (await Bun.file(path).text()).replaceAll(failpointLine, ""),
+      loader: "ts",
+    }));
+  },
+};
+
+/** How each of them stands in the source; `test/crash/binary.test.ts` finds any that does not. */
+export const failpointLine = /^ *failpoint\("[a-z_.]+"\);$/gm;
+
 /** Source maps of earlier builds have names of their own and would pile up. */
 async function removeMaps(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
@@ -58,11 +81,13 @@ async function removeMaps(folder: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  const outfile = join(root, "dist/akc");
+  const failpoints = process.argv.includes("--failpoints");
+  const name = failpoints ? "dist/akc-failpoints" : "dist/akc";
+  const outfile = join(root, name);
   await mkdir(join(root, "dist"), { recursive: true });
   const startedAtMs = performance.now();
-  await removeMaps(join(root, "dist"));
-  await build({ outfile });
+  if (!failpoints) await removeMaps(join(root, "dist"));
+  await build({ outfile, failpoints });
   const { size } = await stat(outfile);
-  console.log(`dist/akc  ${(size / 1e6).toFixed(1)} MB  ${Math.round(performance.now() - startedAtMs)} ms`);
+  console.log(`${name}  ${(size / 1e6).toFixed(1)} MB  ${Math.round(performance.now() - startedAtMs)} ms`);
 }

@@ -22,7 +22,11 @@ interface Tally {
 // Built with a value that nothing else holds: a test looks for it in the binary.
 const env = { ...process.env, AKC_TEST_BUILD_MARKER: `marker-${crypto.randomUUID()}` };
 const paths = process.argv.slice(2);
-const tallies: Tally[] = [await check("build", [process.execPath, join(root, "scripts/build.ts")])];
+const build = [process.execPath, join(root, "scripts/build.ts")];
+const tallies: Tally[] = [
+  await check("build", build),
+  await check("build with failpoints", [...build, "--failpoints"]),
+];
 if (paths.length === 0) {
   tallies.push(await check("lint", [join(bin, "biome"), "check", "--error-on-warnings", "."]));
   tallies.push(await check("types", [join(bin, "tsc"), "--noEmit"]));

@@ -130,6 +130,9 @@ const run: RunRow = {
   lastError: null,
   lastSeq: 0,
   stopRequestedAtMs: null,
+  factsSha256: null,
+  evidenceSeq: null,
+  genesis: "identity",
   extra: "{}",
 };
 

@@ -5,7 +5,7 @@
 import { AkcError } from "../errors.ts";
 import { prettyJson } from "../json/canonical.ts";
 import { limits } from "../limits.ts";
-import { EventChain } from "../store/chain.ts";
+import { EventChain, genesisOf } from "../store/chain.ts";
 import type { RunReader, RunRow, StoredEvent } from "../store/contract.ts";
 import { systemClock } from "../system/clock.ts";
 import { createHeapGuard } from "../system/heap-guard.ts";
@@ -118,7 +118,7 @@ class Streams {
   readonly #tally = new EvidenceTally();
   readonly #reconciliation = new Reconciliation();
   readonly #recorded = new RecordedDecisions();
-  readonly #chain = new EventChain();
+  readonly #chain: EventChain;
   readonly #guardHeap = createHeapGuard(systemClock.monotonicMs);
   #seq = 0;
 
@@ -126,6 +126,7 @@ class Streams {
     const { run, facts } = input;
     this.#input = input;
     this.#files = files;
+    this.#chain = new EventChain(genesisOf(run));
     this.#rows = new EvidenceRows(run, facts);
     this.#projector = new EventProjector(run, facts);
     this.#trail = new AuditTrail(run, (record) => files.audit.add(record));

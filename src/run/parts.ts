@@ -129,6 +129,9 @@ export function newRunRow(
     lastError: null,
     lastSeq: 0,
     stopRequestedAtMs: null,
+    factsSha256: null,
+    evidenceSeq: null,
+    genesis: "identity",
     extra: "{}",
   };
 }

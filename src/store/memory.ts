@@ -32,6 +32,9 @@ export function createMemoryRun(runtimeRunId: string): MemoryRun {
     get commits() {
       return commits;
     },
+    get lastSeq() {
+      return events.at(-1)?.seq ?? 0;
+    },
     async commit(turn: Turn) {
       commits += 1;
       for (const event of turn.events) events.push(event);

@@ -166,7 +166,7 @@ async function keptInDatabase(plan: Plan): Promise<Kept> {
 
 async function readFrom(reader: RunReader): Promise<Omit<Kept, "report">> {
   const stored = await allEvents(reader);
-  expect(chainHolds(stored)).toBe(true);
+  expect(chainHolds(stored, await reader.run())).toBe(true);
   const actions = ordered(await reader.actions());
   const decisions = await reader.decisions(0, 10_000);
   return {

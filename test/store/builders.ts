@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EventChain } from "../../src/store/chain.ts";
+import { EventChain, genesisOf } from "../../src/store/chain.ts";
 import type {
   ActionPhase,
   ActionRow,
@@ -47,6 +47,9 @@ export function runRow(runtimeRunId: string, changes: Partial<RunRow> = {}): Run
     lastError: null,
     lastSeq: 0,
     stopRequestedAtMs: null,
+    factsSha256: null,
+    evidenceSeq: null,
+    genesis: "identity",
     extra: "{}",
     ...changes,
   };
@@ -105,10 +108,11 @@ export async function allEvents(reader: RunReader): Promise<readonly StoredEvent
   }
 }
 
-/** Whether the numbers have no gap and every digest follows from the one before. */
-export function chainHolds(events: readonly StoredEvent[]): boolean {
-  const chain = new EventChain();
-  let before = "0".repeat(64);
+/** Whether the numbers have no gap and every digest follows from the one before, the first from the run's identity. */
+export function chainHolds(events: readonly StoredEvent[], run: RunRow): boolean {
+  const genesis = genesisOf(run);
+  const chain = new EventChain(genesis);
+  let before = genesis.toHex();
   return events.every((stored, index) => {
     const digest = Buffer.from(chain.append(stored.seq, stored.type, stored.atMs, stored.payload)).toString(
       "hex",

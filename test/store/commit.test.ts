@@ -52,7 +52,7 @@ describe("a turn", () => {
             read.push(...page);
           }
           expect(read.map(({ seq, type, atMs, payload }) => ({ seq, type, atMs, payload }))).toEqual(written);
-          expect(chainHolds(read)).toBe(true);
+          expect(chainHolds(read, await reader.run())).toBe(true);
           expect((await reader.run()).lastSeq).toBe(written.length);
           for (const stored of read) expect(await reader.eventAt(stored.seq)).toEqual(stored);
           expect(await reader.eventAt(written.length + 1)).toBeNull();
@@ -72,7 +72,8 @@ describe("a turn", () => {
     const long = { text: "é😀\u0000".repeat(20_000) };
     await writer.commit(turn({ events: [event(1, "a", { x: 1 }), event(2, "b", long), event(3, "c")] }));
     const reader = await store.openRun("r");
-    let digest = Buffer.alloc(32);
+    let digest = createHash("sha256").update(identityText("r")).digest();
+    expect((await reader.eventAt(1))?.prevSha256).toBe(digest.toString("hex"));
     for (const stored of await allEvents(reader)) {
       const text = `${stored.seq}\n${stored.type}\n${stored.atMs}\n${stored.payload}`;
       digest = createHash("sha256").update(digest).update(text).digest();
@@ -95,7 +96,7 @@ describe("a turn", () => {
     const reader = await store.openRun("r");
     const events = await allEvents(reader);
     expect(events.map((stored) => stored.payload.length)).toEqual([max - 100, 2]);
-    expect(chainHolds(events)).toBe(true);
+    expect(chainHolds(events, await reader.run())).toBe(true);
     await reader.close();
     await store.close();
   });
@@ -116,7 +117,7 @@ describe("a turn", () => {
     await writer.commit(turn({ events: [event(2, "b")], decisions: [decision({ seq: 2 })] }));
     const reader = await store.openRun("r");
     expect((await allEvents(reader)).map((stored) => stored.type)).toEqual(["a", "b"]);
-    expect(chainHolds(await allEvents(reader))).toBe(true);
+    expect(chainHolds(await allEvents(reader), await reader.run())).toBe(true);
     expect((await reader.actions()).map((row) => [row.actionId, row.phase])).toEqual([["x", "running"]]);
     expect((await reader.decisions(0, 10)).map((row) => row.row)).toEqual([1]);
     await reader.close();
@@ -158,6 +159,14 @@ describe("a turn", () => {
     await store.close();
   });
 });
+
+/** The identity of `runRow(id)` by the documented rule, spelled out. */
+function identityText(id: string): string {
+  return (
+    `["akc.run_identity.v1","${id}","acme","shop","run-1","enforce","native",` +
+    `"/bundles/run-1.runtime_bundle.json","${"b".repeat(64)}",null,"a71c584323fc450ba8a637899a7a57ea",${startedAtMs},null]`
+  );
+}
 
 describe("a reader", () => {
   test("sees whole turns only, while the writer goes on", async () => {

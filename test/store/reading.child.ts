@@ -8,11 +8,12 @@ let torn = 0;
 let broken = 0;
 let last = 0;
 for (;;) {
-  const over = (await reader.run()).outcome !== null;
+  const run = await reader.run();
+  const over = run.outcome !== null;
   const events = await reader.events(0, 10_000);
   last = events.length;
   if (last % 3 !== 0) torn += 1;
-  if (!chainHolds(events)) broken += 1;
+  if (!chainHolds(events, run)) broken += 1;
   if (over) break;
 }
 await reader.close();

@@ -18,10 +18,15 @@ interface ArtifactColumns {
 export type PendingArtifacts = Map<string, ArtifactColumns>;
 
 /** Writes what is pending. Call it inside the turn's transaction, and clear the map once that is committed. */
-export function insertPending(db: Database, pending: PendingArtifacts): void {
+export function insertPending(db: Database, runKey: number, pending: PendingArtifacts): void {
   if (pending.size === 0) return;
   const insert = db.query("INSERT OR IGNORE INTO artifact VALUES (?, ?, ?)");
-  for (const [sha256, row] of pending) insert.run(Buffer.from(sha256, "hex"), row.size_bytes, row.content);
+  const refer = db.query("INSERT OR IGNORE INTO artifact_ref (run_key, sha256) VALUES (?, ?)");
+  for (const [sha256, row] of pending) {
+    const key = Buffer.from(sha256, "hex");
+    insert.run(key, row.size_bytes, row.content);
+    refer.run(runKey, key);
+  }
 }
 
 /** @param root folder of the artifact files. */

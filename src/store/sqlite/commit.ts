@@ -10,8 +10,10 @@ import { EventChain } from "../chain.ts";
 import type { Lease, RunWriter, Turn } from "../contract.ts";
 import { createArtifacts, insertPending, type PendingArtifacts } from "./artifacts.ts";
 import { storeFault } from "./faults.ts";
+import { takeSignal } from "./inbox.ts";
 import { rowIdBase } from "./keys.ts";
 import { leaseLost, releaseLease, renewLease } from "./leases.ts";
+import type { RunTail } from "./takeover.ts";
 
 export interface WriterParts {
   readonly db: Database;
@@ -21,23 +23,23 @@ export interface WriterParts {
   readonly artifactsRoot: string;
   readonly runKey: number;
   readonly lease: Lease;
+  /** Where it goes on. */
+  readonly tail: RunTail;
 }
 
-/** For a run that has no events yet. */
 export function createRunWriter(parts: WriterParts): RunWriter {
   const { db, path, runKey } = parts;
   const statements = prepareStatements(db);
-  const chain = new EventChain();
+  const chain = new EventChain(parts.tail.head);
   const pending: PendingArtifacts = new Map();
   const base = rowIdBase(runKey);
   let lease = parts.lease;
-  let lastSeq = 0;
-  let decisions = 0;
+  let { lastSeq, decisions } = parts.tail;
   let closed = false;
 
   const insertTurn = (turn: Turn): void => {
     if (statements.fence.get(runKey)?.token !== lease.token) throw leaseLost(lease);
-    insertPending(db, pending);
+    insertPending(db, runKey, pending);
     let seq = lastSeq;
     for (const event of turn.events) {
       if (event.seq !== seq + 1) throw outOfOrder(event.seq, seq + 1);
@@ -73,6 +75,14 @@ export function createRunWriter(parts: WriterParts): RunWriter {
         decision.context,
       );
     }
+    for (const { id, seq: takenSeq } of turn.signals ?? []) {
+      refuseFuture(takenSeq, seq);
+      takeSignal(db, runKey, id, takenSeq);
+    }
+    if (turn.evidence !== undefined) {
+      refuseFuture(turn.evidence.seq, seq);
+      seal(db, runKey, turn.evidence);
+    }
     if (turn.run !== undefined) updateRun(db, runKey, turn.run);
     statements.commit.run();
     // Nothing below can fail: from here on the turn is a fact.
@@ -84,6 +94,9 @@ export function createRunWriter(parts: WriterParts): RunWriter {
   return {
     get lease() {
       return lease;
+    },
+    get lastSeq() {
+      return lastSeq;
     },
     artifacts: createArtifacts(db, parts.artifactsRoot, pending),
     async commit(turn) {
@@ -147,6 +160,27 @@ function updateRun(db: Database, runKey: number, run: NonNullable<Turn["run"]>):
   if (run.finishedAtMs !== undefined) set("finished_at_ms", run.finishedAtMs);
   if (run.lastError !== undefined) set("last_error", run.lastError);
   if (run.extra !== undefined) set("extra", run.extra);
+}
+
+/** What was said of the files before is replaced: they were. */
+function seal(db: Database, runKey: number, { seq, files }: NonNullable<Turn["evidence"]>): void {
+  db.query("DELETE FROM evidence_file WHERE run_key = ?").run(runKey);
+  const insert = db.query<unknown, Values>(
+    "INSERT INTO evidence_file (run_key, name, sha256, size_bytes) VALUES (?, ?, ?, ?)",
+  );
+  for (const { name, sha256, sizeBytes } of files) {
+    insert.run(runKey, name, Buffer.from(sha256, "hex"), sizeBytes);
+  }
+  db.query("UPDATE run SET evidence_seq = ? WHERE run_key = ?").run(seq, runKey);
+}
+
+/** A turn speaks of events up to its own last one. */
+function refuseFuture(seq: number, lastSeq: number): void {
+  if (seq >= 0 && seq <= lastSeq) return;
+  throw new AkcError("INTERNAL", {
+    message: "a turn speaks of an event that does not exist",
+    details: { seq, lastSeq },
+  });
 }
 
 function outOfOrder(seq: number, expected: number): AkcError {

@@ -29,8 +29,11 @@ export function leaseOf(row: LeaseColumns): Lease {
   };
 }
 
-/** Gives the lease of a run that has none yet to `holder`. Call it inside the transaction that makes the run. */
-export function grantFirst(
+/**
+ * Gives the lease of a run to `holder` under the next token. Call it inside the transaction that makes the run, or that
+ * found nobody holding it.
+ */
+export function grant(
   db: Database,
   runKey: number,
   runtimeRunId: string,
@@ -38,15 +41,14 @@ export function grantFirst(
   nowMs: number,
 ): Lease {
   const expiresAtMs = nowMs + limits.leaseTtlMs;
-  db.prepare("INSERT INTO lease VALUES (?, 1, ?, ?, ?, ?, ?)").run(
-    runKey,
-    expiresAtMs,
-    holder.name,
-    holder.host,
-    holder.pid,
-    holder.bootId,
-  );
-  return { runtimeRunId, holder, token: 1, expiresAtMs };
+  const row = db
+    .query<{ token: number }, [number, number, string, string, number, string]>(`
+      INSERT INTO lease (run_key, token, expires_at_ms, name, host, pid, boot_id) VALUES (?, 1, ?, ?, ?, ?, ?)
+      ON CONFLICT (run_key) DO UPDATE SET token = token + 1, expires_at_ms = excluded.expires_at_ms,
+        name = excluded.name, host = excluded.host, pid = excluded.pid, boot_id = excluded.boot_id
+      RETURNING token`)
+    .get(runKey, expiresAtMs, holder.name, holder.host, holder.pid, holder.bootId);
+  return { runtimeRunId, holder, token: row?.token ?? 1, expiresAtMs };
 }
 
 /** Moves the end on. @throws AkcError LEASE_LOST */

@@ -8,6 +8,7 @@ import { AkcError } from "../../errors.ts";
 import { errnoOf } from "../../system/files.ts";
 import { guarded, patiently } from "./faults.ts";
 import { initial } from "./migrations/0001-initial.ts";
+import { resume } from "./migrations/0002-resume.ts";
 import { openReadOnly } from "./read-only.ts";
 
 export interface Migration {
@@ -16,7 +17,7 @@ export interface Migration {
 }
 
 /** In order; the last one's version is the one this akc writes (`PRAGMA user_version`). */
-const migrations: readonly Migration[] = [initial];
+const migrations: readonly Migration[] = [initial, resume];
 export const schemaVersion = migrations.length;
 
 /** "akcs" in ASCII: tells `file` and us whose database it is. */

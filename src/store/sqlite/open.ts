@@ -9,15 +9,19 @@ import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { resolveConfined } from "../../system/files.ts";
-import type { Store } from "../contract.ts";
+import { genesisOf } from "../chain.ts";
+import type { Lease, Store } from "../contract.ts";
 import { sweepIncoming } from "./artifact-files.ts";
 import { createRunWriter } from "./commit.ts";
 import { closeConnection, openLeaseWriter, openReader, openWriter } from "./connection.ts";
+import { deleteRunRows } from "./delete-run.ts";
 import { guarded } from "./faults.ts";
+import { putSignal } from "./inbox.ts";
 import { schemaVersion, versionAt } from "./migrate.ts";
 import { createRunReader } from "./reader.ts";
+import { createRunWatch, type RunWatch } from "./run-watch.ts";
 import { allRuns, askToStop, insertRun } from "./runs.ts";
-import { createStopWatch, type StopWatch } from "./stop-watch.ts";
+import { type RunTail, takeAway, takeOver } from "./takeover.ts";
 
 export interface OpenOptions {
   /** Whether a scope without a database gets one. Default true; commands that only look set false. */
@@ -50,19 +54,29 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
   if (version < schemaVersion) connections.writer();
   const artifacts = artifactsRoot(scopeRoot);
 
+  const writerOf = (db: Database, runKey: number, lease: Lease, tail: RunTail) =>
+    createRunWriter({
+      db,
+      leaseDb: connections.leaseWriter,
+      path,
+      artifactsRoot: artifacts,
+      runKey,
+      lease,
+      tail,
+    });
+
   return {
     async createRun(row, holder, nowMs) {
       const db = connections.writer();
       sweepIncoming(artifacts);
-      const { key, lease } = guarded(path, () => insertRun(db, row, holder, nowMs));
-      return createRunWriter({
-        db,
-        leaseDb: connections.leaseWriter,
-        path,
-        artifactsRoot: artifacts,
-        runKey: key,
-        lease,
-      });
+      const { key, lease, row: kept } = guarded(path, () => insertRun(db, row, holder, nowMs));
+      return writerOf(db, key, lease, { lastSeq: 0, head: genesisOf(kept), decisions: 0 });
+    },
+    async resumeRun(runtimeRunId, holder, nowMs) {
+      const db = connections.writer();
+      sweepIncoming(artifacts);
+      const { key, lease, tail } = guarded(path, () => takeOver(db, runtimeRunId, holder, nowMs));
+      return writerOf(db, key, lease, tail);
     },
     async openRun(runtimeRunId) {
       const db = openReader(path);
@@ -84,7 +98,15 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
     requestStop: async (runtimeRunId, nowMs) =>
       guarded(path, () => askToStop(connections.writer(), runtimeRunId, nowMs)),
     stopRequested: async (runtimeRunId) =>
-      guarded(path, () => connections.stopWatch().requested(runtimeRunId)),
+      guarded(path, () => connections.runWatch().stopRequested(runtimeRunId)),
+    openSignals: async (runtimeRunId) =>
+      guarded(path, () => connections.runWatch().openSignals(runtimeRunId)),
+    sendSignal: async (runtimeRunId, signal) =>
+      guarded(path, () => putSignal(connections.writer(), runtimeRunId, signal)),
+    breakLease: async (runtimeRunId, token) =>
+      guarded(path, () => takeAway(connections.writer(), runtimeRunId, token)),
+    deleteRun: async (runtimeRunId, here, nowMs) =>
+      guarded(path, () => deleteRunRows(connections.writer(), runtimeRunId, here, nowMs)),
     close: async () => connections.close(),
   };
 }
@@ -100,17 +122,17 @@ async function refuseLinksOutside(scopeRoot: string): Promise<void> {
 function createConnections(path: string) {
   let writer: Database | undefined;
   let leaseWriter: Database | undefined;
-  let stopWatch: StopWatch | undefined;
+  let runWatch: RunWatch | undefined;
   return {
     writer: () => (writer ??= openWriter(path)),
     leaseWriter: () => (leaseWriter ??= openLeaseWriter(path)),
-    stopWatch: () => (stopWatch ??= createStopWatch(openReader(path))),
+    runWatch: () => (runWatch ??= createRunWatch(openReader(path))),
     close() {
-      stopWatch?.close();
+      runWatch?.close();
       if (leaseWriter !== undefined) closeConnection(leaseWriter);
       // Last, so that the log is folded into the database by the one connection that may write.
       if (writer !== undefined) closeConnection(writer);
-      stopWatch = undefined;
+      runWatch = undefined;
       leaseWriter = undefined;
       writer = undefined;
     },

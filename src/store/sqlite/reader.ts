@@ -4,17 +4,19 @@
 import type { Database } from "bun:sqlite";
 import * as v from "valibot";
 import { AkcError } from "../../errors.ts";
-import { zeroDigestHex } from "../chain.ts";
+import { genesisOf } from "../chain.ts";
 import {
   type ActionRow,
   actionPhases,
   type DecisionRow,
+  type EvidenceFile,
   type RunReader,
   type StoredEvent,
 } from "../contract.ts";
 import { createArtifactReader } from "./artifacts.ts";
 import { closeConnection } from "./connection.ts";
 import { storeFault } from "./faults.ts";
+import { allSignals } from "./inbox.ts";
 import { rowIdBase, rowIdEnd } from "./keys.ts";
 import { leaseNamed, runNamed } from "./runs.ts";
 
@@ -49,6 +51,12 @@ interface DecisionColumns {
   readonly context: string;
 }
 
+interface EvidenceFileColumns {
+  readonly name: string;
+  readonly sha256: Uint8Array;
+  readonly size_bytes: number;
+}
+
 const Phase = v.picklist(actionPhases);
 
 /** @throws AkcError RUN_NOT_FOUND */
@@ -58,7 +66,8 @@ export function createRunReader(
   artifactsRoot: string,
   runtimeRunId: string,
 ): RunReader {
-  const { key } = runNamed(db, runtimeRunId);
+  const { key, row: run } = runNamed(db, runtimeRunId);
+  const genesis = hexOf(genesisOf(run));
   const base = rowIdBase(key);
   const end = rowIdEnd(key);
   const events = db.query<EventColumns, [number, number, number]>(
@@ -76,6 +85,10 @@ export function createRunReader(
     SELECT id, seq, at_ms, action, allowed, reason, source, rule, mode, context FROM decision
     WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`);
 
+  const evidenceFiles = db.query<EvidenceFileColumns, [number]>(
+    "SELECT name, sha256, size_bytes FROM evidence_file WHERE run_key = ? ORDER BY name",
+  );
+
   const eventOf = (row: EventColumns, prevSha256: string): StoredEvent => ({
     seq: row.id - base,
     type: row.type,
@@ -86,11 +99,11 @@ export function createRunReader(
   });
   const digestHexAt = (seq: number): string => {
     const row = seq < 1 ? null : digestAt.get(base + seq);
-    return row === null ? zeroDigestHex : hexOf(row.sha256);
+    return row === null ? genesis : hexOf(row.sha256);
   };
   const page = (afterSeq: number, limit: number): readonly StoredEvent[] => {
     const rows = events.all(base + afterSeq, end, limit);
-    let prevSha256 = rows.length === 0 ? zeroDigestHex : digestHexAt(afterSeq);
+    let prevSha256 = rows.length === 0 ? genesis : digestHexAt(afterSeq);
     return rows.map((row) => {
       const event = eventOf(row, prevSha256);
       prevSha256 = event.sha256;
@@ -122,6 +135,8 @@ export function createRunReader(
         decisions.all(base + afterRow, end, limit).map((row) => ({ ...decisionOf(row), row: row.id - base })),
       ),
     lease: () => read(() => leaseNamed(db, runtimeRunId)),
+    signals: () => read(() => allSignals(db, key)),
+    evidenceFiles: () => read(() => evidenceFiles.all(key).map(evidenceFileOf)),
     artifacts: createArtifactReader(db, artifactsRoot),
     close: async () => closeConnection(db),
   };
@@ -157,6 +172,10 @@ function decisionOf(row: DecisionColumns): DecisionRow {
     mode: row.mode,
     context: row.context,
   };
+}
+
+function evidenceFileOf({ name, sha256, size_bytes }: EvidenceFileColumns): EvidenceFile {
+  return { name, sha256: hexOf(sha256), sizeBytes: size_bytes };
 }
 
 function hexOf(bytes: Uint8Array): string {

@@ -8,7 +8,7 @@ import { policyModes } from "../../bundle/model.ts";
 import { AkcError } from "../../errors.ts";
 import type { Lease, LeaseHolder, RunRow } from "../contract.ts";
 import { isHeld } from "./holder.ts";
-import { grantFirst, type LeaseColumns, leaseColumns, leaseHeld, leaseOf } from "./leases.ts";
+import { grant, type LeaseColumns, leaseColumns, leaseHeld, leaseOf } from "./leases.ts";
 
 // The columns are free text to SQLite, so what a newer or a foreign hand wrote is met here, once.
 const RunColumns = v.object({
@@ -30,6 +30,9 @@ const RunColumns = v.object({
   last_error: v.nullable(v.string()),
   stop_requested_at_ms: v.nullable(v.number()),
   extra: v.string(),
+  facts_sha256: v.nullable(v.string()),
+  evidence_seq: v.nullable(v.number()),
+  genesis: v.picklist(["identity", "zeros"]),
   last_seq: v.number(),
 });
 
@@ -67,7 +70,8 @@ export function allRuns(db: Database): readonly (RunRow & { readonly lease: Leas
 }
 
 /**
- * Makes the run and grants its lease, or says why not. Of several processes that try at once exactly one succeeds.
+ * Makes the run and grants its lease, or says why not. Of several processes that try at once exactly one succeeds. The row
+ * that is answered is the one that the database keeps.
  * @throws AkcError LEASE_HELD, RUN_EXISTS
  */
 export function insertRun(
@@ -75,7 +79,7 @@ export function insertRun(
   row: RunRow,
   holder: LeaseHolder,
   nowMs: number,
-): { readonly key: number; readonly lease: Lease } {
+): KeyedRun & { readonly lease: Lease } {
   const { context } = row;
   return db
     .transaction(() => {
@@ -83,31 +87,50 @@ export function insertRun(
         .query<{ outcome: string | null }, [string]>("SELECT outcome FROM run WHERE runtime_run_id = ?")
         .get(context.runtimeRunId);
       if (existing !== null) throw refusal(db, context.runtimeRunId, existing.outcome, holder, nowMs);
-      const { lastInsertRowid } = db
-        .query("INSERT INTO run VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .run(
-          context.runtimeRunId,
-          context.scope.tenantId,
-          context.scope.repoId,
-          context.runId,
-          context.mode,
-          context.adapterId,
-          row.bundlePath,
-          row.bundleSha256,
-          row.coordinationSha256,
-          row.traceId,
-          row.status,
-          row.outcome,
-          row.startedAtMs,
-          row.finishedAtMs,
-          row.lastError,
-          row.stopRequestedAtMs,
-          row.extra,
-        );
-      const key = Number(lastInsertRowid);
-      return { key, lease: grantFirst(db, key, context.runtimeRunId, holder, nowMs) };
+      const key = newRunKey(db);
+      db.query(insertion).run(
+        key,
+        context.runtimeRunId,
+        context.scope.tenantId,
+        context.scope.repoId,
+        context.runId,
+        context.mode,
+        context.adapterId,
+        row.bundlePath,
+        row.bundleSha256,
+        row.coordinationSha256,
+        row.traceId,
+        row.status,
+        row.outcome,
+        row.startedAtMs,
+        row.finishedAtMs,
+        row.lastError,
+        row.stopRequestedAtMs,
+        row.extra,
+        row.factsSha256,
+        row.evidenceSeq,
+        row.genesis,
+      );
+      const lease = grant(db, key, context.runtimeRunId, holder, nowMs);
+      return { ...runNamed(db, context.runtimeRunId), lease };
     })
     .immediate();
+}
+
+const insertion = `
+  INSERT INTO run (
+    run_key, runtime_run_id, tenant_id, repo_id, run_id, mode, adapter_id, bundle_path, bundle_sha256, coordination_sha256,
+    trace_id, status, outcome, started_at_ms, finished_at_ms, last_error, stop_requested_at_ms, extra, facts_sha256,
+    evidence_seq, genesis
+  ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+/** A key that no run of this database ever had. Call it inside the transaction that makes the run. */
+export function newRunKey(db: Database): number {
+  const row = db
+    .query<{ last: number }, []>("UPDATE run_key_counter SET last = last + 1 RETURNING last")
+    .get();
+  if (row === null) throw new AkcError("STORE_DAMAGED", { message: "the counter of runs is missing" });
+  return row.last;
 }
 
 /** Leaves the request for the holder. False when the run has already ended. @throws AkcError RUN_NOT_FOUND */
@@ -150,7 +173,7 @@ function refusal(
   if (lease !== null && isHeld(lease, here, nowMs)) return leaseHeld(lease);
   return new AkcError("RUN_EXISTS", {
     message: "the run exists and did not end cleanly",
-    hint: "Its process is gone. Choose another --runtime-run-id, or leave it out; what the run recorded stays readable.",
+    hint: `Its process is gone. Continue it with \`akc runtime resume ${runtimeRunId}\`.`,
     details: { ...details, ...(lease === null ? {} : { holder: lease.holder.name }) },
   });
 }
@@ -186,6 +209,9 @@ function runOf(columns: unknown): KeyedRun {
       lastSeq: run.last_seq,
       stopRequestedAtMs: run.stop_requested_at_ms,
       extra: run.extra,
+      factsSha256: run.facts_sha256,
+      evidenceSeq: run.evidence_seq,
+      genesis: run.genesis,
     },
   };
 }

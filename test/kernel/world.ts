@@ -191,7 +191,7 @@ export async function runWorld(input: WorldInput): Promise<World> {
 }
 
 /** Only its presence counts: the kernel never looks inside. */
-const coordinationStandIn: NonNullable<Bundle["coordination"]> = {
+export const coordinationStandIn: NonNullable<Bundle["coordination"]> = {
   spec: {
     version: 1,
     scope: { tenantId: "acme", repoId: "shop" },

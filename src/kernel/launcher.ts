@@ -9,11 +9,13 @@ import { limits } from "../limits.ts";
 import type { RunPolicy } from "../policy/model.ts";
 import type { RunWriter } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
+import { failpoint } from "../system/failpoint.ts";
 import { handoffsOf, type StepOutputs } from "./action.ts";
-import { attempt } from "./attempt.ts";
+import { type Actor, attempt } from "./attempt.ts";
 import type { Item } from "./model.ts";
 import type { Recorder } from "./recorder.ts";
 import { redactResult } from "./redact-result.ts";
+import { adapterWait } from "./waits.ts";
 
 export interface LauncherDeps {
   readonly clock: Clock;
@@ -36,6 +38,9 @@ export interface LauncherDeps {
 export class Launcher {
   /** Attempts that have not come back yet. */
   underWay = 0;
+  /** Items whose last attempt died with akc: the adapter is asked first what became of it. */
+  lostSightOf: ReadonlySet<number> = new Set();
+  readonly #asked = new Set<number>();
   readonly #deps: LauncherDeps;
 
   constructor(deps: LauncherDeps) {
@@ -45,7 +50,8 @@ export class Launcher {
   launch(item: Item): void {
     const about = this.#deps.recorder.underWay.get(item.index);
     if (about === undefined) return;
-    const { adapter, policy, clock, workdirOf, secrets = [] } = this.#deps;
+    failpoint("effect.before_start");
+    const { policy, clock, workdirOf, secrets = [] } = this.#deps;
     const { route } = about;
     const instant = route.kind === "noop" || policy.mode === "simulate";
     const bounds = { instant, clock };
@@ -53,16 +59,28 @@ export class Launcher {
     this.underWay += 1;
     const result =
       typeof workdir === "string"
-        ? attempt(adapter, this.#request(item, about, workdir), bounds)
-        : workdir.then((made) => attempt(adapter, this.#request(item, about, made), bounds));
+        ? attempt(this.#actor(item, route), this.#request(item, about, workdir), bounds)
+        : workdir.then((made) => attempt(this.#actor(item, route), this.#request(item, about, made), bounds));
     result.then(
       (ended) => this.#back(item, instant ? ended : redactResult(ended, secrets)),
       (cause) => this.#back(item, brokenBeforeStart(cause)),
     );
   }
 
+  /** What carries the attempt out. */
+  #actor(item: Item, route: Route): Actor {
+    const { adapter, context, policy } = this.#deps;
+    const { id } = adapter;
+    if (route.kind === "wait" && policy.mode !== "simulate")
+      return { id, execute: () => adapterWait(adapter, context, route) };
+    if (!this.lostSightOf.has(item.index) || this.#asked.has(item.index)) return adapter;
+    this.#asked.add(item.index);
+    return { id, execute: (request) => recoverOrExecute(adapter, request) };
+  }
+
   #back(item: Item, result: ActionResult): void {
     this.underWay -= 1;
+    failpoint("effect.ended");
     this.#deps.arrive(item, result);
   }
 
@@ -92,6 +110,12 @@ export class Launcher {
     const budgetMs = (item.node.contract?.budget?.maxSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
     return Math.max(1, Math.min(own, budgetMs, policy.actionDeadlineMsMax, deadlineAt - clock.monotonicMs()));
   }
+}
+
+/** Only an adapter that knows the end of a lost attempt keeps it from being made again. */
+async function recoverOrExecute(adapter: Adapter, request: ActionRequest): Promise<ActionResult> {
+  const recovery = await adapter.recover?.(request).catch(() => undefined);
+  return recovery?.kind === "ended" ? recovery.result : adapter.execute(request);
 }
 
 function brokenBeforeStart(cause: unknown): ActionResult {

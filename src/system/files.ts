@@ -7,6 +7,7 @@ import { constants } from "node:fs";
 import { lstat, mkdir, open, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { AkcError } from "../errors.ts";
+import { failpoint } from "./failpoint.ts";
 
 /** Reads a regular file whole. @throws AkcError FILE_NOT_FOUND, FILE_UNREADABLE, JSON_TOO_LARGE. */
 export async function readFileBounded(path: string, bytesMax: number): Promise<Uint8Array> {
@@ -145,10 +146,13 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
     finish: () =>
       settle(async () => {
         await flush();
+        failpoint("file.before_sync");
         await file.sync();
         await file.close();
+        failpoint("file.before_rename");
         await rename(temporary, path);
         pending = false;
+        failpoint("file.in_place");
       }),
     discard,
   };

@@ -15,6 +15,7 @@ import {
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AkcError } from "../../errors.ts";
+import { failpoint } from "../../system/failpoint.ts";
 import { errnoOf } from "../../system/files.ts";
 import { guarded, storeFault } from "./faults.ts";
 import { processExists } from "./holder.ts";
@@ -59,8 +60,10 @@ export class IncomingFile {
       this.#open = false;
       const folder = join(this.#root, sha256.slice(0, 2));
       mkdirSync(folder, { recursive: true });
+      failpoint("artifact.before_rename");
       renameSync(this.#path, target);
       syncFolder(folder);
+      failpoint("artifact.kept");
     } catch (cause) {
       this.discard();
       throw storeFault(cause, target);

@@ -6,6 +6,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { AkcError } from "../../errors.ts";
+import { failpoint } from "../../system/failpoint.ts";
 import { EventChain } from "../chain.ts";
 import type { Lease, RunWriter, Turn } from "../contract.ts";
 import { createArtifacts, insertPending, type PendingArtifacts } from "./artifacts.ts";
@@ -38,6 +39,7 @@ export function createRunWriter(parts: WriterParts): RunWriter {
   let closed = false;
 
   const insertTurn = (turn: Turn): void => {
+    failpoint("commit.begun");
     if (statements.fence.get(runKey)?.token !== lease.token) throw leaseLost(lease);
     insertPending(db, runKey, pending);
     let seq = lastSeq;
@@ -47,6 +49,7 @@ export function createRunWriter(parts: WriterParts): RunWriter {
       const digest = chain.append(seq, event.type, event.atMs, event.payload);
       statements.event.run(base + seq, event.type, event.atMs, event.payload, digest);
     }
+    failpoint("commit.events_written");
     for (const action of turn.actions) {
       statements.action.run(
         runKey,
@@ -84,6 +87,7 @@ export function createRunWriter(parts: WriterParts): RunWriter {
       seal(db, runKey, turn.evidence);
     }
     if (turn.run !== undefined) updateRun(db, runKey, turn.run);
+    failpoint("commit.before_commit");
     statements.commit.run();
     // Nothing below can fail: from here on the turn is a fact.
     lastSeq = seq;
@@ -103,6 +107,7 @@ export function createRunWriter(parts: WriterParts): RunWriter {
       if (closed) throw leaseLost(lease);
       const head = chain.head;
       try {
+        failpoint("commit.before_begin");
         statements.begin.run();
         insertTurn(turn);
       } catch (cause) {
@@ -110,11 +115,14 @@ export function createRunWriter(parts: WriterParts): RunWriter {
         chain.reset(head);
         throw storeFault(cause, path);
       }
+      failpoint("commit.committed");
     },
     async renew(nowMs) {
       if (closed) throw leaseLost(lease);
       try {
+        failpoint("lease.before_renewal");
         lease = renewLease(parts.leaseDb(), runKey, lease, nowMs);
+        failpoint("lease.renewed");
       } catch (cause) {
         throw storeFault(cause, path);
       }
@@ -123,7 +131,9 @@ export function createRunWriter(parts: WriterParts): RunWriter {
       if (closed) return;
       closed = true;
       try {
+        failpoint("lease.before_release");
         releaseLease(db, runKey, lease);
+        failpoint("lease.released");
       } catch (cause) {
         throw storeFault(cause, path);
       }

@@ -5,6 +5,7 @@
 import type { Database } from "bun:sqlite";
 import { closeSync, openSync, readSync } from "node:fs";
 import { AkcError } from "../../errors.ts";
+import { failpoint } from "../../system/failpoint.ts";
 import { errnoOf } from "../../system/files.ts";
 import { guarded, patiently } from "./faults.ts";
 import { initial } from "./migrations/0001-initial.ts";
@@ -55,10 +56,15 @@ export function migrate(db: Database, path: string): void {
     const from = pragma(db, "user_version");
     refuseNewer(from, path);
     if (from === schemaVersion) return;
-    for (const migration of migrations.slice(from)) db.run(migration.sql);
+    failpoint("store.before_migration");
+    for (const migration of migrations.slice(from)) {
+      db.run(migration.sql);
+      failpoint("store.between_migrations");
+    }
     db.run(`PRAGMA application_id = ${applicationId}`);
     db.run(`PRAGMA user_version = ${schemaVersion}`);
   }).immediate();
+  failpoint("store.migrated");
 }
 
 function refuseNewer(version: number, path: string): void {

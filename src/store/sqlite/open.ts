@@ -8,6 +8,7 @@ import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { AkcError } from "../../errors.ts";
+import { failpoint } from "../../system/failpoint.ts";
 import { resolveConfined } from "../../system/files.ts";
 import { genesisOf } from "../chain.ts";
 import type { Lease, Store } from "../contract.ts";
@@ -70,12 +71,14 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
       const db = connections.writer();
       sweepIncoming(artifacts);
       const { key, lease, row: kept } = guarded(path, () => insertRun(db, row, holder, nowMs));
+      failpoint("lease.granted");
       return writerOf(db, key, lease, { lastSeq: 0, head: genesisOf(kept), decisions: 0 });
     },
     async resumeRun(runtimeRunId, holder, nowMs) {
       const db = connections.writer();
       sweepIncoming(artifacts);
       const { key, lease, tail } = guarded(path, () => takeOver(db, runtimeRunId, holder, nowMs));
+      failpoint("takeover.after");
       return writerOf(db, key, lease, tail);
     },
     async openRun(runtimeRunId) {

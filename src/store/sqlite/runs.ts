@@ -6,6 +6,7 @@ import type { Database } from "bun:sqlite";
 import * as v from "valibot";
 import { policyModes } from "../../bundle/model.ts";
 import { AkcError } from "../../errors.ts";
+import { failpoint } from "../../system/failpoint.ts";
 import type { Lease, LeaseHolder, RunRow } from "../contract.ts";
 import { isHeld } from "./holder.ts";
 import { grant, type LeaseColumns, leaseColumns, leaseHeld, leaseOf } from "./leases.ts";
@@ -81,6 +82,7 @@ export function insertRun(
   nowMs: number,
 ): KeyedRun & { readonly lease: Lease } {
   const { context } = row;
+  failpoint("lease.before_grant");
   return db
     .transaction(() => {
       const existing = db
@@ -111,6 +113,7 @@ export function insertRun(
         row.evidenceSeq,
         row.genesis,
       );
+      failpoint("lease.inside_grant");
       const lease = grant(db, key, context.runtimeRunId, holder, nowMs);
       return { ...runNamed(db, context.runtimeRunId), lease };
     })

@@ -4,6 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { AkcError } from "../../errors.ts";
+import { failpoint } from "../../system/failpoint.ts";
 import { genesisOf } from "../chain.ts";
 import type { Lease, LeaseHolder } from "../contract.ts";
 import { isHeld } from "./holder.ts";
@@ -28,11 +29,13 @@ export function takeOver(
   holder: LeaseHolder,
   nowMs: number,
 ): { readonly key: number; readonly lease: Lease; readonly tail: RunTail } {
+  failpoint("takeover.before");
   return db
     .transaction(() => {
       const { key, row } = runNamed(db, runtimeRunId);
       refuseHeld(db, runtimeRunId, holder, nowMs);
       const lease = grant(db, key, runtimeRunId, holder, nowMs);
+      failpoint("takeover.inside");
       // The request was made to the holder that is gone; the outcome of a run that has ended stays until a turn changes it.
       db.query(
         `UPDATE run SET stop_requested_at_ms = NULL,

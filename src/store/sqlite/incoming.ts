@@ -1,0 +1,48 @@
+/**
+ * Names of files that one process uses for itself, `<root>/incoming/<pid>.<place of the pid>.<uuid>`, and what becomes of
+ * those whose process is no more. Knows nothing of what is in them.
+ */
+import { mkdirSync, readdirSync, statSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { limits } from "../../limits.ts";
+import { guarded } from "./faults.ts";
+import { pidPlace, processExists } from "./holder.ts";
+
+/** A name that nobody has yet, in a folder that exists. */
+export function newIncomingPath(root: string): string {
+  const folder = incomingFolder(root);
+  guarded(folder, () => mkdirSync(folder, { recursive: true }));
+  return join(folder, `${process.pid}.${pidPlace()}.${crypto.randomUUID()}`);
+}
+
+/** Removes what processes that are no more left behind. Of processes elsewhere nothing is known: theirs goes when it is old. */
+export function sweepIncoming(root: string): void {
+  const folder = incomingFolder(root);
+  for (const name of namesIn(folder)) {
+    const path = join(folder, name);
+    try {
+      if (isLeftOver(name, path)) unlinkSync(path);
+    } catch {
+      // Already gone, or not ours to remove: nothing depends on it.
+    }
+  }
+}
+
+function isLeftOver(name: string, path: string): boolean {
+  const [pid = "", place = ""] = name.split(".");
+  if (place === pidPlace()) return Number(pid) !== process.pid && !processExists(Number(pid));
+  // Not mtime: a second name of an old file has that file's.
+  return Date.now() - statSync(path).ctimeMs > limits.incomingFileAgeMsMax;
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function incomingFolder(root: string): string {
+  return join(root, "incoming");
+}

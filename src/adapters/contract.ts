@@ -136,6 +136,8 @@ export interface Adapter {
    * new one's number; the idempotency key is the old one's. A rejection counts as `unknown`.
    */
   recover?(request: ActionRequest): Promise<Recovery>;
+  /** Notes that akc itself does what this adapter lacks. */
+  fallBack?(context: RunContext, capability: "durable_waits" | "external_signals"): void;
   waitSignal?(context: RunContext, spec: JsonObject): Promise<JsonValue>;
   checkpoint?(context: RunContext): Promise<string | null>;
   restore?(context: RunContext, token: string): Promise<void>;

@@ -5,7 +5,7 @@
  * Source: spec bundle §14.3.
  */
 import type { JsonObject } from "../json/value.ts";
-import type { Adapter, AdapterCapabilities, RunContext } from "./contract.ts";
+import type { ActionRequest, Adapter, AdapterCapabilities, Recovery, RunContext } from "./contract.ts";
 
 export type FallbackCapability =
   | "durable_waits"
@@ -60,6 +60,10 @@ export function createHybridAdapter(
       await fallback.prepare?.(context, bundle);
     },
     execute: (request) => primary.execute(request),
+    ...(primary.recover === undefined
+      ? {}
+      : { recover: (request: ActionRequest) => primary.recover?.(request) ?? unknownRecovery }),
+    fallBack: (context, capability) => void choose(context, capability),
     async waitSignal(context: RunContext, spec: JsonObject) {
       const capability = spec["requires_external_signal"] === true ? "external_signals" : "durable_waits";
       return (await choose(context, capability).waitSignal?.(context, spec)) ?? null;
@@ -79,6 +83,8 @@ export function createHybridAdapter(
     },
   };
 }
+
+const unknownRecovery: Promise<Recovery> = Promise.resolve({ kind: "unknown" });
 
 /** The documented payload of `runtime.adapter.fallback` (spec bundle §12). */
 export function fallbackPayload(fallback: Fallback): JsonObject {

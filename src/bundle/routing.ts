@@ -9,6 +9,7 @@ import { emptyObject, member, objectAt, textAt } from "./member.ts";
 import type { Bundle, GraphNode, Route } from "./model.ts";
 import { readHttp, readSubprocess } from "./route-spec.ts";
 import { type RouteKind, routeKindOf } from "./shape/runtime-keys.ts";
+import { readWait } from "./wait-spec.ts";
 
 /**
  * The route of an action of this type on this node. The same arguments give the same answer, and asking again for the
@@ -121,6 +122,8 @@ function decideRoute(actionType: string, node: GraphNode | undefined, table: Rou
       return readSubprocess(member(hints, "subprocess") ?? table.defaultSubprocess);
     case "http":
       return readHttp(member(hints, "http"));
+    case "wait":
+      return readWait(member(hints, "wait"));
     case "noop":
     case "delegate_adapter":
       return { kind };

@@ -53,7 +53,9 @@ export function admit(input: AdmissionInput): Admission {
       retryable: false,
     });
   }
-  if (!input.routed) return { admitted: true, decisions };
+  const waits = route.kind === "malformed" && route.wanted === "wait";
+  // Waiting is the kernel's own work: it is done, or refused, whatever the adapter makes of routes.
+  if (!input.routed && !waits) return { admitted: true, decisions };
   if (route.kind === "malformed")
     return refused(decisions, { code: "ROUTE_MALFORMED", message: route.why, retryable: false });
   if (route.kind === "refused")

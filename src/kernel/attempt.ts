@@ -7,9 +7,12 @@ import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Clock } from "../system/clock.ts";
 
+/** Who carries an attempt out: an adapter, or something in its name. */
+export type Actor = Pick<Adapter, "id" | "execute">;
+
 /** Attempts of `noop` and simulated actions end at once: they need no timer of their own. */
 export async function attempt(
-  adapter: Adapter,
+  adapter: Actor,
   request: ActionRequest,
   { instant, clock }: { readonly instant: boolean; readonly clock: Clock },
 ): Promise<ActionResult> {
@@ -17,7 +20,7 @@ export async function attempt(
   return bounded(adapter, request, clock);
 }
 
-async function bounded(adapter: Adapter, request: ActionRequest, clock: Clock): Promise<ActionResult> {
+async function bounded(adapter: Actor, request: ActionRequest, clock: Clock): Promise<ActionResult> {
   const startedAt = clock.monotonicMs();
   const controller = new AbortController();
   const abort = () => controller.abort(request.signal.reason);

@@ -2,9 +2,11 @@
  * Collects one turn: its events with their numbers, the rows that follow from them and the decisions made on the way.
  * It writes nothing itself; the loop hands the whole turn to the store at once.
  */
+import { eventIdOf } from "../evidence/project.ts";
 import type { JsonObject } from "../json/value.ts";
 import type { Decision } from "../policy/model.ts";
 import type { ActionRow, DecisionRow, NewEvent, RunRow, Turn } from "../store/contract.ts";
+import { DecisionDigest } from "./decision-digest.ts";
 import type { Item } from "./model.ts";
 
 export interface Journal {
@@ -14,6 +16,10 @@ export interface Journal {
   row(item: Item, seq: number): void;
   decision(decision: Decision, context: JsonObject, atMs: number): void;
   run(values: NonNullable<Turn["run"]>): void;
+  /** Records that the event `seq` says that the signal was taken. */
+  signal(id: string, seq: number): void;
+  /** The number of all decisions of the run so far and the digest over them. */
+  decisions(): { readonly count: number; readonly sha256: string };
   eventId(type: string, atMs: number, seq: number): string;
   readonly lastSeq: number;
   readonly empty: boolean;
@@ -21,8 +27,20 @@ export interface Journal {
   take(): Turn;
 }
 
-export function createJournal(runtimeRunId: string, lastSeq: number): Journal {
+/** Where the journal goes on; a new run's starts at nothing. */
+export interface JournalStart {
+  readonly lastSeq: number;
+  readonly digest: DecisionDigest;
+}
+
+export function createJournal(
+  runtimeRunId: string,
+  { lastSeq, digest }: JournalStart = { lastSeq: 0, digest: new DecisionDigest() },
+): Journal {
   let seq = lastSeq;
+  let signals: { readonly id: string; readonly seq: number }[] = [];
+  /** Of the turn's decisions, those that the digest has. */
+  let digested = 0;
   let events: NewEvent[] = [];
   let actions: ActionRow[] = [];
   let decisions: DecisionRow[] = [];
@@ -58,10 +76,18 @@ export function createJournal(runtimeRunId: string, lastSeq: number): Journal {
         context: JSON.stringify(context),
       });
     },
+    signal(id, atSeq) {
+      signals.push({ id, seq: atSeq });
+    },
+    decisions() {
+      digest.add(decisions.slice(digested));
+      digested = decisions.length;
+      return { count: digest.count, sha256: digest.sha256() };
+    },
     run(values) {
       run = { ...run, ...values };
     },
-    eventId: (type, atMs, eventSeq) => `${runtimeRunId}:${type}:${atMs}:${eventSeq}`,
+    eventId: (type, atMs, eventSeq) => eventIdOf(runtimeRunId, type, atMs, eventSeq),
     get lastSeq() {
       return seq;
     },
@@ -69,10 +95,19 @@ export function createJournal(runtimeRunId: string, lastSeq: number): Journal {
       return events.length === 0 && decisions.length === 0 && run === undefined;
     },
     take() {
-      const turn: Turn = { events, actions, decisions, ...(run === undefined ? {} : { run }) };
+      digest.add(digested === 0 ? decisions : decisions.slice(digested));
+      const turn: Turn = {
+        events,
+        actions,
+        decisions,
+        ...(run === undefined ? {} : { run }),
+        ...(signals.length === 0 ? {} : { signals }),
+      };
       events = [];
       actions = [];
       decisions = [];
+      digested = 0;
+      signals = [];
       run = undefined;
       return turn;
     },

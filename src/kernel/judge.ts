@@ -72,9 +72,11 @@ function budgetSpent({ item, result, route }: JudgeInput): ActionError | undefin
 
 function afterFailure({ item, result, nowMs, retry, retryAllowed }: JudgeInput, error: ActionError): Fact {
   const reason = reasonOf(error.code);
-  if (error.retryable && reason !== "policy_denied" && retryAllowed && item.attempt < retry.attemptsMax) {
-    const delayMs = retryDelayMs(item.actionId, item.attempt, retry);
-    return { kind: "retried", index: item.index, reason, error, delayMs, dueAtMs: nowMs + delayMs };
+  const tries = item.attempt - item.forgiven;
+  if (error.retryable && reason !== "policy_denied" && retryAllowed && tries < retry.attemptsMax) {
+    const delayMs = retryDelayMs(item.actionId, tries, retry);
+    const cost = result.cost === undefined ? {} : { cost: result.cost };
+    return { kind: "retried", index: item.index, reason, error, delayMs, dueAtMs: nowMs + delayMs, ...cost };
   }
   return { kind: "dead_lettered", index: item.index, reason, error, result };
 }

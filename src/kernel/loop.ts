@@ -5,30 +5,32 @@
  *
  * Source: architecture "How a run flows"; spec kernel §9; kernel:W-1, W-2, W-7, W-14.
  */
-import type { ActionResult, Adapter, ArtifactRef, RunContext } from "../adapters/contract.ts";
+import type { ActionResult, Adapter, ArtifactRef, RunContext, RuntimeAction } from "../adapters/contract.ts";
 import { missingInputs } from "../bundle/contract.ts";
 import type { Route } from "../bundle/model.ts";
-import type { ErrorCode } from "../errors.ts";
-import type { JsonObject } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
-import type { Decision, RunPolicy } from "../policy/model.ts";
-import type { Outcome, RunWriter } from "../store/contract.ts";
+import type { RunPolicy } from "../policy/model.ts";
+import type { RunWriter, Signal } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import { createHeapGuard } from "../system/heap-guard.ts";
 import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
 import { createCutWatch } from "./cut-watch.ts";
+import { type Converge, finish, type KernelReport } from "./ending.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { judge } from "./judge.ts";
 import { Launcher } from "./launcher.ts";
 import { Machine } from "./machine.ts";
-import type { Counts, Item } from "./model.ts";
-import { legacyStatus, outcomeOf } from "./outcome.ts";
+import type { Item } from "./model.ts";
+import { begin, goOn } from "./opening.ts";
+import type { Past } from "./past.ts";
 import type { RunPlan } from "./plan.ts";
-import { denialText, type Progress, Recorder, type RecorderDeps } from "./recorder.ts";
+import { type Progress, Recorder, type RecorderDeps } from "./recorder.ts";
 import { createSpending, type RunBudget, type Spending } from "./spending.ts";
-import { eventTypes, finishedPayload } from "./wire.ts";
+import { type Ended, noteFallback, Waits, waitsItself } from "./waits.ts";
+
+export type { Converge, KernelReport } from "./ending.ts";
 
 export interface KernelDeps extends Pick<RecorderDeps, "noted"> {
   readonly clock: Clock;
@@ -47,6 +49,12 @@ export interface KernelDeps extends Pick<RecorderDeps, "noted"> {
   workdirOf(item: Item, route: Route): Promise<string> | string;
   /** Whether another process asked the run to stop. */
   stopRequested(): Promise<boolean>;
+  /** Signals that no step took yet; absent where there is no inbox, and then a wait for one only ends by its time. */
+  openSignals?(): Promise<readonly Signal[]>;
+  /** What another process left; absent on a new run. */
+  readonly past?: Past;
+  /** Steps, nodes or actions of the past that are to run again, with all that depends on them. */
+  readonly rerun?: readonly string[];
   /** Aborts when this process is told to end. */
   readonly signal: AbortSignal;
   readonly deadlineMs?: number;
@@ -58,25 +66,7 @@ export interface KernelDeps extends Pick<RecorderDeps, "noted"> {
   onProgress?(progress: Progress): void;
 }
 
-/** Makes one pass over what should stand; every status is recorded as an event. */
-export type Converge = (
-  onDecision: (decision: Decision, about: JsonObject) => void,
-) => Promise<readonly { readonly converged: boolean; readonly payload: string }[]>;
-
-export interface KernelReport {
-  readonly outcome: Outcome;
-  readonly status: string;
-  readonly counts: Counts;
-  readonly lastError?: string;
-  readonly lastErrorCode?: ErrorCode;
-  /** Whether all that should stand does; true when nothing should. */
-  readonly converged: boolean;
-  /** Number of the run's last event. */
-  readonly lastSeq: number;
-  /** As recorded, in milliseconds since the epoch. */
-  readonly finishedAtMs: number;
-}
-
+/** @throws AkcError STEP_UNKNOWN for a step to run again that is not there; whatever the store throws */
 export async function runKernel(plan: RunPlan, deps: KernelDeps): Promise<KernelReport> {
   return new Kernel(plan, deps).run();
 }
@@ -90,12 +80,13 @@ class Kernel implements StepOutputs {
   readonly #launcher: Launcher;
   /** Aborts every attempt under way. */
   readonly #cancel = new AbortController();
-  readonly #outputs = new Map<string, ArtifactRef>();
+  readonly #outputs: Map<string, ArtifactRef>;
   readonly #spending: Spending;
   readonly #deadlineAt: number;
+  readonly #waits: Waits;
   readonly #checkCut: () => Promise<void>;
   readonly #guardHeap: () => void;
-  #inbox: { readonly item: Item; readonly result: ActionResult }[] = [];
+  #inbox: Ended[] = [];
   #wake: () => void = () => {};
   #turns = 0;
   #yieldDueAt = 0;
@@ -103,9 +94,11 @@ class Kernel implements StepOutputs {
   constructor(plan: RunPlan, deps: KernelDeps) {
     this.#plan = plan;
     this.#deps = deps;
-    this.#machine = new Machine(plan);
-    this.#spending = createSpending(deps.budget);
-    this.#journal = createJournal(deps.context.runtimeRunId, 0);
+    const { past } = deps;
+    this.#machine = past?.machine ?? new Machine(plan);
+    this.#outputs = new Map(past?.outputs);
+    this.#spending = createSpending(deps.budget, past?.spent);
+    this.#journal = createJournal(deps.context.runtimeRunId, past);
     this.#recorder = new Recorder({
       ...deps,
       plan,
@@ -116,6 +109,7 @@ class Kernel implements StepOutputs {
     this.#deadlineAt = deps.clock.monotonicMs() + (deps.deadlineMs ?? limits.runDeadlineMsMax);
     this.#guardHeap = createHeapGuard(deps.clock.monotonicMs);
     this.#checkCut = createCutWatch(deps, this.#recorder, this.#deadlineAt);
+    this.#waits = new Waits({ ...deps, machine: this.#machine, recorder: this.#recorder });
     this.#launcher = new Launcher({
       ...deps,
       recorder: this.#recorder,
@@ -134,10 +128,11 @@ class Kernel implements StepOutputs {
     const wake = () => this.#wake();
     signal.addEventListener("abort", wake);
     try {
-      this.#begin();
+      this.#open();
       for (;;) {
         this.#turns += 1;
         this.#recorder.takeNotes();
+        if (this.#recorder.cut === undefined) this.#inbox.push(...(await this.#waits.ended()));
         this.#settle();
         await this.#checkCut();
         if (this.#recorder.cut !== undefined) this.#cancel.abort();
@@ -160,15 +155,28 @@ class Kernel implements StepOutputs {
     return this.#outputs.get(stepId);
   }
 
-  #begin(): void {
-    const { context, planEnqueued, clock, policy } = this.#deps;
-    const write = decide(policy, "runtime.state.checkpoint.write");
-    this.#journal.decision(write, { runtime_run_id: context.runtimeRunId }, clock.nowMs());
-    if (!write.allowed)
-      this.#recorder.cutShort({ kind: "blocked", code: "POLICY_DENIED", why: denialText(write) });
-    const payload = { runtime_run_id: context.runtimeRunId, node_count: this.#plan.nodes.size };
-    if (planEnqueued !== undefined) this.#recorder.emit(eventTypes.planEnqueued, planEnqueued, clock.nowMs());
-    this.#recorder.emit(eventTypes.started, JSON.stringify(payload), clock.nowMs());
+  #open(): void {
+    const { past, rerun = [] } = this.#deps;
+    const opening = {
+      ...this.#deps,
+      plan: this.#plan,
+      machine: this.#machine,
+      journal: this.#journal,
+      recorder: this.#recorder,
+      open: (item: Item) => this.#describe(item),
+    };
+    if (past === undefined) begin(opening);
+    else this.#launcher.lostSightOf = goOn(opening, past, rerun);
+    for (const item of this.#machine.suspended) this.#describe(item);
+  }
+
+  /** Writes down what an item's action looks like on the wire, for the facts about it. */
+  #describe(item: Item): { readonly action: RuntimeAction; readonly route: Route } {
+    const { context, specSha256, routeOf, past } = this.#deps;
+    const action = actionOf(item, { runtimeRunId: context.runtimeRunId, specSha256, outputs: this });
+    const route = routeOf(item);
+    this.#recorder.open(item, action, route, past?.allowedAt.get(item.index));
+    return { action, route };
   }
 
   /** Records what came of the attempts that have ended. */
@@ -180,7 +188,7 @@ class Kernel implements StepOutputs {
     const nowMs = this.#deps.clock.nowMs();
     for (const { item, result } of ended) {
       const spent = this.#spending.account(result);
-      if (spent !== undefined) this.#recorder.cutShort(spent);
+      if (spent !== undefined) this.#recorder.exhaust(spent, nowMs);
       const fact = judge({
         item,
         result,
@@ -201,7 +209,7 @@ class Kernel implements StepOutputs {
 
   #retryAllowed(item: Item, result: ActionResult, nowMs: number): boolean {
     if (result.error?.retryable !== true || this.#recorder.cut !== undefined) return false;
-    if (item.attempt >= this.#plan.retry.attemptsMax) return false;
+    if (item.attempt - item.forgiven >= this.#plan.retry.attemptsMax) return false;
     const decision = decide(this.#deps.policy, "runtime.action.retry");
     this.#journal.decision(decision, { action_id: item.actionId, reason: result.error.code }, nowMs);
     return decision.allowed;
@@ -220,10 +228,8 @@ class Kernel implements StepOutputs {
   }
 
   #admit(item: Item, nowMs: number): boolean {
-    const { policy, adapter, context, specSha256, routeOf, hasEffect } = this.#deps;
-    const action = actionOf(item, { runtimeRunId: context.runtimeRunId, specSha256, outputs: this });
-    const route = routeOf(item);
-    this.#recorder.open(item, action, route);
+    const { policy, adapter, context, hasEffect } = this.#deps;
+    const { action, route } = this.#describe(item);
     const admission = admit({
       item,
       action,
@@ -245,12 +251,15 @@ class Kernel implements StepOutputs {
     }
     const spent = this.#spending.dispatch();
     if (spent !== undefined) {
-      this.#recorder.cutShort(spent);
+      this.#recorder.exhaust(spent, nowMs);
       this.#recorder.record({ kind: "cancelled", index: item.index, reason: "deadline" }, nowMs);
       return false;
     }
     this.#recorder.record({ kind: "allowed", index: item.index, attempt: item.attempt + 1 }, nowMs);
-    return true;
+    if (route.kind !== "wait" || policy.mode === "simulate" || waitsItself(adapter, route)) return true;
+    noteFallback(adapter, context, route);
+    this.#waits.begin(item, route, nowMs);
+    return false;
   }
 
   /** When nothing can move any more: what still waits has waited for something that never came. */
@@ -271,7 +280,12 @@ class Kernel implements StepOutputs {
     const { clock } = this.#deps;
     if (this.#inbox.length === 0) {
       const retryIn = this.#machine.nextDueMs() - clock.nowMs();
-      const due = Math.min(retryIn, this.#deadlineAt - clock.monotonicMs(), limits.stopPollMs);
+      const due = Math.min(
+        retryIn,
+        this.#waits.pollInMs(),
+        this.#deadlineAt - clock.monotonicMs(),
+        limits.stopPollMs,
+      );
       // A run that is cut waits for its attempts to end and for nothing else: what was due before is due no more.
       await this.#sleep(this.#recorder.cut === undefined ? Math.max(0, due) : limits.stopPollMs);
     }
@@ -292,46 +306,10 @@ class Kernel implements StepOutputs {
   }
 
   async #finish(): Promise<KernelReport> {
-    const { clock, context } = this.#deps;
-    const recorder = this.#recorder;
-    const counts = this.#machine.counts();
-    const converged = await this.#converge(counts);
-    const outcome = outcomeOf(counts, recorder.cut, recorder.deniedElsewhere);
-    const status = legacyStatus(outcome, this.#machine.allTerminal());
-    const atMs = clock.nowMs();
-    const lastError = recorder.lastError;
-    const { runtimeRunId } = context;
-    recorder.takeNotes();
-    recorder.emit(
-      eventTypes.loopFinished,
-      finishedPayload({ runtimeRunId, terminalStatus: status, outcome, iterations: this.#turns, counts }),
-      atMs,
-    );
-    this.#journal.run({ status, outcome, finishedAtMs: atMs, lastError: lastError?.message ?? null });
+    const parts = { ...this.#deps, machine: this.#machine, journal: this.#journal, recorder: this.#recorder };
+    const ended = await finish(parts, this.#turns);
     await this.#commit();
-    return {
-      outcome,
-      status,
-      counts,
-      converged,
-      lastSeq: this.#journal.lastSeq,
-      finishedAtMs: atMs,
-      ...(lastError === undefined ? {} : { lastError: lastError.message, lastErrorCode: lastError.code }),
-    };
-  }
-
-  /** Only after every action has succeeded. */
-  async #converge(counts: Counts): Promise<boolean> {
-    const { converge, clock } = this.#deps;
-    const recorder = this.#recorder;
-    if (converge === undefined) return true;
-    if (outcomeOf(counts, recorder.cut, recorder.deniedElsewhere) !== "succeeded") return false;
-    const resources = await converge((decision, about) => {
-      this.#journal.decision(decision, about, clock.nowMs());
-      if (!decision.allowed) recorder.denyElsewhere(decision);
-    });
-    for (const { payload } of resources) recorder.emit(eventTypes.resourceStatus, payload, clock.nowMs());
-    return resources.every((resource) => resource.converged);
+    return { ...ended, lastSeq: this.#journal.lastSeq };
   }
 
   /** On a fault of ours or of the store: nothing may be left running when the error is shown. */

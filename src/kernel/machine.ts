@@ -2,51 +2,47 @@
  * The state of a run and what may happen next. Pure: no clock, disk, random or network; it moves only by facts, so that
  * the same facts always lead to the same state.
  *
+ * A machine lives in the past or in the present. In the past, facts only say what was: nothing queues, nothing is due.
+ * `goLive` then works out from where everything stands who may start and who waits for what; a new run is live at once.
  * Items are advanced in place: a run of 100 000 steps must not copy its state at every fact.
  */
 import { triggerMatches } from "../bundle/contract.ts";
 import type { GraphNode } from "../bundle/model.ts";
 import { AkcError, unreachable } from "../errors.ts";
 import { type ActionPhase, noPhases } from "../store/contract.ts";
+import { type Blocked, blockedBy, neverTriggered } from "./blocking.ts";
 import { MinHeap } from "./heap.ts";
-import type { BlockReason, Counts, Fact, Item, Lane, TriggeringEvent } from "./model.ts";
+import { Lanes } from "./lanes.ts";
+import type { Counts, Fact, Item, TriggeringEvent } from "./model.ts";
+import { Nodes } from "./nodes.ts";
 import type { RunPlan } from "./plan.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
-type MutableItem = Writable<Item>;
 
-interface LaneState {
-  readonly lane: Lane;
-  readonly ready: MinHeap<MutableItem>;
-  inFlight: number;
-}
-
-interface NodeState {
-  state: string;
-  succeeded: boolean;
-  triggeredCount: number;
+interface State extends Writable<Item> {
+  /** Whether it holds a place in its lane. */
+  held: boolean;
 }
 
 export class Machine {
   readonly #plan: RunPlan;
-  readonly #items: MutableItem[] = [];
-  readonly #lanes = new Map<string, LaneState>();
-  readonly #nodes = new Map<string, NodeState>();
-  /** Node id → items that wait for its first success. */
-  readonly #gateWaiters = new Map<string, number[]>();
-  readonly #retries = new MinHeap<MutableItem>();
-  #inFlight = 0;
-  #stepsInFlight = 0;
-  #readyCount = 0;
+  readonly #items: State[] = [];
+  readonly #lanes: Lanes<State>;
+  readonly #nodes: Nodes;
+  /** By when they are due: those that wait for another try, and those that wait for a clock. */
+  readonly #retries = new MinHeap<State>();
+  readonly #alarms = new MinHeap<State>();
+  readonly #suspended = new Set<State>();
+  readonly #phaseCounts: Record<ActionPhase, number> = { ...noPhases };
+  #live: boolean;
   #retriedCount = 0;
   #withoutEffect = 0;
-  readonly #phaseCounts: Record<ActionPhase, number> = { ...noPhases };
 
-  constructor(plan: RunPlan) {
+  constructor(plan: RunPlan, when: "present" | "past" = "present") {
     this.#plan = plan;
-    for (const node of plan.nodes.values()) {
-      this.#nodes.set(node.nodeId, { state: node.initialState, succeeded: false, triggeredCount: 0 });
-    }
+    this.#lanes = new Lanes(plan.caps);
+    this.#nodes = new Nodes(plan);
+    this.#live = when === "present";
     for (const [index, step] of plan.steps.entries()) {
       const node = plan.nodes.get(step.nodeId);
       if (node === undefined)
@@ -56,17 +52,14 @@ export class Machine {
         actionId: `coordination:${step.stepId}:${step.layer}`,
         node,
         step,
-        lane: this.#lane("steps", step.roleId),
+        lane: this.#lanes.lane("steps", step.roleId),
         rank: index,
-        waitingFor: (plan.predecessorCounts[index] ?? 0) + this.#gate(node, index),
       });
     }
   }
 
   item(index: number): Item {
-    const item = this.#items[index];
-    if (item === undefined) throw new AkcError("INTERNAL", { message: `no item ${index}` });
-    return item;
+    return this.#state(index);
   }
 
   get items(): readonly Item[] {
@@ -74,19 +67,21 @@ export class Machine {
   }
 
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#lanes.inFlight;
+  }
+
+  /** Those that wait for a signal or a clock, in the order in which they began to. */
+  get suspended(): ReadonlySet<Item> {
+    return this.#suspended;
   }
 
   nodeState(nodeId: string): string {
-    return this.#nodes.get(nodeId)?.state ?? "ready";
+    return this.#nodes.stateOf(nodeId);
   }
 
   /** Whether every node stands in one of its terminal states. */
   allTerminal(): boolean {
-    for (const node of this.#plan.nodes.values()) {
-      if (!node.terminalStates.includes(this.nodeState(node.nodeId))) return false;
-    }
-    return true;
+    return this.#nodes.allTerminal();
   }
 
   counts(): Counts {
@@ -99,41 +94,43 @@ export class Machine {
       denied: phases.denied,
       cancelled: phases.cancelled,
       running: phases.running,
-      waiting: phases.waiting + phases.retrying,
+      waiting: phases.waiting + phases.retrying + phases.suspended,
       retried: this.#retriedCount,
       withoutEffect: this.#withoutEffect,
     };
   }
 
-  /** When the next retry is due, in milliseconds of the wall clock; Infinity when none waits. */
+  /** When the next retry or wait is due, in milliseconds of the wall clock; Infinity when none is. */
   nextDueMs(): number {
-    return this.#retries.peekKey();
+    // A wait that its signal ended leaves its alarm behind.
+    while (this.#alarms.peek()?.phase !== "suspended" && this.#alarms.size > 0) this.#alarms.pop();
+    return Math.min(this.#retries.peekKey(), this.#alarms.peekKey());
   }
 
-  /** Whether nothing is running, ready or waiting for its retry: whatever still waits will wait for ever. */
+  /** Whether nothing is running, ready or due some time: whatever still waits will wait for ever. */
   get quiescent(): boolean {
-    return this.#inFlight === 0 && this.#readyCount === 0 && this.#retries.size === 0;
+    return this.#lanes.idle && this.#retries.size === 0 && this.#suspended.size === 0;
   }
 
   /** Takes the items that may start now, best first, within all caps. Each must get its `allowed` or another fact. */
   take(nowMs: number): Item[] {
     while (this.#retries.peekKey() <= nowMs) {
       const due = this.#retries.pop();
-      if (due !== undefined && due.phase === "retrying") this.#makeReady(due);
+      if (due !== undefined && due.phase === "retrying") this.#lanes.push(due);
     }
-    const taken: Item[] = [];
-    const { caps } = this.#plan;
-    while (this.#readyCount > 0 && this.#inFlight + taken.length < caps.total) {
-      const lane = this.#bestLane();
-      const item = lane?.ready.pop();
-      if (lane === undefined || item === undefined) break;
-      lane.inFlight += 1;
-      if (lane.lane.kind === "steps") this.#stepsInFlight += 1;
-      this.#readyCount -= 1;
-      taken.push(item);
-    }
-    this.#inFlight += taken.length;
+    const taken = this.#lanes.take();
+    for (const item of taken) item.held = true;
     return taken;
+  }
+
+  /** Takes the suspended items whose time has come. Each must get the fact that ends its wait. */
+  takeDue(nowMs: number): Item[] {
+    const due: Item[] = [];
+    while (this.#alarms.peekKey() <= nowMs) {
+      const item = this.#alarms.pop();
+      if (item?.phase === "suspended") due.push(item);
+    }
+    return due;
   }
 
   /**
@@ -142,17 +139,15 @@ export class Machine {
    */
   trigger(event: TriggeringEvent, nodes: readonly GraphNode[]): Item[] {
     return nodes.map((node) => {
-      const state = this.#nodes.get(node.nodeId);
-      if (state !== undefined) state.triggeredCount += 1;
+      this.#nodes.triggered(node.nodeId);
       const index = this.#items.length;
       return this.#add({
         index,
         actionId: `${node.nodeId}:${event.eventId}`,
         node,
         trigger: event,
-        lane: this.#lane("events", node.kind),
+        lane: this.#lanes.lane("events", node.kind),
         rank: index - this.#plan.steps.length,
-        waitingFor: this.#gate(node, index),
       });
     });
   }
@@ -167,175 +162,188 @@ export class Machine {
   }
 
   triggeredCount(nodeId: string): number {
-    return this.#nodes.get(nodeId)?.triggeredCount ?? 0;
+    return this.#nodes.triggeredCount(nodeId);
   }
 
   /** Moves an item. A fact that cannot happen in the item's phase is a fault of ours. */
   apply(fact: Fact): void {
-    const item = this.#items[fact.index];
-    if (item === undefined) throw new AkcError("INTERNAL", { message: `no item ${fact.index}` });
+    const item = this.#state(fact.index);
     switch (fact.kind) {
       case "allowed":
         item.attempt = fact.attempt;
         this.#move(item, "running");
         return;
       case "completed":
-        this.#release(item);
         item.outputSha256 = fact.result.output?.sha256 ?? null;
-        if (fact.result.outputs["effect"] === "none") this.#withoutEffect += 1;
-        this.#move(item, "succeeded");
-        this.#succeedNode(item, fact.transition.toState);
-        for (const dependent of item.step === undefined ? [] : (this.#plan.dependents[item.index] ?? [])) {
-          this.#oneLess(dependent);
-        }
+        item.withoutEffect = fact.result.outputs["effect"] === "none";
+        this.#succeed(item, fact.transition.toState);
         return;
       case "retried":
-        this.#release(item);
         this.#retriedCount += 1;
+        item.dueAtMs = fact.dueAtMs;
         this.#move(item, "retrying");
-        this.#retries.push(fact.dueAtMs, item);
+        if (this.#live) this.#retries.push(fact.dueAtMs, item);
         return;
       case "dead_lettered":
-        this.#release(item);
         this.#move(item, fact.reason === "policy_denied" ? "denied" : "failed");
         return;
       case "blocked":
         this.#move(item, "blocked");
         return;
       case "cancelled":
-        this.#release(item);
         this.#move(item, "cancelled");
+        return;
+      case "interrupted":
+        item.interruptions += 1;
+        item.forgiven += 1;
+        this.#move(item, "waiting");
+        return;
+      case "suspended":
+        item.signal = fact.signal;
+        item.dueAtMs = fact.dueAtMs;
+        this.#move(item, "suspended");
+        if (this.#live && fact.dueAtMs !== null) this.#alarms.push(fact.dueAtMs, item);
         return;
       default:
         unreachable(fact);
     }
   }
 
-  /** What can no longer start now that `index` has failed, nearest first: facts to record and apply. */
-  blockedBy(index: number): Extract<Fact, { kind: "blocked" }>[] {
-    const facts: Extract<Fact, { kind: "blocked" }>[] = [];
-    const seen = new Set<number>([index]);
-    const queue = [index];
-    for (let at = 0; at < queue.length; at += 1) {
-      const from = this.item(queue[at] ?? 0);
-      const block = (target: number, reason: BlockReason) => {
-        if (seen.has(target) || this.item(target).phase !== "waiting") return;
-        seen.add(target);
-        queue.push(target);
-        facts.push({ kind: "blocked", index: target, by: [from.step?.stepId ?? from.node.nodeId], reason });
-      };
-      if (from.step !== undefined) {
-        for (const dependent of this.#plan.dependents[from.index] ?? [])
-          block(dependent, "predecessor_failed");
-      }
-      if (this.#nodes.get(from.node.nodeId)?.succeeded === true) continue;
-      for (const waiter of this.#gateWaiters.get(from.node.nodeId) ?? []) block(waiter, "dependency_failed");
+  /** Only in the past: what was cancelled when the run was stopped waits again; the attempts made do not count. */
+  reopen(index: number): void {
+    const item = this.#state(index);
+    item.forgiven = item.attempt;
+    this.#set(item, "waiting");
+  }
+
+  /** Only in the past: the item waits again as if it had never begun, and its node stands where it stood at first. */
+  runAgain(index: number, generation: number): void {
+    const item = this.#state(index);
+    if (item.withoutEffect) this.#withoutEffect -= 1;
+    item.generation = generation;
+    item.attempt = 0;
+    item.forgiven = 0;
+    item.interruptions = 0;
+    item.outputSha256 = null;
+    item.withoutEffect = false;
+    this.#set(item, "waiting");
+    this.#nodes.move(item.node.nodeId, item.node.initialState);
+  }
+
+  /** Ends the past: from here on items queue, retries and waits fall due. */
+  goLive(nowMs: number, retryDelayMsMax: number): void {
+    if (this.#live) return;
+    this.#live = true;
+    const open = this.#plan.predecessorCounts.slice();
+    for (const { phase, index, node } of this.#items) {
+      if (phase !== "succeeded") continue;
+      this.#nodes.succeed(node.nodeId);
+      for (const dependent of this.#plan.dependents[index] ?? [])
+        open[dependent] = (open[dependent] ?? 0) - 1;
     }
-    return facts;
+    for (const item of this.#items) {
+      switch (item.phase) {
+        case "waiting":
+          item.waitingFor = (open[item.index] ?? 0) + this.#nodes.gate(item.node, item.index);
+          if (item.waitingFor === 0) this.#lanes.push(item);
+          break;
+        case "retrying":
+          // A wall clock that was set back must not hold a retry longer than any back-off.
+          this.#retries.push(Math.min(item.dueAtMs ?? nowMs, nowMs + retryDelayMsMax), item);
+          break;
+        case "suspended":
+          if (item.dueAtMs !== null) this.#alarms.push(item.dueAtMs, item);
+          break;
+      }
+    }
+  }
+
+  /** What can no longer start now that `index` has failed, nearest first: facts to record and apply. */
+  blockedBy(index: number): Blocked[] {
+    return blockedBy(index, { plan: this.#plan, items: this.#items, nodes: this.#nodes });
   }
 
   /** Once quiescent: what waits for a node that no event ever triggered. */
-  neverTriggered(): Extract<Fact, { kind: "blocked" }>[] {
-    const facts: Extract<Fact, { kind: "blocked" }>[] = [];
-    if (this.#phaseCounts.waiting === 0) return facts;
-    for (const item of this.#items) {
-      if (item.phase !== "waiting") continue;
-      const gates = this.#plan.nodeGates.get(item.node.nodeId) ?? [];
-      const by = gates.filter((nodeId) => this.#nodes.get(nodeId)?.succeeded !== true);
-      const predecessors = (item.step?.predecessors ?? []).slice(0, 1);
-      facts.push({
-        kind: "blocked",
-        index: item.index,
-        by: by.length > 0 ? by : predecessors,
-        reason: "dependency_never_triggered",
-      });
-    }
-    return facts;
+  neverTriggered(): Blocked[] {
+    if (this.#phaseCounts.waiting === 0) return [];
+    return neverTriggered({ plan: this.#plan, items: this.#items, nodes: this.#nodes });
   }
 
-  #add(fields: Omit<Item, "phase" | "attempt" | "outputSha256">): Item {
-    const item: MutableItem = { ...fields, phase: "waiting", attempt: 0, outputSha256: null };
+  #add(fields: Pick<Item, "index" | "actionId" | "node" | "lane" | "rank"> & Partial<Item>): Item {
+    const item: State = { ...fields, ...untouched };
     this.#items.push(item);
     this.#phaseCounts.waiting += 1;
-    if (item.waitingFor === 0) this.#makeReady(item);
+    if (!this.#live) return item;
+    const predecessors = item.step === undefined ? 0 : (this.#plan.predecessorCounts[item.index] ?? 0);
+    item.waitingFor = predecessors + this.#nodes.gate(item.node, item.index);
+    if (item.waitingFor === 0) this.#lanes.push(item);
     return item;
   }
 
-  #makeReady(item: MutableItem): void {
-    this.#readyCount += 1;
-    this.#lanes.get(item.lane.name)?.ready.push(item.rank, item);
-  }
-
   #oneLess(index: number): void {
-    const item = this.#items[index];
-    if (item === undefined) return;
+    const item = this.#state(index);
     item.waitingFor -= 1;
-    if (item.waitingFor === 0 && item.phase === "waiting") this.#makeReady(item);
+    if (item.waitingFor === 0 && item.phase === "waiting") this.#lanes.push(item);
   }
 
-  #succeedNode(item: MutableItem, state: string): void {
-    const node = this.#nodes.get(item.node.nodeId);
-    if (node === undefined) return;
-    node.state = state;
-    if (node.succeeded) return;
-    node.succeeded = true;
-    for (const waiter of this.#gateWaiters.get(item.node.nodeId) ?? []) this.#oneLess(waiter);
-    this.#gateWaiters.delete(item.node.nodeId);
+  #succeed(item: State, state: string): void {
+    if (item.withoutEffect) this.#withoutEffect += 1;
+    this.#move(item, "succeeded");
+    const { nodeId } = item.node;
+    this.#nodes.move(nodeId, state);
+    if (!this.#live) return;
+    for (const waiter of this.#nodes.succeed(nodeId)) this.#oneLess(waiter);
+    if (item.step === undefined) return;
+    for (const dependent of this.#plan.dependents[item.index] ?? []) this.#oneLess(dependent);
   }
 
-  /** Registers `index` with every gate of its node that is still shut; returns how many. */
-  #gate(node: GraphNode, index: number): number {
-    let shut = 0;
-    for (const nodeId of this.#plan.nodeGates.get(node.nodeId) ?? []) {
-      if (this.#nodes.get(nodeId)?.succeeded === true) continue;
-      shut += 1;
-      const waiters = this.#gateWaiters.get(nodeId);
-      if (waiters === undefined) this.#gateWaiters.set(nodeId, [index]);
-      else waiters.push(index);
-    }
-    return shut;
+  #state(index: number): State {
+    const item = this.#items[index];
+    if (item === undefined) throw new AkcError("INTERNAL", { message: `no item ${index}` });
+    return item;
   }
 
-  #lane(kind: Lane["kind"], name: string): Lane {
-    const key = `${kind}:${name}`;
-    const known = this.#lanes.get(key);
-    if (known !== undefined) return known.lane;
-    const { caps } = this.#plan;
-    const lane: Lane = { name: key, kind, inFlightMax: kind === "steps" ? caps.stepsPerRole : caps.perClass };
-    this.#lanes.set(key, { lane, ready: new MinHeap(), inFlight: 0 });
-    return lane;
-  }
-
-  #bestLane(): LaneState | undefined {
-    let best: LaneState | undefined;
-    for (const lane of this.#lanes.values()) {
-      if (lane.ready.size === 0 || lane.inFlight >= lane.lane.inFlightMax) continue;
-      if (lane.lane.kind === "steps" && this.#stepsInFlight >= this.#plan.caps.steps) continue;
-      if (best === undefined || lane.ready.peekKey() < best.ready.peekKey()) best = lane;
-    }
-    return best;
-  }
-
-  /** Gives back the places that `take` gave. */
-  #release(item: MutableItem): void {
-    const lane = this.#lanes.get(item.lane.name);
-    if (lane === undefined || lane.inFlight === 0)
-      throw new AkcError("INTERNAL", { message: "a cap went below zero" });
-    lane.inFlight -= 1;
-    this.#inFlight -= 1;
-    if (lane.lane.kind === "steps") this.#stepsInFlight -= 1;
-  }
-
-  #move(item: MutableItem, phase: ActionPhase): void {
+  #move(item: State, phase: ActionPhase): void {
     if (settled(item.phase)) {
       throw new AkcError("INTERNAL", { message: `${item.actionId} moved from ${item.phase} to ${phase}` });
     }
+    this.#set(item, phase);
+  }
+
+  #set(item: State, phase: ActionPhase): void {
     this.#phaseCounts[item.phase] -= 1;
     this.#phaseCounts[phase] += 1;
+    if (item.phase === "suspended") this.#suspended.delete(item);
+    if (phase === "suspended") this.#suspended.add(item);
     item.phase = phase;
+    if (!item.held || phase === "running") return;
+    item.held = false;
+    this.#lanes.release(item);
   }
 }
 
+const untouched = {
+  phase: "waiting",
+  attempt: 0,
+  forgiven: 0,
+  interruptions: 0,
+  generation: 0,
+  waitingFor: 0,
+  outputSha256: null,
+  withoutEffect: false,
+  signal: null,
+  dueAtMs: null,
+  held: false,
+} as const satisfies Partial<State>;
+
 function settled(phase: ActionPhase): boolean {
-  return phase !== "waiting" && phase !== "running" && phase !== "retrying";
+  switch (phase) {
+    case "waiting":
+    case "running":
+    case "retrying":
+    case "suspended":
+      return false;
+    default:
+      return true;
+  }
 }

@@ -37,6 +37,12 @@ export interface Item {
   /** Predecessors and gates that have not succeeded yet. */
   readonly waitingFor: number;
   readonly outputSha256: string | null;
+  /** Succeeded without having anything to execute. */
+  readonly withoutEffect: boolean;
+  /** While suspended: the signal it waits for; null when it waits for the clock alone. */
+  readonly signal: string | null;
+  /** When its retry or its wait is due, in milliseconds since the epoch; null when nothing but a signal ends the wait. */
+  readonly dueAtMs: number | null;
 }
 
 /** Items that share a cap: one role's steps, or one node kind's event actions. */
@@ -64,6 +70,8 @@ export type Fact =
       readonly error: ActionError;
       readonly delayMs: number;
       readonly dueAtMs: number;
+      /** What the attempt used. */
+      readonly cost?: JsonObject;
     }
   | {
       readonly kind: "dead_lettered";

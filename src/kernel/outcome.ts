@@ -10,7 +10,15 @@ import type { Counts } from "./model.ts";
 /** Why the loop ended before everything was settled. */
 export type Cut =
   | { readonly kind: "stopped" }
-  | { readonly kind: "exhausted" | "blocked"; readonly code: ErrorCode; readonly why: string };
+  | { readonly kind: "blocked"; readonly code: ErrorCode; readonly why: string }
+  | Exhausted;
+
+/** A bound was passed. */
+export interface Exhausted {
+  readonly kind: "exhausted";
+  readonly code: ErrorCode;
+  readonly why: string;
+}
 
 export function outcomeOf(counts: Counts, cut: Cut | undefined, deniedElsewhere: boolean): Outcome {
   if (cut !== undefined) return cut.kind;

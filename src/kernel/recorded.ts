@@ -31,6 +31,7 @@ export type RecordedFact =
       readonly reason: string;
       readonly error: string;
       readonly errorCode: string | undefined;
+      readonly cost?: JsonObject;
     } & Concluded)
   | ({
       readonly kind: "dead_lettered";
@@ -208,6 +209,7 @@ function completed(payload: JsonObject): RecordedFact {
 }
 
 function retried(payload: JsonObject): RecordedFact {
+  const cost = member(payload, "cost");
   return {
     kind: "retried",
     ...outcomeOf(payload),
@@ -216,6 +218,7 @@ function retried(payload: JsonObject): RecordedFact {
     reason: text(payload, "reason"),
     error: optionalText(payload, "error") ?? "",
     errorCode: optionalText(payload, "error_code"),
+    ...(isJsonObject(cost) ? { cost } : {}),
   };
 }
 

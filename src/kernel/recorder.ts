@@ -4,26 +4,31 @@
  *
  * Source: spec kernel §6, §9.5, §9.7; kernel:W-26.
  */
-import type { RuntimeAction } from "../adapters/contract.ts";
+import type { ArtifactRef, RuntimeAction } from "../adapters/contract.ts";
 import type { Route } from "../bundle/model.ts";
 import type { ErrorCode } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
 import type { Decision, RunPolicy } from "../policy/model.ts";
+import type { NewEvent, Signal } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Journal } from "./journal.ts";
 import type { Machine } from "./machine.ts";
 import type { Fact, Item } from "./model.ts";
-import type { Cut } from "./outcome.ts";
+import type { Cut, Exhausted } from "./outcome.ts";
 import type { RunPlan } from "./plan.ts";
 import {
   actionText,
   allowedPayload,
   blockedPayload,
+  cancelledPayload,
   completedPayload,
   deadLetteredPayload,
   eventTypes,
+  interruptedPayload,
   retriedPayload,
+  signalReceivedPayload,
+  waitStartedPayload,
 } from "./wire.ts";
 
 /** A fact as shown to whoever watches the run; small, and only built when somebody does. */
@@ -44,6 +49,9 @@ export interface Note {
   readonly payload: string;
 }
 
+/** A recorded event as whoever waits for its type sees it. */
+export type ConsumedEvent = Pick<NewEvent, "seq" | "type" | "payload" | "atMs">;
+
 /** An action between its intent and its outcome. */
 export interface UnderWay {
   readonly action: RuntimeAction;
@@ -51,6 +59,13 @@ export interface UnderWay {
   readonly route: Route;
   /** Set when the intent is recorded. */
   allowedSeq: number;
+  allowedAtMs: number;
+}
+
+/** Where and when the intent of an attempt was recorded. */
+export interface AllowedAt {
+  readonly seq: number;
+  readonly atMs: number;
 }
 
 export interface RecorderDeps {
@@ -84,6 +99,21 @@ export class Recorder {
     if (cut.kind !== "stopped") this.lastError ??= { code: cut.code, message: cut.why };
   }
 
+  /** Ends the run early because a bound was passed, which no other event says. */
+  exhaust(cut: Exhausted, atMs: number): void {
+    if (this.cut !== undefined) return;
+    this.cutShort(cut);
+    const payload = JSON.stringify({ error: cut.why, error_code: cut.code });
+    this.emit(eventTypes.budgetExceeded, payload, atMs);
+  }
+
+  /** A step takes a signal: its end follows in the same turn. */
+  received(item: Item, signal: Signal, payload: ArtifactRef, atMs: number): void {
+    const text = signalReceivedPayload(item, signal, payload);
+    const seq = this.emit(eventTypes.signalReceived, text, atMs, { item });
+    this.#deps.journal.signal(signal.id, seq);
+  }
+
   /** A denial that no action bears: it alone keeps a run from succeeding. */
   denyElsewhere(decision: Decision): void {
     this.deniedElsewhere = true;
@@ -111,13 +141,16 @@ export class Recorder {
     const seq = this.#event(fact, item, about, atMs);
     journal.row(item, seq);
     if (fact.kind === "allowed") {
-      if (about !== undefined) about.allowedSeq = seq;
+      if (about !== undefined) {
+        about.allowedSeq = seq;
+        about.allowedAtMs = atMs;
+      }
       return;
     }
+    if (fact.kind === "suspended") return;
     this.underWay.delete(fact.index);
     if (fact.kind !== "dead_lettered") return;
-    const { code, message } = fact.error;
-    this.lastError ??= { code, message: `${item.step?.stepId ?? item.node.nodeId}: ${message}` };
+    this.lastError ??= { code: fact.error.code, message: failureText(item, fact.error) };
     for (const blocked of machine.blockedBy(fact.index)) this.record(blocked, atMs);
   }
 
@@ -126,7 +159,7 @@ export class Recorder {
     const { journal, plan, watched } = this.#deps;
     const seq = journal.event(type, payload, atMs);
     if (watched) this.#progress.push({ seq, type, atMs, ...about });
-    if (plan.triggered.has(type)) this.#trigger(type, payload, atMs, seq);
+    if (plan.triggered.has(type)) this.consume({ seq, type, payload, atMs });
     return seq;
   }
 
@@ -170,15 +203,23 @@ export class Recorder {
         return this.emit(type, blockedPayload(item, fact), atMs, { item, by: fact.by });
       }
       case "cancelled":
-        return this.emit(eventTypes.cancelled, `{"action":${text},"reason":"${fact.reason}"}`, atMs, {
-          item,
-        });
+        return this.emit(eventTypes.cancelled, cancelledPayload(item, text, fact), atMs, { item });
+      case "interrupted":
+        return this.emit(eventTypes.interrupted, interruptedPayload(item, about?.allowedSeq), atMs, { item });
+      case "suspended": {
+        const waits = about?.route.kind === "wait" ? about.route.for : undefined;
+        const approval = waits?.kind === "signal" && waits.approval;
+        const payload = waitStartedPayload(item, fact, { approval, allowedSeq: about?.allowedSeq });
+        return this.emit(eventTypes.waitStarted, payload, atMs, { item });
+      }
     }
   }
 
-  #trigger(type: string, payloadText: string, atMs: number, seq: number): void {
+  /** Lets a recorded event trigger the nodes that wait for its type. */
+  consume(event: ConsumedEvent): void {
     const { machine, journal, policy } = this.#deps;
-    const payload = JSON.parse(payloadText);
+    const { seq, type, atMs } = event;
+    const payload = JSON.parse(event.payload);
     const nodes = machine.triggeredBy(type, payload);
     if (nodes.length === 0 || this.cut !== undefined) return;
     const eventId = journal.eventId(type, atMs, seq);
@@ -186,24 +227,35 @@ export class Recorder {
     journal.decision(decision, { event_id: eventId, event_type: type }, atMs);
     if (!decision.allowed) {
       this.denyElsewhere(decision);
+      const refused = { event_seq: seq, event_type: type, reason: decision.reason };
+      journal.event(eventTypes.eventRefused, JSON.stringify(refused), atMs);
       return;
     }
     for (const item of machine.trigger({ eventId, type, atMs, payload }, nodes)) {
       journal.row(item, seq);
       if (machine.triggeredCount(item.node.nodeId) <= limits.triggersPerNodeMax) continue;
       const times = `more than ${limits.triggersPerNodeMax} times`;
-      this.cutShort({
-        kind: "exhausted",
-        code: "TRIGGER_LOOP",
-        why: `node ${item.node.nodeId} was triggered ${times} by events of its own run`,
-      });
+      const why = `node ${item.node.nodeId} was triggered ${times} by events of its own run`;
+      this.exhaust({ kind: "exhausted", code: "TRIGGER_LOOP", why }, atMs);
     }
   }
 
   /** What an action looks like on the wire, kept while it is under way. */
-  open(item: Item, action: RuntimeAction, route: Route): void {
-    this.underWay.set(item.index, { action, text: actionText(action), route, allowedSeq: 0 });
+  open(item: Item, action: RuntimeAction, route: Route, allowed?: AllowedAt): void {
+    const { seq = 0, atMs = 0 } = allowed ?? {};
+    this.underWay.set(item.index, {
+      action,
+      text: actionText(action),
+      route,
+      allowedSeq: seq,
+      allowedAtMs: atMs,
+    });
   }
+}
+
+/** What went wrong with an item, in the words of the run's record. */
+export function failureText(item: Item, error: { readonly message: string }): string {
+  return `${item.step?.stepId ?? item.node.nodeId}: ${error.message}`;
 }
 
 /** The documented words of a denial. */

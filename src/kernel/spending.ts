@@ -4,7 +4,8 @@
  * Source: spec bundle §4.1 (operating_bounds); kernel:W-13, bundle:W-36.
  */
 import type { ActionResult } from "../adapters/contract.ts";
-import type { Cut } from "./outcome.ts";
+import type { JsonObject } from "../json/value.ts";
+import type { Exhausted } from "./outcome.ts";
 
 /** Absent bounds nothing. */
 export interface RunBudget {
@@ -14,15 +15,33 @@ export interface RunBudget {
   readonly outputTokens?: number;
 }
 
-export interface Spending {
-  /** Counts one attempt; the cut says that it may not start any more. */
-  dispatch(): Cut | undefined;
-  /** Counts what an attempt reports to have cost. */
-  account(result: ActionResult): Cut | undefined;
+/** What was used so far. */
+export interface Spent {
+  dispatches: number;
+  inputTokens: number;
+  outputTokens: number;
 }
 
-export function createSpending(budget: RunBudget): Spending {
-  const used = { dispatches: 0, inputTokens: 0, outputTokens: 0 };
+export const nothingSpent: Readonly<Spent> = { dispatches: 0, inputTokens: 0, outputTokens: 0 };
+
+/** Adds what an attempt reports to have cost. */
+export function addCost(spent: Spent, cost: JsonObject | undefined): void {
+  if (cost === undefined) return;
+  const { input_tokens: input, output_tokens: output } = cost;
+  if (typeof input === "number") spent.inputTokens += input;
+  if (typeof output === "number") spent.outputTokens += output;
+}
+
+export interface Spending {
+  /** Counts one attempt; the cut says that it may not start any more. */
+  dispatch(): Exhausted | undefined;
+  /** Counts what an attempt reports to have cost. */
+  account(result: ActionResult): Exhausted | undefined;
+}
+
+/** @param before what earlier processes of the run used */
+export function createSpending(budget: RunBudget, before: Readonly<Spent> = nothingSpent): Spending {
+  const used = { ...before };
   return {
     dispatch() {
       if (used.dispatches >= (budget.dispatches ?? Number.POSITIVE_INFINITY)) {
@@ -34,9 +53,7 @@ export function createSpending(budget: RunBudget): Spending {
     },
     account({ cost }) {
       if (cost === undefined) return undefined;
-      const { input_tokens: input, output_tokens: output } = cost;
-      if (typeof input === "number") used.inputTokens += input;
-      if (typeof output === "number") used.outputTokens += output;
+      addCost(used, cost);
       for (const kind of ["inputTokens", "outputTokens"] as const) {
         if (used[kind] > (budget[kind] ?? Number.POSITIVE_INFINITY)) {
           const why = `the run used more than its ${budget[kind]} ${kind}`;

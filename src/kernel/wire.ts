@@ -4,9 +4,10 @@
  *
  * Source: spec kernel §4, §6.
  */
-import type { ActionResult, RuntimeAction } from "../adapters/contract.ts";
+import type { ActionResult, ArtifactRef, RuntimeAction } from "../adapters/contract.ts";
 import type { LoadedCoordination, Transition } from "../bundle/model.ts";
 import { canonicalJson } from "../json/canonical.ts";
+import type { Signal } from "../store/contract.ts";
 import type { Counts, Fact, Item } from "./model.ts";
 
 export const eventTypes = {
@@ -68,6 +69,69 @@ interface Parts<K extends Fact["kind"]> {
   readonly fact: Extract<Fact, { kind: K }>;
 }
 
+/** An attempt that akc lost sight of. */
+export function interruptedPayload(item: Item, allowedSeq: number | undefined): string {
+  return JSON.stringify({ ...placeOf(item), attempt: item.attempt, allowed_seq: allowedSeq });
+}
+
+export function cancelledPayload(
+  item: Item,
+  actionJson: string,
+  fact: Extract<Fact, { kind: "cancelled" }>,
+): string {
+  return `{"action":${actionJson},${JSON.stringify({ ...placeOf(item), reason: fact.reason }).slice(1)}`;
+}
+
+export function waitStartedPayload(
+  item: Item,
+  fact: Extract<Fact, { kind: "suspended" }>,
+  parts: { readonly approval: boolean; readonly allowedSeq: number | undefined },
+): string {
+  return JSON.stringify({
+    ...placeOf(item),
+    attempt: item.attempt,
+    allowed_seq: parts.allowedSeq,
+    signal: fact.signal,
+    approval: parts.approval,
+    due_at_ms: fact.dueAtMs,
+  });
+}
+
+export function signalReceivedPayload(item: Item, signal: Signal, payload: ArtifactRef): string {
+  return JSON.stringify({
+    ...placeOf(item),
+    signal_id: signal.id,
+    name: signal.name,
+    sender: signal.sender,
+    sent_at_ms: signal.sentAtMs,
+    payload_sha256: payload.sha256,
+    size_bytes: payload.sizeBytes,
+  });
+}
+
+export function resumedPayload(parts: {
+  readonly runtimeRunId: string;
+  readonly generation: number;
+  readonly afterSeq: number;
+  readonly reopened: readonly Item[];
+}): string {
+  return JSON.stringify({
+    runtime_run_id: parts.runtimeRunId,
+    generation: parts.generation,
+    after_seq: parts.afterSeq,
+    reopened: parts.reopened.map((item) => item.actionId),
+  });
+}
+
+/** @param begun items that wait again and for which there is something in the past */
+export function rerunPayload(generation: number, from: readonly string[], begun: readonly Item[]): string {
+  return JSON.stringify({ generation, from, action_ids: begun.map((item) => item.actionId) });
+}
+
+function placeOf(item: Item) {
+  return { action_id: item.actionId, node_id: item.node.nodeId, graph_step_id: item.step?.stepId };
+}
+
 export function completedPayload(parts: Parts<"completed"> & { readonly atMs: number }): string {
   const { transition, result } = parts.fact;
   return `{"action":${parts.actionText},"attempt":${parts.attempt},"allowed_seq":${parts.allowedSeq ?? 0},"result":${resultText(result)},"transition":${transitionText(transition, parts.atMs)}}`;
@@ -97,7 +161,8 @@ export function retriedPayload(
     delay_ms: delayMs,
     due_at_ms: dueAtMs,
   });
-  return `{"action":${actionJson},${rest.slice(1)}`;
+  const costs = fact.cost === undefined ? "" : `"cost":${canonicalJson(fact.cost)},`;
+  return `{"action":${actionJson},${costs}${rest.slice(1)}`;
 }
 
 export function deadLetteredPayload(parts: Parts<"dead_lettered">): string {
@@ -118,8 +183,10 @@ export function finishedPayload(parts: {
   readonly outcome: string;
   readonly iterations: number;
   readonly counts: Counts;
+  readonly lastError: string | undefined;
+  readonly decisions: { readonly count: number; readonly sha256: string };
 }): string {
-  const { counts } = parts;
+  const { counts, decisions } = parts;
   return JSON.stringify({
     terminal_status: parts.terminalStatus,
     outcome: parts.outcome,
@@ -135,6 +202,9 @@ export function finishedPayload(parts: {
       retried: counts.retried,
       without_effect: counts.withoutEffect,
     },
+    last_error: parts.lastError,
+    decision_count: decisions.count,
+    decisions_sha256: decisions.sha256,
   });
 }
 

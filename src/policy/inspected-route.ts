@@ -5,7 +5,7 @@
  *
  * Source: spec bundle §13; bundle:W-19, bundle:W-27.
  */
-import type { HttpRoute, Route, SubprocessRoute } from "../bundle/model.ts";
+import type { HttpRoute, Route, SubprocessRoute, WaitRoute } from "../bundle/model.ts";
 import { sha256Hex } from "../json/fingerprint.ts";
 
 export type InspectedRoute =
@@ -13,6 +13,7 @@ export type InspectedRoute =
   | { readonly kind: "noop" }
   | InspectedSubprocess
   | InspectedRequest
+  | InspectedWait
   | { readonly kind: "malformed" | "refused"; readonly wanted: string; readonly why: string };
 
 export interface InspectedSubprocess {
@@ -36,6 +37,17 @@ export interface InspectedRequest {
   readonly timeoutMs: number;
 }
 
+export interface InspectedWait {
+  readonly kind: "wait";
+  /** The signal that is waited for, and whether it is an answer; absent when it is the clock. */
+  readonly signal?: string;
+  readonly approval?: boolean;
+  readonly timeoutMs?: number;
+  readonly durationMs?: number;
+  /** RFC 3339. */
+  readonly until?: string;
+}
+
 /** A text by what can be compared of it. */
 export interface TextDigest {
   readonly bytes: number;
@@ -51,9 +63,24 @@ export function inspectRoute(route: Route): InspectedRoute {
       return subprocess(route);
     case "http":
       return request(route);
+    case "wait":
+      return wait(route);
     case "malformed":
     case "refused":
       return { kind: route.kind, wanted: route.wanted, why: route.why };
+  }
+}
+
+function wait({ for: waits }: WaitRoute): InspectedWait {
+  switch (waits.kind) {
+    case "signal": {
+      const { name, approval, timeoutMs } = waits;
+      return { kind: "wait", signal: name, approval, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    }
+    case "duration":
+      return { kind: "wait", durationMs: waits.durationMs };
+    case "instant":
+      return { kind: "wait", until: new Date(waits.atMs).toISOString() };
   }
 }
 

@@ -43,6 +43,8 @@ export function permissionOf(
       return lanePermission(policy, "runtime.action.execute.http", () =>
         requestPermission(route, policy.http, network),
       );
+    case "wait":
+      return allowed;
     case "noop":
       return policy.requireEffects ? withoutEffect : allowed;
     case "delegate_adapter":

@@ -45,6 +45,8 @@ export function createLocalDepthAdapter({ subprocess, http, delegate }: LocalDep
         case "malformed":
         case "refused":
           return Promise.resolve(neverStarted(route.why));
+        case "wait":
+          return Promise.resolve(neverStarted("this adapter does not wait; the kernel does"));
         default:
           return unreachable(route);
       }

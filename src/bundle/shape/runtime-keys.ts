@@ -19,7 +19,7 @@ import {
   texts,
 } from "./rule.ts";
 
-export const routeKinds = ["delegate_adapter", "noop", "subprocess", "http"] as const;
+export const routeKinds = ["delegate_adapter", "noop", "subprocess", "http", "wait"] as const;
 export type RouteKind = (typeof routeKinds)[number];
 
 /** The kind that a text names, blanks and case aside; undefined when it names none. */

@@ -8,19 +8,13 @@
  * Source: spec kernel §3, §13; spec cli §7; architecture "State"; bundle:W-5, kernel:W-19.
  */
 import { mkdir, realpath } from "node:fs/promises";
-import { prettyJson } from "../json/canonical.ts";
-import { fingerprint } from "../json/fingerprint.ts";
-import { unmetExpectations } from "../policy/expectations.ts";
-import type { RunReader, RunRow } from "../store/contract.ts";
-import { resolveConfined, writeFileAtomic } from "../system/files.ts";
-import { checkpoint } from "./checkpoint.ts";
+import type { EvidenceFile, RunReader, RunRow } from "../store/contract.ts";
+import { resolveConfined } from "../system/files.ts";
 import type { BundleFacts } from "./facts.ts";
 import type { Health } from "./health.ts";
 import { type EvidencePaths, evidencePaths } from "./layout.ts";
 import { hasManifest, linkManifest } from "./manifest.ts";
-import { queueSnapshot } from "./queue.ts";
-import { controlJson, finalStatus, profileDecisions, runRecord } from "./record.ts";
-import { writeStreams } from "./stream.ts";
+import { writeFiles } from "./run-files.ts";
 
 export interface ExportInput {
   readonly reader: RunReader;
@@ -44,6 +38,8 @@ export interface ExportReport {
   readonly status: string;
   readonly outcome: RunRow["outcome"];
   readonly lastError: string | null;
+  /** Every file of the run's own folder, as written. */
+  readonly files: readonly EvidenceFile[];
   readonly manifestLinked: boolean;
 }
 
@@ -54,38 +50,18 @@ export async function exportRun(input: ExportInput): Promise<ExportReport> {
   const scopeRoot = await realpath(input.scopeRoot);
   const paths = await confinedPaths(scopeRoot, run);
   const linkable = await hasManifest(paths);
-  const streams = await writeStreams({ reader, run, facts, paths, nowMs, fingerprinted: linkable });
-  const { progress, health, tally, sha256 } = streams;
-
-  const sources = { reader, run, facts };
-  await writeFileAtomic(paths.queueSnapshot, queueSnapshot(progress, sources));
-  await writeFileAtomic(paths.checkpoint, checkpoint(progress, sources));
-  const control = controlJson(run, progress);
-  if (control !== undefined) await writeFileAtomic(paths.control, prettyJson(control));
-  const profile = profileDecisions(run, outputsRoot);
-  await writeFileAtomic(paths.profileDecisions, prettyJson(profile));
-
-  const unmet = unmetExpectations({
-    required: facts.expectations,
-    present: tally.present,
-    reconciledResources: tally.reconciledResources,
-    desiredResources: facts.desiredResources,
-  });
-  const final = finalStatus(run, unmet);
-  const record = runRecord({
-    run: { ...run, ...final },
+  const written = await writeFiles({
+    reader,
+    run,
     facts,
-    paths,
     outputsRoot,
-    progress,
-    decisions: streams.decisions,
-    health,
-    allConverged: streams.allConverged,
-    unmetExpectations: unmet,
-    chainSha256: streams.chainSha256,
-    profileSha256: fingerprint(profile),
+    nowMs,
+    shown: paths,
+    paths,
+    shared: true,
+    fingerprinted: linkable,
   });
-  await writeFileAtomic(paths.record, prettyJson(record));
+  const { progress, health, tally, sha256 } = written.streams;
   const manifestLinked =
     linkable &&
     (await linkManifest({
@@ -93,16 +69,17 @@ export async function exportRun(input: ExportInput): Promise<ExportReport> {
       paths,
       scopeRoot,
       health,
-      record,
-      sha256: { ...sha256, profileDecisions: fingerprint(profile) },
+      record: written.record,
+      sha256: { ...sha256, profileDecisions: written.profileSha256 },
     }));
   return {
     paths,
     health,
     eventCount: progress.eventCount,
     evidenceTypes: tally.present,
-    unmetExpectations: unmet,
-    ...final,
+    unmetExpectations: written.unmetExpectations,
+    ...written.final,
+    files: written.files,
     manifestLinked,
   };
 }

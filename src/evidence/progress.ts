@@ -4,7 +4,7 @@
  *
  * Source: spec kernel §4.8, §7.5.
  */
-import { objectAt, textAt } from "../bundle/member.ts";
+import { objectAt, textAt, textsAt } from "../bundle/member.ts";
 import { type ActionPhase, type ActionRow, noPhases } from "../store/contract.ts";
 import type { PhaseCounts } from "./health.ts";
 import type { ProjectedEvent } from "./project.ts";
@@ -61,6 +61,9 @@ export class RunProgress {
       this.planSpecSha256 = textAt(payload, "coordination_spec_sha256");
     }
     if (type === "runtime.kernel.stop_requested") this.stopAtMs ??= atMs;
+    // The request was made to whoever held the run before.
+    if (type === "runtime.kernel.resumed") this.stopAtMs = undefined;
+    if (type === "runtime.kernel.rerun") this.#beginAgain(textsAt(payload, "action_ids"));
     if (action === undefined) return;
     if (type === "runtime.action.dead_lettered") {
       this.deadLetters.push({ seq, atMs, actionId: action.actionId });
@@ -78,10 +81,19 @@ export class RunProgress {
     });
   }
 
+  /** What these actions came to before stays in the events; where they stand now is where they began. */
+  #beginAgain(actionIds: readonly string[]): void {
+    const again = new Set(actionIds);
+    for (const [nodeId, { lastActionId }] of this.nodes)
+      if (again.has(lastActionId)) this.nodes.delete(nodeId);
+    const kept = this.deadLetters.filter(({ actionId }) => !again.has(actionId));
+    this.deadLetters.splice(0, this.deadLetters.length, ...kept);
+  }
+
   action(row: ActionRow): void {
     this.#phases[row.phase] += 1;
     if (row.phase === "running") this.inFlight.push(row);
-    else if (row.phase === "waiting" || row.phase === "retrying") this.queued.push(row);
+    else if (queuedPhases.has(row.phase)) this.queued.push(row);
     if (row.stepId === null) return;
     const end = stepEndOf(row.phase);
     if (end === undefined) return;
@@ -89,6 +101,8 @@ export class RunProgress {
     this.steps.push({ stepId: row.stepId, end, outputSha256 });
   }
 }
+
+const queuedPhases: ReadonlySet<ActionPhase> = new Set(["waiting", "retrying", "suspended"]);
 
 /** The documented words; `blocked` and `cancelled` are additions. */
 function stepEndOf(phase: ActionPhase): string | undefined {

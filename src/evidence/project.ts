@@ -102,6 +102,10 @@ export class EventProjector {
       if (actionId !== undefined) this.#underWay.set(actionId, mark);
       return { seq, type, ...mark, payload: stored };
     }
+    if (type === "runtime.action.interrupted") {
+      const actionId = textAt(stored, "action_id");
+      if (actionId !== undefined) this.#underWay.delete(actionId);
+    }
     const action = this.#actionOf(stored);
     if (action === undefined) {
       const isPlan = type === "runtime.coordination.plan_enqueued";

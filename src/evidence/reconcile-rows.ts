@@ -38,10 +38,15 @@ export interface ReconcileRow {
 const resync: JsonObject = { resync_attempt: 1, resync_max_attempts: 1, resync_interval_ms: 0 };
 
 export class Reconciliation {
-  readonly #statuses: ResourceStatus[] = [];
+  #statuses: ResourceStatus[] = [];
+  #passIsOver = false;
 
+  /** A run that went on later looks again at everything: the last pass counts. */
   event(event: ProjectedEvent): void {
+    if (event.type === "runtime.kernel.resumed") this.#passIsOver = true;
     if (event.type !== resourceStatusType) return;
+    if (this.#passIsOver) this.#statuses = [];
+    this.#passIsOver = false;
     const { payload } = event;
     this.#statuses.push({
       resourceId: textAt(payload, "resource_id") ?? "",

@@ -20,7 +20,8 @@ import { EventProjector } from "./project.ts";
 import { Reconciliation } from "./reconcile-rows.ts";
 import { RecordedDecisions } from "./record.ts";
 import { type EvidenceRow, EvidenceRows, EvidenceTally } from "./rows.ts";
-import { Spans } from "./spans.ts";
+import type { Seal } from "./seal.ts";
+import { type Span, Spans } from "./spans.ts";
 import { type ArrayFile, createArrayFile, createLineFile, type LineFile } from "./text/row-file.ts";
 import { RowReader } from "./text/row-reader.ts";
 
@@ -28,7 +29,11 @@ export interface StreamInput {
   readonly reader: RunReader;
   readonly run: RunRow;
   readonly facts: BundleFacts;
+  /** Where the files are written. */
   readonly paths: EvidencePaths;
+  readonly seal: Seal;
+  /** Whether the trace export gets its lines too; its file is not the run's own. */
+  readonly shared: boolean;
   readonly nowMs: number;
   /** Whether the fingerprints of the files are wanted; they cost about as much as the files. */
   readonly fingerprinted: boolean;
@@ -58,7 +63,7 @@ interface Files {
   readonly decisions: ArrayFile;
   readonly spans: ArrayFile;
   readonly audit: LineFile;
-  readonly otel: OtelFile;
+  readonly otel: OtelFile | undefined;
 }
 
 /** Every file is whole or as it was before, also when it rejects. @throws AkcError STORE_DAMAGED, DISK_FULL */
@@ -74,21 +79,22 @@ export async function writeStreams(input: StreamInput): Promise<StreamResult> {
 }
 
 async function openFiles(
-  { paths, run, fingerprinted }: StreamInput,
+  { paths, run, seal, shared, fingerprinted }: StreamInput,
   undo: (() => Promise<void>)[],
 ): Promise<Files> {
   const kept = <F extends { discard(): Promise<void> }>(file: F): F => {
     undo.push(() => file.discard());
     return file;
   };
-  const otel = await openOtelFile(paths.otel, run.context.runtimeRunId);
-  undo.push(() => otel.undo());
+  const otel = shared ? await openOtelFile(paths.otel, run.context.runtimeRunId) : undefined;
+  if (otel !== undefined) undo.push(() => otel.undo());
+  const open = (path: string) => seal.open(path);
   return {
-    events: kept(await createArrayFile(paths.events, { fingerprinted })),
-    evidence: kept(await createArrayFile(paths.evidence, { fingerprinted })),
-    decisions: kept(await createArrayFile(paths.decisions, { fingerprinted })),
-    spans: kept(await createArrayFile(paths.spans, { around: aroundSpans(run) })),
-    audit: kept(await createLineFile(paths.audit, fingerprinted)),
+    events: kept(await createArrayFile(paths.events, { fingerprinted, open })),
+    evidence: kept(await createArrayFile(paths.evidence, { fingerprinted, open })),
+    decisions: kept(await createArrayFile(paths.decisions, { fingerprinted, open })),
+    spans: kept(await createArrayFile(paths.spans, { around: aroundSpans(run), open })),
+    audit: kept(await createLineFile(paths.audit, fingerprinted, open)),
     otel,
   };
 }
@@ -106,6 +112,8 @@ function aroundSpans({ context, traceId }: RunRow): { readonly before: string; r
   return { before: `{\n${before.join(",\n")},\n  "spans": `, after: `,\n${after.join(",\n")}\n}` };
 }
 
+const eventOfEnd = "runtime.kernel.loop_finished";
+
 class Streams {
   readonly #input: StreamInput;
   readonly #files: Files;
@@ -121,6 +129,8 @@ class Streams {
   readonly #chain: EventChain;
   readonly #guardHeap = createHeapGuard(systemClock.monotonicMs);
   #seq = 0;
+  /** Over the whole run: as its last end tells. */
+  #kernelSpan: Span | undefined;
 
   constructor(input: StreamInput, files: Files) {
     const { run, facts } = input;
@@ -183,7 +193,7 @@ class Streams {
       const page = await reader.events(this.#seq, limits.storePageRows);
       for (const event of page) this.#event(event);
       if (page.length === 0) return;
-      await this.#rest(events, evidence, spans, audit, otel);
+      await this.#rest(events, evidence, spans, audit, ...(otel === undefined ? [] : [otel]));
     }
   }
 
@@ -198,12 +208,14 @@ class Streams {
     const { spans, otel } = this.#files;
     const span = this.#spans.span(event);
     if (span !== undefined) {
-      spans.add(span);
-      otel.add(this.#otel.line("runtime.trace_span", span));
+      // The file of all runs only ever grows: there, a run that went on later has a line for each of its ends.
+      otel?.add(this.#otel.line("runtime.trace_span", span));
+      if (event.type === eventOfEnd) this.#kernelSpan = span;
+      else spans.add(span);
     }
     const record = this.#trail.record(event);
     if (record === undefined) return;
-    otel.add(this.#otel.line("runtime.coordination_audit", this.#spans.auditSpan(event, record)));
+    otel?.add(this.#otel.line("runtime.coordination_audit", this.#spans.auditSpan(event, record)));
   }
 
   /** What is handed to others must be what was written: a gap or a changed byte ends the export. */
@@ -248,8 +260,9 @@ class Streams {
       decisions: await decisions.finish(),
       audit: await audit.finish(),
     };
+    if (this.#kernelSpan !== undefined) spans.add(this.#kernelSpan);
     await spans.finish();
-    await otel.close();
+    await otel?.close();
     return sha256;
   }
 }

@@ -25,14 +25,16 @@ export interface ArrayFile extends RowFile {
 export interface ArrayFileOptions {
   /** Whether to take the array's fingerprint on the way; costs about as much as writing it. */
   readonly fingerprinted?: boolean;
+  /** How the file is made; `createAtomicFile` when absent. */
+  readonly open?: (path: string) => Promise<AtomicFile>;
   /** The text of the document around the array, of which the array is a member. */
   readonly around?: { readonly before: string; readonly after: string };
 }
 
 export async function createArrayFile(path: string, options: ArrayFileOptions = {}): Promise<ArrayFile> {
-  const { around, fingerprinted = false } = options;
+  const { around, fingerprinted = false, open = createAtomicFile } = options;
   const depth = around === undefined ? 0 : 1;
-  const file = await createAtomicFile(path);
+  const file = await open(path);
   const pipe = pipeTo(file);
   const rows = new RowWriter({ form: "pretty", depth: depth + 1 });
   const array = new ArrayText(depth);
@@ -63,8 +65,12 @@ export interface LineFile extends RowFile {
   finish(): Promise<string | undefined>;
 }
 
-export async function createLineFile(path: string, hashed: boolean): Promise<LineFile> {
-  const file = await createAtomicFile(path);
+export async function createLineFile(
+  path: string,
+  hashed: boolean,
+  open: (path: string) => Promise<AtomicFile> = createAtomicFile,
+): Promise<LineFile> {
+  const file = await open(path);
   const hasher = hashed ? new Bun.CryptoHasher("sha256") : undefined;
   const pipe = new BlockPipe((bytes) => {
     hasher?.update(bytes);

@@ -13,6 +13,7 @@ import { decide } from "../policy/decide.ts";
 import type { RunPolicy } from "../policy/model.ts";
 import type { RunWriter, Signal } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
+import { failpoint } from "../system/failpoint.ts";
 import { createHeapGuard } from "../system/heap-guard.ts";
 import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
@@ -64,6 +65,8 @@ export interface KernelDeps extends Pick<RecorderDeps, "noted"> {
   /** What should stand once every action has succeeded; absent on bundles that want nothing. */
   readonly converge?: Converge;
   onProgress?(progress: Progress): void;
+  /** Called after every commit with the state that is durable now: for whoever checks it. */
+  onCommitted?(machine: Machine): void;
 }
 
 /** @throws AkcError STEP_UNKNOWN for a step to run again that is not there; whatever the store throws */
@@ -139,6 +142,7 @@ class Kernel implements StepOutputs {
         const starts = this.#admitReady();
         if (this.#recorder.cut === undefined && this.#machine.quiescent) this.#blockForgotten();
         await this.#commit();
+        failpoint("kernel.intents_durable");
         for (const item of starts) this.#launcher.launch(item);
         if (this.#machine.inFlight === 0 && (this.#recorder.cut !== undefined || this.#machine.quiescent))
           break;
@@ -272,6 +276,7 @@ class Kernel implements StepOutputs {
     const { writer, onProgress } = this.#deps;
     if (this.#journal.empty) return;
     await writer.commit(this.#journal.take());
+    this.#deps.onCommitted?.(this.#machine);
     if (onProgress !== undefined) for (const progress of this.#recorder.takeProgress()) onProgress(progress);
   }
 
@@ -308,7 +313,9 @@ class Kernel implements StepOutputs {
   async #finish(): Promise<KernelReport> {
     const parts = { ...this.#deps, machine: this.#machine, journal: this.#journal, recorder: this.#recorder };
     const ended = await finish(parts, this.#turns);
+    failpoint("kernel.before_finish");
     await this.#commit();
+    failpoint("kernel.finished");
     return { ...ended, lastSeq: this.#journal.lastSeq };
   }
 

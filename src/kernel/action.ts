@@ -1,6 +1,6 @@
 /**
  * The action of an item as it goes over the wire, with its fingerprint and idempotency key; and what is handed to it.
- * The idempotency key is the same for every attempt.
+ * The idempotency key is the same for every attempt, and another one for each time that a step is run again on request.
  *
  * Source: spec kernel §9.5 (event actions), §12.4 (steps).
  */
@@ -20,10 +20,24 @@ export interface StepOutputs {
   outputOf(stepId: string): ArtifactRef | undefined;
 }
 
-export function actionOf(
-  item: Item,
-  input: { readonly runtimeRunId: string; readonly specSha256: string; readonly outputs: StepOutputs },
-): RuntimeAction {
+interface ActionInput {
+  readonly runtimeRunId: string;
+  readonly specSha256: string;
+  readonly outputs: StepOutputs;
+}
+
+export function actionOf(item: Item, input: ActionInput): RuntimeAction {
+  const action = firstAction(item, input);
+  if (item.generation === 0) return action;
+  // Whoever remembers the key of an earlier generation must not answer with what came of that one.
+  const { idempotencyKey } = action;
+  return {
+    ...action,
+    idempotencyKey: fingerprint({ generation: item.generation, idempotency_key: idempotencyKey }),
+  };
+}
+
+function firstAction(item: Item, input: ActionInput): RuntimeAction {
   const { step, trigger, node } = item;
   if (step !== undefined) {
     const handoffDigests =

@@ -50,6 +50,7 @@ test("the plans that are tried end in every way, and leave outputs, retries and 
     "runtime.adapter.fallback",
     "runtime.coordination.plan_enqueued",
     "runtime.coordination.step_blocked",
+    "runtime.kernel.event_refused",
     "runtime.kernel.loop_finished",
     "runtime.kernel.started",
     "runtime.kernel.stop_requested",

@@ -4,8 +4,10 @@ import { noCapabilities } from "../../src/adapters/contract.ts";
 import type { Bundle, Contract, GraphNode } from "../../src/bundle/model.ts";
 import type { StepPlan } from "../../src/coordination/model.ts";
 import { type KernelDeps, type KernelReport, runKernel } from "../../src/kernel/loop.ts";
+import { readPast } from "../../src/kernel/past.ts";
 import { type CapOverrides, planRun } from "../../src/kernel/plan.ts";
 import { type PolicyAction, policyActions, type RunPolicy } from "../../src/policy/model.ts";
+import type { RunReader, RunRow } from "../../src/store/contract.ts";
 import { createMemoryRun, type MemoryRun } from "../../src/store/memory.ts";
 import { type Clock, systemClock } from "../../src/system/clock.ts";
 
@@ -108,6 +110,10 @@ export interface WorldInput {
   readonly clock?: Clock;
   execute?(request: ActionRequest, timesAsked: number): Promise<ActionResult> | ActionResult;
   readonly deps?: Partial<KernelDeps>;
+  /** What earlier lives left: the run goes on. */
+  readonly run?: MemoryRun;
+  /** Adapter members beside `execute`. */
+  readonly adapter?: Partial<Adapter>;
 }
 
 export function succeeded(request: ActionRequest, fields: Partial<ActionResult> = {}): ActionResult {
@@ -145,6 +151,7 @@ export async function runWorld(input: WorldInput): Promise<World> {
         running -= 1;
       }
     },
+    ...input.adapter,
   };
   const nodes = input.nodes ?? [node("n", { contract: contract() })];
   const steps = input.steps ?? [];
@@ -158,8 +165,10 @@ export async function runWorld(input: WorldInput): Promise<World> {
       completionFoldOrder: "coordination_step_id",
     },
   };
-  const run = createMemoryRun("rt-1");
-  const report = await runKernel(planRun(bundle, steps, input.caps), {
+  const run = input.run ?? createMemoryRun("rt-1");
+  const plan = planRun(bundle, steps, input.caps);
+  const past = run.events.length === 0 ? {} : { past: await readPast(plan, memoryReader(run)) };
+  const report = await runKernel(plan, {
     clock: input.clock ?? systemClock,
     writer: run,
     adapter,
@@ -178,6 +187,7 @@ export async function runWorld(input: WorldInput): Promise<World> {
     stopRequested: async () => false,
     signal: new AbortController().signal,
     budget: {},
+    ...past,
     ...input.deps,
   });
   return {
@@ -189,6 +199,47 @@ export async function runWorld(input: WorldInput): Promise<World> {
     phase: (actionId) => run.actions.get(actionId)?.phase,
   };
 }
+
+/** What resuming reads, out of memory. */
+export function memoryReader(
+  run: Pick<MemoryRun, "events" | "decisions">,
+): Pick<RunReader, "run" | "events" | "decisions"> {
+  return {
+    run: async () => row,
+    events: async (after, limit) =>
+      run.events
+        .filter(({ seq }) => seq > after)
+        .slice(0, limit)
+        .map((event) => ({ ...event, prevSha256: "", sha256: "" })),
+    decisions: async (after, limit) =>
+      run.decisions.slice(after, after + limit).map((decision, at) => ({ ...decision, row: after + at + 1 })),
+  };
+}
+
+const row: RunRow = {
+  context: {
+    scope: { tenantId: "acme", repoId: "shop" },
+    runId: "run-1",
+    runtimeRunId: "rt-1",
+    mode: "enforce",
+    adapterId: "test",
+  },
+  bundlePath: "/b",
+  bundleSha256: "0".repeat(64),
+  coordinationSha256: null,
+  traceId: "0".repeat(32),
+  status: "running",
+  outcome: null,
+  startedAtMs: 0,
+  finishedAtMs: null,
+  lastError: null,
+  lastSeq: 0,
+  stopRequestedAtMs: null,
+  factsSha256: null,
+  evidenceSeq: null,
+  genesis: "identity",
+  extra: "{}",
+};
 
 /** Only its presence counts: the kernel never looks inside. */
 export const coordinationStandIn: NonNullable<Bundle["coordination"]> = {

@@ -73,6 +73,8 @@ export const limits = {
   // store
   /** Outputs up to this size live in the database, larger ones in files beside it. */
   artifactInlineBytesMax: 16 * 1024,
+  /** Files of processes of which nothing is known here are kept this long. */
+  incomingFileAgeMsMax: 7 * 24 * 60 * 60 * 1_000,
   /** The longest is the step order of the largest plan: a million ids. */
   eventPayloadBytesMax: 64 * 1024 * 1024,
   /** How long a statement waits for another process's transaction before it fails with STORE_BUSY. */

@@ -5,7 +5,7 @@
 import type { ArtifactRef, ArtifactSink, ArtifactStore } from "../adapters/contract.ts";
 import { AkcError } from "../errors.ts";
 import { sha256Hex } from "../json/fingerprint.ts";
-import type { ActionRow, DecisionRow, Lease, NewEvent, RunWriter, Turn } from "./contract.ts";
+import type { ActionRow, DecisionRow, Lease, NewEvent, RunWriter, Signal, Turn } from "./contract.ts";
 
 export interface MemoryRun extends RunWriter {
   readonly events: readonly NewEvent[];
@@ -14,12 +14,17 @@ export interface MemoryRun extends RunWriter {
   readonly decisions: readonly DecisionRow[];
   /** How many commits there were. */
   readonly commits: number;
+  /** As `Store.openSignals`. */
+  openSignals(): Promise<readonly Signal[]>;
+  /** As `Store.sendSignal`, without its bounds: the sender is in the same process. @throws AkcError SIGNAL_CONFLICT */
+  sendSignal(signal: Signal): Promise<boolean>;
 }
 
 export function createMemoryRun(runtimeRunId: string): MemoryRun {
   const events: NewEvent[] = [];
   const actions = new Map<string, ActionRow>();
   const decisions: DecisionRow[] = [];
+  const inbox = new Map<string, { readonly signal: Signal; taken: boolean }>();
   let commits = 0;
   const holder = { name: "memory", host: "", pid: 0, bootId: "" };
   const lease: Lease = { runtimeRunId, holder, token: 1, expiresAtMs: Number.MAX_SAFE_INTEGER };
@@ -40,6 +45,19 @@ export function createMemoryRun(runtimeRunId: string): MemoryRun {
       for (const event of turn.events) events.push(event);
       for (const row of turn.actions) actions.set(row.actionId, row);
       for (const decision of turn.decisions) decisions.push(decision);
+      for (const { id } of turn.signals ?? []) {
+        const sent = inbox.get(id);
+        if (sent !== undefined) sent.taken = true;
+      }
+    },
+    openSignals: async () => [...inbox.values()].filter(({ taken }) => !taken).map(({ signal }) => signal),
+    async sendSignal(signal) {
+      const sent = inbox.get(signal.id)?.signal;
+      if (sent === undefined) inbox.set(signal.id, { signal, taken: false });
+      else if (sent.name !== signal.name || sent.payload !== signal.payload) {
+        throw new AkcError("SIGNAL_CONFLICT", { details: { runtimeRunId, signalId: signal.id } });
+      }
+      return sent === undefined;
     },
     async renew() {},
     async close() {},

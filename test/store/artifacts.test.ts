@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { limits } from "../../src/limits.ts";
-import { thisProcess } from "../../src/store/sqlite/holder.ts";
+import { pidPlace, thisProcess } from "../../src/store/sqlite/holder.ts";
 import { artifactsRoot, databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import { action, codeOf, runRow, scope, startedAtMs, turn } from "./builders.ts";
 
@@ -103,16 +103,21 @@ test("what is discarded leaves nothing, and what a dead process left half-writte
   const incoming = join(artifactsRoot(place.scopeRoot), "incoming");
   mkdirSync(incoming, { recursive: true });
   const gone = Bun.spawnSync(["true"]).pid;
-  writeFileSync(join(incoming, `${gone}.left-over`), "half");
-  writeFileSync(join(incoming, `${process.ppid}.of-a-live-process`), "half");
+  const ofDead = `${gone}.${pidPlace()}.x`;
+  const ofLiving = `${process.ppid}.${pidPlace()}.x`;
+  // A number that says nothing here: that process may well be there.
+  const ofElsewhere = `${gone}.00000000.x`;
+  for (const name of [ofDead, ofLiving, ofElsewhere]) writeFileSync(join(incoming, name), "half");
   const store = await openStore(place.scopeRoot);
-  const writer = await store.createRun(runRow("r"), thisProcess(), startedAtMs);
-  expect(filesUnder(incoming)).toEqual([`${process.ppid}.of-a-live-process`]);
+  const writer = await store.createRun(runRow("r"), thisProcess(), Date.now());
+  expect(filesUnder(incoming).toSorted()).toEqual([ofLiving, ofElsewhere].toSorted());
   const sink = writer.artifacts.begin();
   sink.write(new Uint8Array(100_000));
-  expect(filesUnder(incoming)).toHaveLength(2);
+  expect(filesUnder(incoming)).toHaveLength(3);
   sink.discard();
-  expect(filesUnder(incoming)).toHaveLength(1);
+  expect(filesUnder(incoming)).toHaveLength(2);
+  await store.createRun(runRow("later"), thisProcess(), Date.now() + limits.incomingFileAgeMsMax + 60_000);
+  expect(filesUnder(incoming)).toEqual([ofLiving]);
   await store.close();
 });
 

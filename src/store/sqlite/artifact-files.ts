@@ -1,27 +1,34 @@
 /**
  * Artifacts too large for the database: files named by their content, `<root>/<2 hex>/<64 hex>`, whole or not there.
- * Knows nothing of the database; a file that no row names is only wasted space.
+ * Knows nothing of the database; a file that no row names is only wasted space. How a file goes stands in `dead-files.ts`.
  */
 import {
   closeSync,
+  copyFileSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
-  readdirSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { failpoint } from "../../system/failpoint.ts";
 import { errnoOf } from "../../system/files.ts";
 import { guarded, storeFault } from "./faults.ts";
-import { processExists } from "./holder.ts";
+import { newIncomingPath } from "./incoming.ts";
 
 export function artifactPath(root: string, sha256: string): string {
   return join(root, sha256.slice(0, 2), sha256);
+}
+
+/** Another name of a content, which this process alone removes: the content stays until then, whoever removes its own name. */
+export interface HeldFile {
+  readonly path: string;
 }
 
 /** A file under way. `keep` makes it durable under its content's name; until then it does not exist for anybody else. */
@@ -34,12 +41,8 @@ export class IncomingFile {
   /** @throws AkcError DISK_FULL, STORE_UNWRITABLE */
   constructor(root: string) {
     this.#root = root;
-    const folder = incomingFolder(root);
-    this.#path = join(folder, `${process.pid}.${crypto.randomUUID()}`);
-    this.#file = guarded(folder, () => {
-      mkdirSync(folder, { recursive: true });
-      return openSync(this.#path, "wx", 0o644);
-    });
+    this.#path = newIncomingPath(root);
+    this.#file = guarded(this.#path, () => openSync(this.#path, "wx", 0o644));
   }
 
   /** @throws AkcError DISK_FULL, after which nothing is kept. */
@@ -52,21 +55,19 @@ export class IncomingFile {
     }
   }
 
-  keep(sha256: string): void {
-    const target = artifactPath(this.#root, sha256);
+  /** @throws AkcError DISK_FULL, STORE_IO, after which nothing is kept. */
+  keep(sha256: string): HeldFile {
+    const held = { path: this.#path };
     try {
       fsyncSync(this.#file);
       closeSync(this.#file);
       this.#open = false;
-      const folder = join(this.#root, sha256.slice(0, 2));
-      mkdirSync(folder, { recursive: true });
-      failpoint("artifact.before_rename");
-      renameSync(this.#path, target);
-      syncFolder(folder);
+      place(this.#root, sha256, held);
       failpoint("artifact.kept");
+      return held;
     } catch (cause) {
       this.discard();
-      throw storeFault(cause, target);
+      throw storeFault(cause, artifactPath(this.#root, sha256));
     }
   }
 
@@ -77,15 +78,40 @@ export class IncomingFile {
   }
 }
 
-/** Whether the content is there with this size; what it holds is checked when it is read. */
-export async function hasArtifactFile(root: string, sha256: string, sizeBytes: number): Promise<boolean> {
-  const found = await stat(artifactPath(root, sha256)).catch(() => undefined);
-  return found?.isFile() === true && found.size === sizeBytes;
+/** Holds what is there with this size, or answers undefined; what it contains is checked when it is read. */
+export function holdIfThere(root: string, sha256: string, sizeBytes: number): HeldFile | undefined {
+  const path = artifactPath(root, sha256);
+  const held = { path: newIncomingPath(root) };
+  try {
+    nameAgain(path, held.path);
+    if (statSync(held.path).size === sizeBytes) {
+      // Who wrote it may not have come to this yet.
+      syncFolder(dirname(path));
+      return held;
+    }
+    letGo(held);
+    return undefined;
+  } catch (cause) {
+    letGo(held);
+    if (errnoOf(cause) === "ENOENT") return undefined;
+    throw storeFault(cause, path);
+  }
+}
+
+/** Puts the content under its own name again, where somebody removed that since. @throws AkcError */
+export function restoreIfGone(root: string, sha256: string, held: HeldFile): void {
+  const path = artifactPath(root, sha256);
+  guarded(path, () => {
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) place(root, sha256, held);
+  });
+}
+
+export function letGo(held: HeldFile): void {
+  removeIfThere(held.path);
 }
 
 /** @throws AkcError STORE_DAMAGED when the file is gone. */
-export async function readArtifactFile(root: string, sha256: string): Promise<Uint8Array> {
-  const path = artifactPath(root, sha256);
+export async function readArtifactFile(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (cause) {
@@ -100,27 +126,43 @@ export async function readArtifactFile(root: string, sha256: string): Promise<Ui
   }
 }
 
-/** Removes what processes that are no more left half-written. */
-export function sweepIncoming(root: string): void {
-  let names: string[];
+/** Gives the content its own name, durably; what stood there before is replaced in one step. */
+function place(root: string, sha256: string, held: HeldFile): void {
+  const path = artifactPath(root, sha256);
+  const made = mkdirSync(dirname(path), { recursive: true });
+  const second = newIncomingPath(root);
   try {
-    names = readdirSync(incomingFolder(root));
-  } catch {
-    return;
+    nameAgain(held.path, second);
+    failpoint("artifact.before_rename");
+    renameSync(second, path);
+  } finally {
+    // Still there when both names already belonged to one file: renaming does nothing then (rename(2)).
+    removeIfThere(second);
   }
-  for (const name of names) {
-    const pid = Number.parseInt(name, 10);
-    if (Number.isInteger(pid) && pid !== process.pid && !processExists(pid)) {
-      removeIfThere(join(incomingFolder(root), name));
+  syncFolder(dirname(path));
+  if (made !== undefined) syncFolder(dirname(made));
+}
+
+/** A second name of one file; a copy where the file system has none. */
+function nameAgain(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (cause) {
+    if (!withoutLinks.has(errnoOf(cause) ?? "")) throw cause;
+    copyFileSync(from, to);
+    const file = openSync(to, "r");
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
     }
   }
 }
 
-function incomingFolder(root: string): string {
-  return join(root, "incoming");
-}
+/** No links here, none to a file of another user, or no more of them. */
+const withoutLinks = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]);
 
-// A rename is durable only once its folder is.
+// A name is durable only once its folder is.
 function syncFolder(path: string): void {
   const folder = openSync(path, "r");
   try {

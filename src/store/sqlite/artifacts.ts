@@ -6,7 +6,15 @@ import type { Database } from "bun:sqlite";
 import type { ArtifactRef, ArtifactSink, ArtifactStore } from "../../adapters/contract.ts";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
-import { hasArtifactFile, IncomingFile, readArtifactFile } from "./artifact-files.ts";
+import {
+  artifactPath,
+  type HeldFile,
+  holdIfThere,
+  IncomingFile,
+  letGo,
+  readArtifactFile,
+  restoreIfGone,
+} from "./artifact-files.ts";
 
 /** A row of `artifact`; `content` is null when it stands in a file. */
 interface ArtifactColumns {
@@ -14,19 +22,31 @@ interface ArtifactColumns {
   readonly content: Uint8Array | null;
 }
 
-/** Rows that wait for the next commit, by hash. */
-export type PendingArtifacts = Map<string, ArtifactColumns>;
+interface PendingArtifact extends ArtifactColumns {
+  /** Set when it stands in a file. */
+  readonly held?: HeldFile;
+}
 
-/** Writes what is pending. Call it inside the turn's transaction, and clear the map once that is committed. */
-export function insertPending(db: Database, runKey: number, pending: PendingArtifacts): void {
+/** Rows that wait for the next commit, by hash. */
+export type PendingArtifacts = Map<string, PendingArtifact>;
+
+/** Writes what is pending. Call it inside the turn's transaction, and `forgetPending` once that is committed. */
+export function insertPending(db: Database, root: string, runKey: number, pending: PendingArtifacts): void {
   if (pending.size === 0) return;
   const insert = db.query("INSERT OR IGNORE INTO artifact VALUES (?, ?, ?)");
   const refer = db.query("INSERT OR IGNORE INTO artifact_ref (run_key, sha256) VALUES (?, ?)");
   for (const [sha256, row] of pending) {
+    if (row.held !== undefined) restoreIfGone(root, sha256, row.held);
     const key = Buffer.from(sha256, "hex");
     insert.run(key, row.size_bytes, row.content);
     refer.run(runKey, key);
   }
+}
+
+export function forgetPending(pending: PendingArtifacts): void {
+  if (pending.size === 0) return;
+  for (const { held } of pending.values()) if (held !== undefined) letGo(held);
+  pending.clear();
 }
 
 /** @param root folder of the artifact files. */
@@ -39,8 +59,9 @@ export function createArtifacts(db: Database, root: string, pending: PendingArti
     }
     return { sha256, sizeBytes: bytes.byteLength };
   };
-  const keepLarge = (sha256: string, sizeBytes: number): ArtifactRef => {
-    pending.set(sha256, { size_bytes: sizeBytes, content: null });
+  const keepLarge = (sha256: string, sizeBytes: number, held: HeldFile): ArtifactRef => {
+    if (pending.has(sha256)) letGo(held);
+    else pending.set(sha256, { size_bytes: sizeBytes, content: null, held });
     return { sha256, sizeBytes };
   };
   return {
@@ -48,12 +69,11 @@ export function createArtifacts(db: Database, root: string, pending: PendingArti
     async put(bytes) {
       if (bytes.byteLength <= limits.artifactInlineBytesMax) return keepSmall(bytes);
       const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
-      if (!(await hasArtifactFile(root, sha256, bytes.byteLength))) {
-        const file = new IncomingFile(root);
-        file.write(bytes);
-        file.keep(sha256);
-      }
-      return keepLarge(sha256, bytes.byteLength);
+      const there = holdIfThere(root, sha256, bytes.byteLength);
+      if (there !== undefined) return keepLarge(sha256, bytes.byteLength, there);
+      const file = new IncomingFile(root);
+      file.write(bytes);
+      return keepLarge(sha256, bytes.byteLength, file.keep(sha256));
     },
     begin: () => createSink(root, keepSmall, keepLarge),
   };
@@ -65,7 +85,7 @@ export function createArtifactReader(
   root: string,
   pending: PendingArtifacts = new Map(),
 ): Pick<ArtifactStore, "read" | "sizeOf"> {
-  const find = (sha256: string): ArtifactColumns => {
+  const find = (sha256: string): PendingArtifact => {
     const row =
       pending.get(sha256) ??
       db
@@ -82,7 +102,7 @@ export function createArtifactReader(
   return {
     async read(sha256) {
       const row = find(sha256);
-      const bytes = row.content ?? (await readArtifactFile(root, sha256));
+      const bytes = row.content ?? (await readArtifactFile(row.held?.path ?? artifactPath(root, sha256)));
       const actual = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
       if (actual !== sha256) {
         throw new AkcError("STORE_DAMAGED", {
@@ -100,7 +120,7 @@ export function createArtifactReader(
 function createSink(
   root: string,
   keepSmall: (bytes: Uint8Array) => ArtifactRef,
-  keepLarge: (sha256: string, sizeBytes: number) => ArtifactRef,
+  keepLarge: (sha256: string, sizeBytes: number, held: HeldFile) => ArtifactRef,
 ): ArtifactSink {
   const hasher = new Bun.CryptoHasher("sha256");
   let held: Uint8Array[] = [];
@@ -124,8 +144,7 @@ function createSink(
     async finish() {
       if (file === undefined) return keepSmall(Buffer.concat(held));
       const sha256 = hasher.digest("hex");
-      file.keep(sha256);
-      return keepLarge(sha256, sizeBytes);
+      return keepLarge(sha256, sizeBytes, file.keep(sha256));
     },
     discard() {
       held = [];

@@ -9,7 +9,7 @@ import { AkcError } from "../../errors.ts";
 import { failpoint } from "../../system/failpoint.ts";
 import { EventChain } from "../chain.ts";
 import type { Lease, RunWriter, Turn } from "../contract.ts";
-import { createArtifacts, insertPending, type PendingArtifacts } from "./artifacts.ts";
+import { createArtifacts, forgetPending, insertPending, type PendingArtifacts } from "./artifacts.ts";
 import { storeFault } from "./faults.ts";
 import { takeSignal } from "./inbox.ts";
 import { rowIdBase } from "./keys.ts";
@@ -41,7 +41,7 @@ export function createRunWriter(parts: WriterParts): RunWriter {
   const insertTurn = (turn: Turn): void => {
     failpoint("commit.begun");
     if (statements.fence.get(runKey)?.token !== lease.token) throw leaseLost(lease);
-    insertPending(db, runKey, pending);
+    insertPending(db, parts.artifactsRoot, runKey, pending);
     let seq = lastSeq;
     for (const event of turn.events) {
       if (event.seq !== seq + 1) throw outOfOrder(event.seq, seq + 1);
@@ -92,7 +92,7 @@ export function createRunWriter(parts: WriterParts): RunWriter {
     // Nothing below can fail: from here on the turn is a fact.
     lastSeq = seq;
     decisions = number;
-    pending.clear();
+    forgetPending(pending);
   };
 
   return {
@@ -130,6 +130,7 @@ export function createRunWriter(parts: WriterParts): RunWriter {
     async close() {
       if (closed) return;
       closed = true;
+      forgetPending(pending);
       try {
         failpoint("lease.before_release");
         releaseLease(db, runKey, lease);

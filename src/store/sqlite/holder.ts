@@ -6,16 +6,29 @@ import { hostname } from "node:os";
 import { errnoOf } from "../../system/files.ts";
 import type { Lease, LeaseHolder } from "../contract.ts";
 
-/** This process. `bootId` also names the pid namespace, without which a pid means nothing. */
+/** This process. */
 export function thisProcess(): LeaseHolder {
   const host = hostname();
   return {
     name: `${host}:${process.pid}:${crypto.randomUUID().slice(0, 8)}`,
     host,
     pid: process.pid,
-    bootId: `${firstLine("/proc/sys/kernel/random/boot_id")}/${linkTarget("/proc/self/ns/pid")}`,
+    bootId: thisBoot(),
   };
 }
+
+/** This start of the host and the pid namespace, without which a pid means nothing. */
+function thisBoot(): string {
+  return `${firstLine("/proc/sys/kernel/random/boot_id")}/${linkTarget("/proc/self/ns/pid")}`;
+}
+
+/** Eight hex digits for where pids mean what they mean here: the host, its start, the pid namespace. */
+export function pidPlace(): string {
+  place ??= Bun.SHA256.hash(`${hostname()}\n${thisBoot()}`, "hex").slice(0, 8);
+  return place;
+}
+
+let place: string | undefined;
 
 /**
  * Whether the holder may still write. A lease that has not expired counts as held unless its process is provably gone:

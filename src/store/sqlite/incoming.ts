@@ -16,23 +16,23 @@ export function newIncomingPath(root: string): string {
 }
 
 /** Removes what processes that are no more left behind. Of processes elsewhere nothing is known: theirs goes when it is old. */
-export function sweepIncoming(root: string): void {
+export function sweepIncoming(root: string, nowMs: number): void {
   const folder = incomingFolder(root);
   for (const name of namesIn(folder)) {
     const path = join(folder, name);
     try {
-      if (isLeftOver(name, path)) unlinkSync(path);
+      if (isLeftOver(name, path, nowMs)) unlinkSync(path);
     } catch {
       // Already gone, or not ours to remove: nothing depends on it.
     }
   }
 }
 
-function isLeftOver(name: string, path: string): boolean {
+function isLeftOver(name: string, path: string, nowMs: number): boolean {
   const [pid = "", place = ""] = name.split(".");
   if (place === pidPlace()) return Number(pid) !== process.pid && !processExists(Number(pid));
   // Not mtime: a second name of an old file has that file's.
-  return Date.now() - statSync(path).ctimeMs > limits.incomingFileAgeMsMax;
+  return nowMs - statSync(path).ctimeMs > limits.incomingFileAgeMsMax;
 }
 
 function namesIn(folder: string): readonly string[] {

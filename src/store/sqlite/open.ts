@@ -12,12 +12,13 @@ import { failpoint } from "../../system/failpoint.ts";
 import { resolveConfined } from "../../system/files.ts";
 import { genesisOf } from "../chain.ts";
 import type { Lease, Store } from "../contract.ts";
-import { sweepIncoming } from "./artifact-files.ts";
 import { createRunWriter } from "./commit.ts";
 import { closeConnection, openLeaseWriter, openReader, openWriter } from "./connection.ts";
+import { removeDeadFiles } from "./dead-files.ts";
 import { deleteRunRows } from "./delete-run.ts";
 import { guarded } from "./faults.ts";
 import { putSignal } from "./inbox.ts";
+import { sweepIncoming } from "./incoming.ts";
 import { schemaVersion, versionAt } from "./migrate.ts";
 import { createRunReader } from "./reader.ts";
 import { createRunWatch, type RunWatch } from "./run-watch.ts";
@@ -66,17 +67,27 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
       tail,
     });
 
+  /** Removes what processes that are no more left lying. Only space is won: what cannot be removed now waits for the next time. */
+  const sweep = (db: Database, nowMs: number): void => {
+    sweepIncoming(artifacts, nowMs);
+    try {
+      removeDeadFiles(db, artifacts);
+    } catch {
+      // The database is busy, or the disk is full: whatever comes next says so where it matters.
+    }
+  };
+
   return {
     async createRun(row, holder, nowMs) {
       const db = connections.writer();
-      sweepIncoming(artifacts);
+      sweep(db, nowMs);
       const { key, lease, row: kept } = guarded(path, () => insertRun(db, row, holder, nowMs));
       failpoint("lease.granted");
       return writerOf(db, key, lease, { lastSeq: 0, head: genesisOf(kept), decisions: 0 });
     },
     async resumeRun(runtimeRunId, holder, nowMs) {
       const db = connections.writer();
-      sweepIncoming(artifacts);
+      sweep(db, nowMs);
       const { key, lease, tail } = guarded(path, () => takeOver(db, runtimeRunId, holder, nowMs));
       failpoint("takeover.after");
       return writerOf(db, key, lease, tail);
@@ -108,8 +119,11 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
       guarded(path, () => putSignal(connections.writer(), runtimeRunId, signal)),
     breakLease: async (runtimeRunId, token) =>
       guarded(path, () => takeAway(connections.writer(), runtimeRunId, token)),
-    deleteRun: async (runtimeRunId, here, nowMs) =>
-      guarded(path, () => deleteRunRows(connections.writer(), runtimeRunId, here, nowMs)),
+    async deleteRun(runtimeRunId, here, nowMs) {
+      const db = connections.writer();
+      guarded(path, () => deleteRunRows(db, runtimeRunId, here, nowMs));
+      sweep(db, nowMs);
+    },
     close: async () => connections.close(),
   };
 }

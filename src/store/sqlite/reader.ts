@@ -118,6 +118,13 @@ export function createRunReader(
     }
   };
 
+  const artifacts = createArtifactReader(db, artifactsRoot);
+  /** Not damage when somebody removed the run meanwhile. @throws AkcError RUN_NOT_FOUND, or what it is given */
+  const orRunIsGone = (cause: unknown): never => {
+    runNamed(db, runtimeRunId);
+    throw cause;
+  };
+
   return {
     run: () => read(() => runNamed(db, runtimeRunId).row),
     events: (afterSeq, limit) => read(() => page(afterSeq, limit)),
@@ -137,7 +144,10 @@ export function createRunReader(
     lease: () => read(() => leaseNamed(db, runtimeRunId)),
     signals: () => read(() => allSignals(db, key)),
     evidenceFiles: () => read(() => evidenceFiles.all(key).map(evidenceFileOf)),
-    artifacts: createArtifactReader(db, artifactsRoot),
+    artifacts: {
+      read: (sha256) => artifacts.read(sha256).catch(orRunIsGone),
+      sizeOf: (sha256) => artifacts.sizeOf(sha256).catch(orRunIsGone),
+    },
     close: async () => closeConnection(db),
   };
 }

@@ -1,15 +1,15 @@
 /**
- * A run whose lease this process holds: lets the kernel work, keeps the lease, and writes the evidence however it ends.
+ * A run whose lease this process holds: lets the kernel work and writes the evidence however it ends.
  */
 import { AkcError } from "../errors.ts";
-import { type ExportReport, exportRun } from "../evidence/export.ts";
 import { type KernelReport, runKernel } from "../kernel/loop.ts";
+import type { Past } from "../kernel/past.ts";
 import type { Progress } from "../kernel/recorder.ts";
 import { eventTypes } from "../kernel/wire.ts";
 import type { RunWriter, Store } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import { isBuiltin } from "./adapters.ts";
-import { keepLease } from "./lease-keeper.ts";
+import { settleEvidence } from "./evidence.ts";
 import { kernelDeps } from "./parts.ts";
 import type { ReadyRun } from "./ready.ts";
 import { createWorkdirs } from "./workdirs.ts";
@@ -19,102 +19,90 @@ export interface HeldRun {
   readonly store: Store;
   readonly writer: RunWriter;
   readonly clock: Clock;
+  /** Stops the run in good order. */
   readonly signal: AbortSignal;
-  readonly deadlineMs?: number;
+  /** Aborts with the reason when the lease is lost: nothing may be written any more. */
+  readonly lost: AbortSignal;
+  readonly deadlineMs?: number | undefined;
+  /** How long the run has been going on already, for bounds that hold from its start. */
+  readonly elapsedMs?: number;
+  /** What a run that goes on has behind it; absent on one that has no event yet. */
+  readonly past?: Past;
+  /** Steps to run again. */
+  readonly rerun?: readonly string[];
   onProgress?(progress: Progress): void;
 }
 
 /** @throws AkcError what broke the run; its record says so too, unless the lease was lost. */
 export async function runHeld(held: HeldRun): Promise<KernelReport> {
-  const { writer, clock, signal } = held;
-  const lost = new AbortController();
-  let leaseError: unknown;
-  const keeper = keepLease(writer, clock, (cause) => {
-    leaseError = cause;
-    lost.abort(cause);
-  });
+  const { lost } = held;
   try {
-    const report = await kernel(held, AbortSignal.any([signal, lost.signal]));
-    if (leaseError !== undefined) throw leaseError;
-    const { unmetExpectations } = await exportEvidence(held);
-    if (report.outcome !== "succeeded" || unmetExpectations.length === 0) return report;
-    return await failForEvidence(held, report, unmetExpectations);
+    const report = await kernel(held);
+    lost.throwIfAborted();
+    const failed = await settleEvidence(partsOf(held), runId(held));
+    if (failed === undefined) return report;
+    return {
+      ...report,
+      ...failed,
+      status: "failed",
+      outcome: "failed",
+      lastErrorCode: "EVIDENCE_EXPECTATION_UNMET",
+    };
   } catch (cause) {
     await recordFailure(held, cause);
     throw cause;
-  } finally {
-    keeper.stop();
-    await held.ready.adapter.close?.();
   }
 }
 
-function kernel(held: HeldRun, signal: AbortSignal): Promise<KernelReport> {
-  const { ready, store, deadlineMs, onProgress, clock, writer } = held;
+function kernel(held: HeldRun): Promise<KernelReport> {
+  const { ready, store, clock, writer, past, rerun } = held;
   const { context, adapter, noted, place } = ready;
-  return runKernel(
-    ready.plan,
-    kernelDeps(ready, {
+  return runKernel(ready.plan, {
+    ...kernelDeps(ready, {
       clock,
       writer,
       adapter,
       context,
       workdirOf: createWorkdirs(place.scopeDir),
       stopRequested: () => store.stopRequested(context.runtimeRunId),
-      signal,
+      openSignals: () => store.openSignals(context.runtimeRunId),
+      signal: AbortSignal.any([held.signal, held.lost]),
       noted,
       foreign: !isBuiltin(adapter.id),
-      deadlineMs,
-      onProgress,
+      deadlineMs: held.deadlineMs,
+      elapsedMs: held.elapsedMs,
+      onProgress: held.onProgress,
     }),
-  );
-}
-
-/** A run that went well but did not leave the evidence it was to leave has not succeeded (spec bundle §8.7). */
-async function failForEvidence(
-  held: HeldRun,
-  report: KernelReport,
-  missing: readonly string[],
-): Promise<KernelReport> {
-  const lastError = `runtime evidence expectations not met: ${missing.join(", ")}`;
-  const atMs = held.clock.nowMs();
-  const payload = JSON.stringify({ missing });
-  await held.writer.commit({
-    events: [{ seq: report.lastSeq + 1, type: eventTypes.evidenceMissing, atMs, payload }],
-    actions: [],
-    decisions: [],
-    run: { status: "failed", outcome: "failed", finishedAtMs: atMs, lastError },
+    ...(past === undefined ? {} : { past }),
+    ...(rerun === undefined || rerun.length === 0 ? {} : { rerun }),
   });
-  await exportEvidence(held);
-  return {
-    ...report,
-    status: "failed",
-    outcome: "failed",
-    finishedAtMs: atMs,
-    lastError,
-    lastErrorCode: "EVIDENCE_EXPECTATION_UNMET",
-  };
-}
-
-async function exportEvidence({ ready, store, clock }: HeldRun): Promise<ExportReport> {
-  const { context, place, facts } = ready;
-  const reader = await store.openRun(context.runtimeRunId);
-  try {
-    const { scopeRoot, outputsRoot } = place;
-    return await exportRun({ reader, scopeRoot, outputsRoot, facts, nowMs: clock.nowMs() });
-  } finally {
-    await reader.close();
-  }
 }
 
 /** Leaves no run `running`: what broke it goes into its record, as far as the store still takes anything. */
 async function recordFailure(held: HeldRun, cause: unknown): Promise<void> {
-  if (cause instanceof AkcError && cause.code === "LEASE_LOST") return;
+  if (held.lost.aborted || (cause instanceof AkcError && cause.code === "LEASE_LOST")) return;
+  const { writer, clock } = held;
   const lastError = cause instanceof Error ? cause.message : "the run broke";
-  const run = { status: "failed", outcome: "failed" as const, finishedAtMs: held.clock.nowMs(), lastError };
+  const errorCode = cause instanceof AkcError ? cause.code : "INTERNAL";
+  const atMs = clock.nowMs();
+  const payload = JSON.stringify({ error: lastError, error_code: errorCode });
   try {
-    await held.writer.commit({ events: [], actions: [], decisions: [], run });
-    await exportEvidence(held);
+    await writer.commit({
+      events: [{ seq: writer.lastSeq + 1, type: eventTypes.failed, atMs, payload }],
+      actions: [],
+      decisions: [],
+      run: { status: "failed", outcome: "failed", finishedAtMs: atMs, lastError },
+    });
+    await settleEvidence(partsOf(held), runId(held));
   } catch {
     // The first error is the one to show; a store that takes nothing more cannot be told about it.
   }
+}
+
+function partsOf({ ready, store, writer, clock }: HeldRun) {
+  return { store, writer, clock, place: ready.place, facts: ready.facts };
+}
+
+function runId({ ready }: HeldRun): string {
+  return ready.context.runtimeRunId;
 }

@@ -63,7 +63,11 @@ export type RunHeldBy = Pick<
 > & {
   /** Whether what akc itself would carry out by no route reaches an adapter from outside; it then counts as an effect. */
   readonly foreign: boolean;
+  /** From now. */
   readonly deadlineMs?: number | undefined;
+  /** How long the run has been going on already: the policy's deadline counts from its start. */
+  readonly elapsedMs?: number | undefined;
+  readonly openSignals?: KernelDeps["openSignals"] | undefined;
   readonly noted?: KernelDeps["noted"] | undefined;
   readonly onProgress?: KernelDeps["onProgress"] | undefined;
 };
@@ -71,7 +75,10 @@ export type RunHeldBy = Pick<
 export function kernelDeps(parts: RunParts, held: RunHeldBy): KernelDeps {
   const { policy, convergence } = parts;
   const { clock, writer, adapter, context, workdirOf, stopRequested, signal, noted, onProgress } = held;
-  const deadlines = [held.deadlineMs, policy.runDeadlineMs].filter((ms) => ms !== undefined);
+  const { openSignals, elapsedMs = 0 } = held;
+  const deadlines = [held.deadlineMs, leftOf(policy.runDeadlineMs, elapsedMs)].filter(
+    (ms) => ms !== undefined,
+  );
   return {
     clock,
     writer,
@@ -88,9 +95,14 @@ export function kernelDeps(parts: RunParts, held: RunHeldBy): KernelDeps {
     ...(deadlines.length === 0 ? {} : { deadlineMs: Math.min(...deadlines) }),
     budget: parts.budget,
     ...(convergence === undefined ? {} : { converge: createConverge(convergence, policy) }),
+    ...(openSignals === undefined ? {} : { openSignals }),
     ...(noted === undefined ? {} : { noted }),
     ...(onProgress === undefined ? {} : { onProgress }),
   };
+}
+
+function leftOf(deadlineMs: number | undefined, elapsedMs: number): number | undefined {
+  return deadlineMs === undefined ? undefined : Math.max(0, deadlineMs - elapsedMs);
 }
 
 /** @throws AkcError USAGE for a given id that is no identifier */
@@ -141,6 +153,7 @@ function hasEffect(
   { adapter, foreign }: RunHeldBy,
 ): KernelDeps["hasEffect"] {
   return (_item, { kind }) => {
+    if (kind === "wait") return true;
     if (kind === "noop") return foreign && !adapter.respectsRouting;
     if (adapter.respectsRouting && (kind === "subprocess" || kind === "http")) return true;
     return foreign || agentWorkerReaches;

@@ -1,12 +1,9 @@
 /** `akc runtime stop`: asks the process that runs a run to end it, and waits until it has if told so. */
-import { realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { runKeyOf } from "../../adapters/local-depth/child-place.ts";
 import { AkcError } from "../../errors.ts";
-import { evidencePaths } from "../../evidence/layout.ts";
 import { limits } from "../../limits.ts";
+import { endStrays } from "../../run/continuation/strays.ts";
 import { systemClock } from "../../system/clock.ts";
-import { killStrays } from "../../system/process-tree.ts";
 import { command } from "../command.ts";
 import { followUpOnRun } from "../follow-up.ts";
 import { duration } from "../values.ts";
@@ -38,7 +35,7 @@ export const stop = command({
       store.requestStop(runtimeRunId, systemClock.nowMs()),
     );
     const abandoned = standing(found.row, systemClock.nowMs()) === "abandoned";
-    if (abandoned) await endStrays(found);
+    if (abandoned) await endStrays(found.scopeRoot, found.row.context);
     const row = requested && !abandoned && waitMs > 0 ? await untilEnded(found, waitMs) : found.row;
     if (requested && !abandoned && waitMs > 0 && row.outcome === null) {
       const outputsRoot = join(found.scopeRoot, "../..");
@@ -62,13 +59,6 @@ export const stop = command({
     return 0;
   },
 });
-
-/** Children outlive a process that was killed, and nobody else would end them. */
-async function endStrays({ row, scopeRoot }: FoundRun): Promise<void> {
-  const { context } = row;
-  const folder = await realpath(evidencePaths(scopeRoot, context).folder).catch(() => undefined);
-  if (folder !== undefined) await killStrays(runKeyOf(folder, context));
-}
 
 async function untilEnded(found: FoundRun, waitMs: number): Promise<FoundRun["row"]> {
   const endAtMs = systemClock.monotonicMs() + waitMs;

@@ -1,0 +1,53 @@
+/**
+ * Refuses to go on with a run by another bundle, coordination, mode or adapter than it was started with: its history would
+ * be that of something else.
+ */
+import { AkcError } from "../../errors.ts";
+import type { RunRow } from "../../store/contract.ts";
+import type { ReadyRun } from "../ready.ts";
+
+interface Change {
+  readonly what: string;
+  /** Of the keys in the details. */
+  readonly key: string;
+  readonly expected: string;
+  readonly found: string;
+}
+
+/** @throws AkcError RUN_CHANGED with what was expected and what was found, for everything that differs */
+export function refuseChanged(
+  row: RunRow,
+  now: Pick<ReadyRun, "bundleSha256" | "specSha256" | "context">,
+): void {
+  const { context } = row;
+  const compared = [
+    ["bundle", "bundle_sha256", row.bundleSha256, now.bundleSha256],
+    [
+      "coordination spec",
+      "coordination_spec_sha256",
+      row.coordinationSha256 ?? "none",
+      now.specSha256 ?? "none",
+    ],
+    ["mode", "mode", context.mode, now.context.mode],
+    ["adapter", "adapter_id", context.adapterId, now.context.adapterId],
+    ["run_id", "run_id", context.runId, now.context.runId],
+  ] as const;
+  const changes = compared
+    .map(([what, key, expected, found]) => ({ what, key, expected, found }))
+    .filter(({ expected, found }) => expected !== found);
+  if (changes.length > 0) throw runChanged(context.runtimeRunId, changes);
+}
+
+export function runChanged(run: string, changes: readonly Change[]): AkcError {
+  const said = changes.map(({ what, expected, found }) => `the ${what} is ${found}, it was ${expected}`);
+  return new AkcError("RUN_CHANGED", {
+    message: `the run was started with something else: ${said.join("; ")}`,
+    details: Object.fromEntries([
+      ["run", run],
+      ...changes.flatMap(({ key, expected, found }) => [
+        [`expected_${key}`, expected],
+        [`found_${key}`, found],
+      ]),
+    ]),
+  });
+}

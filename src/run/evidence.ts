@@ -1,0 +1,125 @@
+/**
+ * The evidence of a run that this process holds: what the bundle said is kept before anything happens, the files are
+ * written however the run ends, and sealed by their digests once they stand.
+ *
+ * Source: bundle:W-5, kernel:W-31; spec bundle §8.7.
+ */
+import { AkcError } from "../errors.ts";
+import { type ExportReport, exportRun } from "../evidence/export.ts";
+import type { BundleFacts } from "../evidence/facts.ts";
+import { factsOf, factsText } from "../evidence/facts-text.ts";
+import { sha256Hex } from "../json/fingerprint.ts";
+import { eventTypes } from "../kernel/wire.ts";
+import type { RunRow, RunWriter, Store } from "../store/contract.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Place } from "./place.ts";
+
+export interface EvidenceParts {
+  readonly store: Store;
+  readonly writer: RunWriter;
+  readonly clock: Clock;
+  readonly place: Pick<Place, "scopeRoot" | "outputsRoot">;
+  readonly facts: BundleFacts;
+}
+
+/** What became of a run that went well and did not leave the evidence that it was to leave. */
+export interface FailedForEvidence {
+  readonly finishedAtMs: number;
+  readonly lastError: string;
+}
+
+/** As a column of the run's row. */
+export function factsSha256(facts: BundleFacts): string {
+  return sha256Hex(factsText(facts));
+}
+
+/** Lands with the next commit. */
+export async function keepFacts({ artifacts }: RunWriter, facts: BundleFacts): Promise<void> {
+  await artifacts.put(new TextEncoder().encode(factsText(facts)));
+}
+
+/**
+ * The facts that the evidence of this run is made with, now and whenever it is checked: those of its start. `current` are
+ * those of the bundle as it was just read; for a run of before facts were kept they are all there is.
+ * @throws AkcError RUN_CHANGED when none were kept yet and these are others; STORE_DAMAGED
+ */
+export async function factsToGoOnWith(
+  store: Store,
+  writer: RunWriter,
+  row: RunRow,
+  current: BundleFacts,
+): Promise<BundleFacts> {
+  if (row.factsSha256 === null) return current;
+  if (row.lastSeq > 0) return keptFacts(store, row);
+  const found = factsSha256(current);
+  if (found !== row.factsSha256) {
+    throw new AkcError("RUN_CHANGED", {
+      message: "the run died before it began, and the bundle or the policy now asks for other evidence",
+      hint: "Nothing of it happened: start a new run.",
+      details: {
+        run: row.context.runtimeRunId,
+        expected_facts_sha256: row.factsSha256,
+        found_facts_sha256: found,
+      },
+    });
+  }
+  await keepFacts(writer, current);
+  return current;
+}
+
+export async function keptFacts(store: Store, row: RunRow): Promise<BundleFacts> {
+  const reader = await store.openRun(row.context.runtimeRunId);
+  try {
+    return await factsOf(reader, row);
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * Writes and seals the evidence of a run that has an outcome. One that succeeded without the evidence that it was to
+ * leave has failed; then its failure is recorded and returned.
+ */
+export async function settleEvidence(
+  parts: EvidenceParts,
+  runtimeRunId: string,
+): Promise<FailedForEvidence | undefined> {
+  const { unmetExpectations: missing, succeeded } = await exportAndSeal(parts, runtimeRunId);
+  if (missing.length === 0 || !succeeded) return undefined;
+  const lastError = `runtime evidence expectations not met: ${missing.join(", ")}`;
+  const atMs = parts.clock.nowMs();
+  const { writer } = parts;
+  await writer.commit({
+    events: [
+      {
+        seq: writer.lastSeq + 1,
+        type: eventTypes.evidenceMissing,
+        atMs,
+        payload: JSON.stringify({ missing }),
+      },
+    ],
+    actions: [],
+    decisions: [],
+    run: { status: "failed", outcome: "failed", finishedAtMs: atMs, lastError },
+  });
+  await exportAndSeal(parts, runtimeRunId);
+  return { finishedAtMs: atMs, lastError };
+}
+
+async function exportAndSeal(
+  { store, writer, clock, place, facts }: EvidenceParts,
+  runtimeRunId: string,
+): Promise<ExportReport & { readonly succeeded: boolean }> {
+  const reader = await store.openRun(runtimeRunId);
+  try {
+    const succeeded = (await reader.run()).outcome === "succeeded";
+    const { scopeRoot, outputsRoot } = place;
+    const seq = writer.lastSeq;
+    const report = await exportRun({ reader, scopeRoot, outputsRoot, facts, nowMs: clock.nowMs() });
+    const evidence = { seq, files: report.files };
+    await writer.commit({ events: [], actions: [], decisions: [], evidence });
+    return { ...report, succeeded };
+  } finally {
+    await reader.close();
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * Goes on with a run by its id: finds out what is left to do in it, reads the bundle that it was started with again, and
+ * continues it as it was started. A run that only lacks its evidence needs no bundle.
+ *
+ * Source: spec kernel §9.3, §9.12; spec cli §10.
+ */
+import { AkcError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { RunReader, RunRow, Store } from "../store/contract.ts";
+import { isHeld, thisProcess } from "../store/sqlite/holder.ts";
+import { leaseHeld } from "../store/sqlite/leases.ts";
+import { openStore } from "../store/sqlite/open.ts";
+import { systemClock } from "../system/clock.ts";
+import { collectIfLarge } from "../system/heap-guard.ts";
+import { systemIds } from "../system/ids.ts";
+import { refuseChanged, runChanged } from "./continuation/changed.ts";
+import { continueRun, type Deadline, type Watching } from "./continuation/continue.ts";
+import { finishEvidence, placeOf } from "./continuation/finish.ts";
+import { keptOptions } from "./continuation/kept-options.ts";
+import { type BegunRun, begunRun, leftoverOf, type Wanted } from "./continuation/leftover.ts";
+import { endStrays } from "./continuation/strays.ts";
+import { keepingLease } from "./lease-keeper.ts";
+import { makeReady, type ReadyRun, type RunHost } from "./ready.ts";
+import type { RunReport } from "./report.ts";
+
+export type { FoundPast } from "./continuation/continue.ts";
+
+export interface ResumeRunInput extends Watching {
+  /** `<outputs_root>/<tenant>/<repo>`, absolute. */
+  readonly scopeRoot: string;
+  readonly runtimeRunId: string;
+  /** Steps, nodes or actions to run again, with all that depends on them. */
+  readonly from?: readonly string[];
+  /** Whether a run that has ended is left as it ended: then at most its evidence is finished. */
+  readonly onlyUnfinished?: boolean;
+  /** Where the bundle is now; absent means where it was. */
+  readonly bundlePath?: string;
+  /** Operator's policy; absent means the one that the run was started with. */
+  readonly policyPath?: string;
+  /** From now; absent means what is left of the one that the run was started with. */
+  readonly deadlineMs?: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * @throws AkcError RUN_NOT_FOUND, LEASE_HELD, RUN_CHANGED with both hashes, RUN_NOT_RESUMABLE, STEP_UNKNOWN, STORE_DAMAGED;
+ * whatever is wrong with the bundle or the policy; what broke the run
+ */
+export async function resumeRun(
+  input: ResumeRunInput,
+  host: RunHost = { clock: systemClock, ids: systemIds, env: process.env },
+): Promise<RunReport> {
+  const { scopeRoot, runtimeRunId, signal } = input;
+  const store = await openStore(scopeRoot, { create: false });
+  try {
+    const wanted: Wanted = { from: input.from ?? [], onlyUnfinished: input.onlyUnfinished ?? false };
+    const begun = await reading(store, runtimeRunId, (reader) => refuseHeldOrDone(reader, wanted, host));
+    const { row } = begun;
+    if (leftoverOf(begun, wanted).kind === "evidence") return await finishOnly(store, scopeRoot, row, host);
+    const ready = await readyAgain(input, row, host);
+    try {
+      refuseChanged(row, ready);
+      collectIfLarge();
+      const { onPlan, onEvent } = input;
+      return await continueRun({
+        ready,
+        store,
+        clock: host.clock,
+        signal,
+        wanted,
+        deadline: deadlineOf(input, row),
+        ...(onPlan === undefined ? {} : { onPlan }),
+        ...(onEvent === undefined ? {} : { onEvent }),
+      });
+    } finally {
+      await ready.adapter.close?.();
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+async function reading<T>(
+  store: Store,
+  runtimeRunId: string,
+  work: (reader: RunReader) => Promise<T>,
+): Promise<T> {
+  const reader = await store.openRun(runtimeRunId);
+  try {
+    return await work(reader);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Early, before a large bundle is read for nothing; the lease is what decides in the end. */
+async function refuseHeldOrDone(reader: RunReader, wanted: Wanted, { clock }: RunHost): Promise<BegunRun> {
+  const lease = await reader.lease();
+  if (lease !== null && isHeld(lease, thisProcess(), clock.nowMs())) throw leaseHeld(lease);
+  const begun = await begunRun(reader);
+  if (leftoverOf(begun, wanted).kind !== "nothing") return begun;
+  const { context, outcome } = begun.row;
+  throw new AkcError("RUN_NOT_RESUMABLE", {
+    message: `the run has ended ${outcome}; there is nothing left to do in it`,
+    details: { run: context.runtimeRunId, outcome },
+  });
+}
+
+async function finishOnly(
+  store: Store,
+  scopeRoot: string,
+  row: RunRow,
+  { clock }: RunHost,
+): Promise<RunReport> {
+  const writer = await store.resumeRun(row.context.runtimeRunId, thisProcess(), clock.nowMs());
+  try {
+    return await keepingLease(writer, clock, async () => {
+      await endStrays(scopeRoot, row.context);
+      return finishEvidence({ store, writer, clock, place: placeOf(scopeRoot, row), row });
+    });
+  } finally {
+    await writer.close();
+  }
+}
+
+/** The bundle is the one that the run was started with, or it is not read further than to its fingerprint. */
+async function readyAgain(input: ResumeRunInput, row: RunRow, host: RunHost): Promise<ReadyRun> {
+  const { context } = row;
+  const kept = keptOptions(row);
+  const policyPath = input.policyPath ?? kept.policyPath;
+  try {
+    return await makeReady(
+      {
+        ...kept,
+        ...(policyPath === undefined ? {} : { policyPath }),
+        bundlePath: input.bundlePath ?? row.bundlePath,
+        expectedSha256: row.bundleSha256,
+        mode: context.mode,
+        adapter: context.adapterId,
+        runtimeRunId: context.runtimeRunId,
+        outputsRoot: placeOf(input.scopeRoot, row).outputsRoot,
+      },
+      host,
+    );
+  } catch (cause) {
+    throw asChange(cause, input, row);
+  }
+}
+
+/** What is an error of a bundle at a start is a change when a run goes on. */
+function asChange(cause: unknown, input: ResumeRunInput, row: RunRow): unknown {
+  if (!(cause instanceof AkcError)) return cause;
+  const { context, bundlePath, bundleSha256, coordinationSha256 } = row;
+  const { code, message, details } = cause;
+  const found = details["actual"];
+  if (code === "BUNDLE_HASH_MISMATCH" && typeof found === "string") {
+    const change = { what: "bundle", key: "bundle_sha256", expected: bundleSha256, found };
+    return runChanged(context.runtimeRunId, [change]);
+  }
+  if (code === "COORDINATION_HASH_MISMATCH" && typeof found === "string") {
+    const expected = coordinationSha256 ?? "none";
+    const change = { what: "coordination spec", key: "coordination_spec_sha256", expected, found };
+    return runChanged(context.runtimeRunId, [change]);
+  }
+  if (code === "FILE_NOT_FOUND" && input.bundlePath === undefined && details["path"] === bundlePath) {
+    return new AkcError(code, {
+      message: "the bundle that the run was started with is not there any more",
+      hint: "Name where it is now with --bundle FILE.",
+      cause,
+      details: { ...details, expected_bundle_sha256: bundleSha256, why: message },
+    });
+  }
+  return cause;
+}
+
+/** One that is given counts from now, the one of the start from the start. */
+function deadlineOf({ deadlineMs }: ResumeRunInput, row: RunRow): Deadline | undefined {
+  if (deadlineMs !== undefined) return { ms: Math.min(deadlineMs, limits.runDeadlineMsMax), from: "now" };
+  const kept = keptOptions(row).deadlineMs;
+  return kept === undefined ? undefined : { ms: kept, from: "start" };
+}

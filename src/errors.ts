@@ -90,6 +90,11 @@ export const errorCodes = {
     message: "the file cannot be read",
     hint: "Check that it is a regular file and its permissions.",
   },
+  FILE_EXISTS: {
+    class: "usage",
+    message: "there is a file of this name already",
+    hint: "Choose another name, or replace it with --force.",
+  },
   PATH_UNSAFE: {
     class: "denied",
     message: "a path leads outside the place it must stay in",
@@ -428,7 +433,7 @@ export const errorCodes = {
   STORE_DAMAGED: {
     class: "internal",
     message: "the state database is damaged",
-    hint: "Keep the file; restore a copy, or start with another --outputs-root.",
+    hint: "Keep the file. `akc state check` says how far it goes; `akc state salvage --to DIR` saves what can still be read, `akc state restore` puts back a backup.",
   },
   STORE_BUSY: {
     class: "conflict",
@@ -506,6 +511,16 @@ export const errorCodes = {
     class: "usage",
     message: "the file is not an archive of a run",
     hint: "Give a file that `akc runtime export` wrote.",
+  },
+  BACKUP_INVALID: {
+    class: "usage",
+    message: "the file is not a backup of a state",
+    hint: "Give a file that `akc state backup` wrote.",
+  },
+  STATE_EXISTS: {
+    class: "conflict",
+    message: "there is a state in this place already",
+    hint: "Choose another --outputs-root, or set the state aside with --force.",
   },
   STOP_NOT_SEEN: {
     class: "terminal",

@@ -42,6 +42,8 @@ export const limits = {
   // lease
   leaseTtlMs: 15_000,
   leaseRenewMs: 5_000,
+  /** After a renewal that the store did not take. */
+  leaseRetryMs: 500,
   // routes
   routeTimeoutMsDefault: 30_000,
   routeTimeoutMsMax: 24 * 60 * 60 * 1_000,
@@ -83,6 +85,14 @@ export const limits = {
   leaseBusyTimeoutMs: 2_000,
   /** Rows read at once when a run is exported or listed; bounds memory, not what is read. */
   storePageRows: 256,
+  // backups and archives
+  /** Large contents are kept and unpacked in parts of this size; bounds memory. */
+  contentPartBytes: 1024 * 1024,
+  archiveFileBytesMax: 64 * 1024 * 1024 * 1024,
+  /** Files of evidence that one run may have in an archive. */
+  archiveContentsMax: 100_000,
+  /** Faults that a check tells one by one; the rest is counted. */
+  stateFaultsShownMax: 100,
   // evidence
   /** Decisions copied into runtime_run.json; `policy_decisions.json` has them all. */
   recordDecisionsMax: 1_000,

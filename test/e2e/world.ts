@@ -265,7 +265,7 @@ interface FoundProcess {
 }
 
 /** Every living process whose command line, environment or working directory speaks of `base`: scrubbing one is not enough. */
-function processesBelow(base: string): FoundProcess[] {
+export function processesBelow(base: string): FoundProcess[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((name) => {

@@ -5,6 +5,7 @@ import { benchCommands } from "./commands.ts";
 import { benchCoordination } from "./coordination.ts";
 import { benchJson } from "./json.ts";
 import { benchKernel } from "./kernel.ts";
+import { benchProof } from "./proof.ts";
 import { type BenchRow, printRows } from "./row.ts";
 import { benchStore } from "./store.ts";
 import { benchSubprocess } from "./subprocess.ts";
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   coordination: benchCoordination,
   store: benchStore,
   kernel: benchKernel,
+  proof: benchProof,
   subprocess: benchSubprocess,
   commands: benchCommands,
 };

@@ -62,6 +62,8 @@ export function goOn(deps: OpeningDeps, past: Past, rerun: readonly string[]): R
     reopened,
   });
   const seq = recorder.emit(eventTypes.resumed, resumed, nowMs);
+  // An end that is gone on from is none: left standing, a crash would leave it as the last word on half a run.
+  journal.run({ status: "running", outcome: null, finishedAtMs: null, lastError: null });
   for (const item of reopened) {
     machine.reopen(item.index);
     journal.row(item, seq);

@@ -125,7 +125,7 @@ test("what was under way is offered again with the same key and the next attempt
 
 test("an action that is under way whenever akc dies is given up on", async () => {
   const { world, run } = await live(
-    { steps: [step("a")], execute: succeeded },
+    { steps: [step("a")] },
     Array.from({ length: limits.interruptionsMax + 1 }, () => ({ commits: 2, when: "before" as const })),
   );
   expect(world.phase("coordination:a:0")).toBe("failed");

@@ -122,6 +122,15 @@ function routeData(route: InspectedRoute): Plain {
         body: textData(route.body),
         timeout_ms: route.timeoutMs,
       };
+    case "wait":
+      return {
+        kind: route.kind,
+        signal: route.signal,
+        approval: route.approval,
+        timeout_ms: route.timeoutMs,
+        duration_ms: route.durationMs,
+        until: route.until,
+      };
     case "malformed":
     case "refused":
       return { kind: route.kind, wanted: route.wanted, why: route.why };

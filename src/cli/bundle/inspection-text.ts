@@ -5,7 +5,7 @@ import type {
   InspectedNode,
   InspectedStep,
 } from "../../policy/inspect.ts";
-import type { InspectedRoute, TextDigest } from "../../policy/inspected-route.ts";
+import type { InspectedRoute, InspectedWait, TextDigest } from "../../policy/inspected-route.ts";
 import type { Place } from "../io.ts";
 import { facts } from "../render/output.ts";
 import { type Style, styleOf } from "../render/style.ts";
@@ -210,12 +210,21 @@ function tableOf<Row>(
   return [hidden > 0 ? `${text}\n… and ${hidden} more; -o json lists all` : text];
 }
 
+function waitText({ signal, approval, timeoutMs, durationMs, until }: InspectedWait): string {
+  if (signal === undefined)
+    return durationMs === undefined ? `wait: until ${until}` : `wait: for ${elapsed(durationMs)}`;
+  const within = timeoutMs === undefined ? "" : `, at most ${elapsed(timeoutMs)}`;
+  return `wait: ${approval === true ? "approval" : "signal"} ${signal}${within}`;
+}
+
 function routeText(route: InspectedRoute): string {
   switch (route.kind) {
     case "subprocess":
       return printable(`subprocess: ${route.argv.join(" ")}`);
     case "http":
       return printable(`http: ${route.method} ${route.url}`);
+    case "wait":
+      return waitText(route);
     case "malformed":
     case "refused":
       return printable(`${route.kind}: ${route.wanted}: ${route.why}`);

@@ -12,6 +12,7 @@ import { sha256Hex } from "../json/fingerprint.ts";
 import { eventTypes } from "../kernel/wire.ts";
 import type { RunRow, RunWriter, Store } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
+import { failpoint } from "../system/failpoint.ts";
 import type { Place } from "./place.ts";
 
 export interface EvidenceParts {
@@ -117,7 +118,9 @@ async function exportAndSeal(
     const seq = writer.lastSeq;
     const report = await exportRun({ reader, scopeRoot, outputsRoot, facts, nowMs: clock.nowMs() });
     const evidence = { seq, files: report.files };
+    failpoint("evidence.before_seal");
     await writer.commit({ events: [], actions: [], decisions: [], evidence });
+    failpoint("evidence.sealed");
     return { ...report, succeeded };
   } finally {
     await reader.close();

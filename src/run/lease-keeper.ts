@@ -8,7 +8,7 @@ import type { Clock } from "../system/clock.ts";
 
 /**
  * Renews the lease as long as `work` goes on. The signal that it is given aborts, with the error as its reason, when the
- * lease is lost, or when it is about to expire and the store takes no renewal; all effects must then end, and nothing more
+ * lease is lost, or when it has expired and the store took no renewal until then; all effects must then end, and nothing more
  * is to be written.
  */
 export async function keepingLease<T>(
@@ -17,18 +17,27 @@ export async function keepingLease<T>(
   work: (lost: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const lost = new AbortController();
-  const timer = setInterval(() => {
-    writer.renew(clock.nowMs()).catch((cause) => {
-      // A busy or full store may take the next one; until then nobody else can have the lease.
-      const refused = cause instanceof AkcError && cause.code === "LEASE_LOST";
-      if (!refused && clock.nowMs() + limits.leaseRenewMs < writer.lease.expiresAtMs) return;
-      clearInterval(timer);
-      lost.abort(cause);
-    });
-  }, limits.leaseRenewMs);
+  let timer: Timer | undefined;
+  let over = false;
+  const renewIn = (pauseMs: number): void => {
+    // Time that really passes: a lease is between processes, and none of them has another's clock in hand.
+    timer = setTimeout(() => writer.renew(clock.nowMs()).then(renewed, refused), pauseMs);
+  };
+  const renewed = (): void => {
+    if (!over) renewIn(limits.leaseRenewMs);
+  };
+  const refused = (cause: unknown): void => {
+    if (over) return;
+    // A store that is busy or full for a while has not given the lease to anybody: it is ours until it expires.
+    const isLost = cause instanceof AkcError && cause.code === "LEASE_LOST";
+    if (isLost || clock.nowMs() >= writer.lease.expiresAtMs) lost.abort(cause);
+    else renewIn(limits.leaseRetryMs);
+  };
+  renewIn(limits.leaseRenewMs);
   try {
     return await work(lost.signal);
   } finally {
-    clearInterval(timer);
+    over = true;
+    clearTimeout(timer);
   }
 }

@@ -35,6 +35,11 @@ export const tree: Group = {
           summary: "Run a bundle.",
           load: async () => (await import("./runtime/start.ts")).start,
         },
+        resume: {
+          kind: "leaf",
+          summary: "Go on with a run that was cut off or stopped, or run a part of it again.",
+          load: async () => (await import("./runtime/resume.ts")).resume,
+        },
         status: {
           kind: "leaf",
           summary: "Show how a run stands.",

@@ -10,6 +10,7 @@ import type { KernelReport } from "../kernel/loop.ts";
 import type { Counts } from "../kernel/model.ts";
 import { exitCodeOf } from "../kernel/outcome.ts";
 import type { Progress } from "../kernel/recorder.ts";
+import { eventTypes } from "../kernel/wire.ts";
 import type { Outcome } from "../store/contract.ts";
 
 export interface AnnouncedPlan {
@@ -73,6 +74,7 @@ export function seen({ seq, type, atMs, item, error, durationMs, delayMs, by }: 
     graph_step_id: item?.step?.stepId,
     attempt: item?.attempt,
     denied: item?.phase === "denied" ? true : undefined,
+    ...(type === eventTypes.waitStarted ? { signal: item?.signal, due_at_ms: item?.dueAtMs } : {}),
     error,
     duration_ms: durationMs,
     delay_ms: delayMs,

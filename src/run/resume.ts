@@ -23,7 +23,7 @@ import { keepingLease } from "./lease-keeper.ts";
 import { makeReady, type ReadyRun, type RunHost } from "./ready.ts";
 import type { RunReport } from "./report.ts";
 
-export type { FoundPast } from "./continuation/continue.ts";
+export type { FoundPast } from "./continuation/found.ts";
 
 export interface ResumeRunInput extends Watching {
   /** `<outputs_root>/<tenant>/<repo>`, absolute. */

@@ -17,6 +17,8 @@ const About = v.object({
   duration_ms: v.optional(v.number(), 0),
   delay_ms: v.optional(v.number(), 0),
   by: v.optional(v.array(v.string()), []),
+  signal: v.optional(v.nullable(v.string()), null),
+  due_at_ms: v.optional(v.nullable(v.number()), null),
 });
 
 export function momentOf({ type, atMs, payload }: SeenEvent): Moment | undefined {
@@ -31,6 +33,8 @@ export function momentOf({ type, atMs, payload }: SeenEvent): Moment | undefined
       return { ...when, kind: "started", attempt: about.attempt };
     case "runtime.action.completed":
       return { ...when, kind: "succeeded", durationMs: about.duration_ms };
+    case "runtime.action.wait_started":
+      return { ...when, kind: "suspended", signal: about.signal, dueAtMs: about.due_at_ms };
     case "runtime.action.retried":
       return { ...when, kind: "retrying", attempt: about.attempt, delayMs: about.delay_ms, why: about.error };
     case "runtime.action.dead_lettered":

@@ -4,17 +4,23 @@
  *
  * Source: spec cli §4.6 step 8.
  */
+import type { FoundPast } from "../../run/continuation/found.ts";
 import type { RunReport } from "../../run/start.ts";
 import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
 import { type Failure, failureData } from "./failure.ts";
+import { foundData } from "./found-words.ts";
 
-/** @param denial the documented object for what the policy refused, if anything */
+/**
+ * @param denial the documented object for what the policy refused, if anything
+ * @param found of a run that went on
+ */
 export function reportData(
   report: RunReport,
   failures: readonly Failure[],
   denial: Plain | undefined,
+  found?: FoundPast | undefined,
 ): Plain {
   const { counts } = report;
   return {
@@ -48,6 +54,7 @@ export function reportData(
     policy_denial_explain: denial,
     last_error_code: report.lastErrorCode ?? null,
     failures: failures.map(failureData),
+    resumed: found === undefined ? undefined : foundData(found),
   };
 }
 

@@ -3,20 +3,13 @@ import { realpathSync } from "node:fs";
 import { policyModes } from "../../bundle/model.ts";
 import { inferOutputsRoot } from "../../run/bundle-files.ts";
 import type { RunReport } from "../../run/start.ts";
-import { systemClock } from "../../system/clock.ts";
 import { command, commonArgs } from "../command.ts";
-import { createDiagnostics, type Diagnostics } from "../diagnostics.ts";
-import { asExitCode } from "../exit-codes.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { readProject } from "../project.ts";
 import { formats } from "../render/output.ts";
-import { silentWatcher, type Watcher, watchRun } from "../render/progress/watcher.ts";
-import { aftermathOf, complaint, explainCommand, withStopCommand } from "./aftermath.ts";
-import { denialData } from "./denial.ts";
-import { watchSignals } from "./interrupt.ts";
-import { momentOf } from "./moments.ts";
-import { reportData, reportText } from "./report.ts";
+import { withStopCommand } from "./aftermath.ts";
 import { dispatchChoices, roleProfiles, type StartOptions, startOptions } from "./start-options.ts";
+import { type Hands, watchedRun } from "./watched-run.ts";
 
 export const start = command({
   path: "runtime start",
@@ -24,6 +17,7 @@ export const start = command({
   notes: [
     "The run is recorded before anything happens, and its evidence is written however it ends. Progress goes to stderr, the result to stdout.",
     "SIGINT, SIGTERM and SIGHUP stop the run in good order: running actions are cancelled and it ends `stopped`. A second signal kills what runs and ends akc at once; what was recorded stays.",
+    "With the --runtime-run-id of a run whose process is gone it goes on with that run, as `akc runtime resume` does: whoever starts it again and again, as systemd does, runs it once.",
   ],
   examples: [
     {
@@ -76,7 +70,11 @@ export const start = command({
       description:
         "Where the run is kept; else AKC_OUTPUTS_ROOT, the project file, or the bundle's own place.",
     },
-    runtimeRunId: { type: "string", valueHint: "ID", description: "The run's id; else a new one." },
+    runtimeRunId: {
+      type: "string",
+      valueHint: "ID",
+      description: "The run's id; else a new one. An abandoned run of this id is continued.",
+    },
     deadline: {
       type: "string",
       valueHint: "TIME",
@@ -113,37 +111,17 @@ export const start = command({
   },
   async run(args, session) {
     const options = startOptions(args, session.io.env, await readProject(process.cwd()));
-    const watcher = args.quiet === true ? silentWatcher : watchRun(session.io, () => systemClock.nowMs());
-    const interrupt = watchSignals((text) => watcher.say(text));
+    const { bundlePath } = options;
     try {
-      const diagnostics = await createDiagnostics(session.io, session.verbose);
-      const report = await runWatched(options, args, watcher, interrupt.signal, diagnostics);
-      const { io } = session;
-      const asked = { policyPath: args.policy };
-      const aftermath = await aftermathOf(report);
-      const { denied, failures } = aftermath;
-      const denial =
-        denied === undefined
-          ? undefined
-          : denialData(denied, report, io.env, explainCommand(io, denied, report, asked));
-      const pictured = args.quiet !== true && io.stderr.canRedraw && io.stdout.isTerminal;
-      // A picture and what came of it are two things to the eye.
-      const gap = pictured && session.format !== "json" && session.format !== "yaml" ? "\n" : "";
-      io.words(gap);
-      await session.print({
-        data: reportData(report, failures, denial),
-        text: () => reportText(report, { pictured }),
-      });
-      const words = await complaint(report, aftermath, asked, io);
-      if (words !== "") io.words(gap + words);
-      return interrupt.exitCode() ?? asExitCode(report.exitCode);
+      return await watchedRun(
+        session,
+        { quiet: args.quiet === true, bundlePath, policyPath: args.policy },
+        (hands) => run(options, args, hands),
+      );
     } catch (thrown) {
       throw await withStopCommand(thrown, session.io, () =>
-        inferOutputsRoot(realpathSync(options.bundlePath), options.outputsRoot),
+        inferOutputsRoot(realpathSync(bundlePath), options.outputsRoot),
       );
-    } finally {
-      watcher.finish();
-      interrupt.remove();
     }
   },
 });
@@ -156,23 +134,17 @@ interface RunFlags {
   readonly runtimeRunId?: string | undefined;
 }
 
-async function runWatched(
-  options: StartOptions,
-  flags: RunFlags,
-  watcher: Watcher,
-  signal: AbortSignal,
-  diagnostics: Diagnostics,
-): Promise<RunReport> {
+async function run(options: StartOptions, flags: RunFlags, hands: Hands): Promise<RunReport> {
   const { startRun } = await import("../../run/start.ts");
   const { bundlePath, mode, outputsRoot, coordinationOverrides, deadlineMs, maxInFlight, expectedSha256 } =
     options;
-  const report = await startRun({
+  return startRun({
+    ...hands,
     bundlePath,
     mode,
     adapter: flags.adapter,
     coordinationOverrides,
     chosen: { developerRoleProfile: options.roleProfile, resolved: options.resolved },
-    signal,
     ...(outputsRoot === undefined ? {} : { outputsRoot }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...(maxInFlight === undefined ? {} : { maxInFlight }),
@@ -181,36 +153,5 @@ async function runWatched(
     ...(flags.requireEffects === true ? { requireEffects: true } : {}),
     ...(flags.strictIntentAuthority === true ? { strictIntentAuthority: true } : {}),
     ...(flags.runtimeRunId === undefined ? {} : { runtimeRunId: flags.runtimeRunId }),
-    onPlan: (plan) => {
-      const { runtimeRunId, adapterId: adapter, total } = plan;
-      const scope = `${plan.scope.tenantId}/${plan.scope.repoId}`;
-      watcher.planned(
-        { bundle: bundlePath.replace(/^.*\//, ""), runtimeRunId, scope, mode: plan.mode, adapter },
-        plan.steps,
-      );
-      const policy = flags.policy ?? "default";
-      diagnostics.debug("run starts", {
-        run: runtimeRunId,
-        bundle: bundlePath,
-        scope,
-        mode,
-        adapter,
-        policy,
-        steps: total,
-      });
-    },
-    // Nobody watching: then nothing is made to be shown.
-    ...(watcher === silentWatcher
-      ? {}
-      : {
-          onEvent: (event) => {
-            const moment = momentOf(event);
-            if (moment !== undefined) watcher.happened(moment);
-          },
-        }),
   });
-  watcher.finish();
-  const { outcome, scopeDir, bundleSha256 } = report;
-  diagnostics.debug("evidence written", { outcome, folder: scopeDir, bundle_sha256: bundleSha256 });
-  return report;
 }

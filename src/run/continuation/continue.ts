@@ -5,7 +5,6 @@
  * Source: spec kernel §9.3, §9.12; architecture "How a run flows".
  */
 import { AkcError } from "../../errors.ts";
-import type { Item } from "../../kernel/model.ts";
 import { type Past, readPast } from "../../kernel/past.ts";
 import type { Progress } from "../../kernel/recorder.ts";
 import { eventTypes } from "../../kernel/wire.ts";
@@ -20,24 +19,9 @@ import type { ReadyRun } from "../ready.ts";
 import { type AnnouncedPlan, announced, type RunReport, reportOf, type SeenEvent, seen } from "../report.ts";
 import { refuseChanged } from "./changed.ts";
 import { finishEvidence } from "./finish.ts";
+import { type FoundPast, foundIn, idsOf, nameOf } from "./found.ts";
 import { begunRun, type Leftover, leftoverOf, type Wanted } from "./leftover.ts";
 import { endStrays } from "./strays.ts";
-
-/** What was found of a run that goes on. */
-export interface FoundPast {
-  readonly leftover: Leftover;
-  /** Number of the event after which it goes on; 0 when it died before its first. */
-  readonly afterSeq: number;
-  readonly succeeded: number;
-  /** Actions whose attempt was under way: offered again, with the same idempotency key. */
-  readonly interrupted: readonly string[];
-  /** Waiting for another try, for a signal or a clock. */
-  readonly pending: readonly string[];
-  /** Cancelled when the run was stopped: they wait again. */
-  readonly reopened: readonly string[];
-  /** Steps that were done, for whoever shows the run. */
-  readonly done: readonly { readonly id: string; readonly label: string }[];
-}
 
 export interface Watching {
   /** Called once, when everything is settled and before anything runs. */
@@ -110,7 +94,7 @@ async function goOn(input: ContinueInput, taken: Taken): Promise<RunReport> {
   // A deliberate start after an end is a start: bounds of time count anew.
   const startedAtMs = row.outcome === null ? beganAtMs : clock.nowMs();
   const elapsedMs = Math.max(0, clock.nowMs() - startedAtMs);
-  input.onPlan?.(announced(plan.steps, context), foundIn(past, leftover));
+  input.onPlan?.(announced(plan.steps, context), foundIn(past, { plan, leftover, from: wanted.from }));
   const report = await runHeld({
     ready,
     store,
@@ -173,9 +157,7 @@ async function pastOf(
 /** Before anything is written: a slip of the pen must leave no trace in the run. */
 function refuseUnknownSteps({ machine, generation }: Past, from: readonly string[]): void {
   if (from.length === 0) return;
-  const known = new Set(
-    machine.items.flatMap(({ actionId, node, step }) => [actionId, node.nodeId, step?.stepId ?? actionId]),
-  );
+  const known = new Set(machine.items.flatMap(idsOf));
   const unknown = from.filter((id) => !known.has(id));
   if (unknown.length > 0) {
     const steps = machine.items.slice(0, limits.issuesShownMax).map(nameOf);
@@ -190,24 +172,4 @@ function refuseUnknownSteps({ machine, generation }: Past, from: readonly string
       hint: "Start a new run.",
     });
   }
-}
-
-function foundIn(past: Past | undefined, leftover: Leftover): FoundPast {
-  const items = past?.machine.items ?? [];
-  const inPhase = (...phases: readonly Item["phase"][]) =>
-    items.filter(({ phase }) => phases.includes(phase));
-  const done = inPhase("succeeded");
-  return {
-    leftover,
-    afterSeq: past?.lastSeq ?? 0,
-    succeeded: done.length,
-    interrupted: inPhase("running").map(nameOf),
-    pending: inPhase("retrying", "suspended").map(nameOf),
-    reopened: inPhase("cancelled").map(nameOf),
-    done: done.map((item) => ({ id: item.step?.stepId ?? item.actionId, label: nameOf(item) })),
-  };
-}
-
-function nameOf({ node, step }: Item): string {
-  return step?.stepId ?? node.nodeId;
 }

@@ -18,7 +18,10 @@ export type Moment = {
   readonly atMs: number;
 } & (
   | { readonly kind: "started"; readonly attempt: number }
-  | { readonly kind: "succeeded"; readonly durationMs: number }
+  /** Without a length where another process saw it. */
+  | { readonly kind: "succeeded"; readonly durationMs?: number | undefined }
+  /** `signal` and `dueAtMs` say what ends the wait; null for what does not. */
+  | { readonly kind: "suspended"; readonly signal: string | null; readonly dueAtMs: number | null }
   /** `attempt` is the one that failed, from 1. */
   | { readonly kind: "retrying"; readonly attempt: number; readonly delayMs: number; readonly why: string }
   | { readonly kind: "failed"; readonly why: string }
@@ -49,6 +52,7 @@ export type Tally = Readonly<Record<Phase, number>>;
 const nothing: Tally = {
   waiting: 0,
   started: 0,
+  suspended: 0,
   succeeded: 0,
   retrying: 0,
   failed: 0,
@@ -58,7 +62,15 @@ const nothing: Tally = {
 };
 
 /** Phases that somebody who watches must see, most urgent first. */
-const notable: readonly Phase[] = ["failed", "denied", "started", "retrying", "blocked", "cancelled"];
+const notable: readonly Phase[] = [
+  "failed",
+  "denied",
+  "started",
+  "retrying",
+  "suspended",
+  "blocked",
+  "cancelled",
+];
 
 export class Board {
   readonly #steps = new Map<string, StepView>();
@@ -67,9 +79,11 @@ export class Board {
   readonly #tally: Record<Phase, number> = { ...nothing };
   #retries = 0;
 
-  plan(steps: readonly PlannedStep[]): void {
+  /** @param before what happened before anybody watched */
+  plan(steps: readonly PlannedStep[], before: readonly Moment[] = []): void {
     for (const step of steps) this.#steps.set(step.id, { ...step, phase: "waiting", atMs: 0, attempt: 0 });
     this.#tally.waiting += steps.length;
+    for (const moment of before) this.apply(moment);
   }
 
   /** Takes a moment in and returns the step as it is now. */
@@ -131,12 +145,13 @@ function advance(step: StepView, moment: Moment): StepView {
   switch (moment.kind) {
     case "started":
       return { ...moved, attempt: moment.attempt, startedAtMs: startedAtMs ?? moment.atMs };
-    case "succeeded":
+    case "succeeded": {
       // What people waited for is the whole of it, tries that failed included.
-      return {
-        ...moved,
-        durationMs: attempt > 1 && startedAtMs !== undefined ? moment.atMs - startedAtMs : moment.durationMs,
-      };
+      const whole = attempt > 1 && startedAtMs !== undefined ? moment.atMs - startedAtMs : moment.durationMs;
+      return { ...moved, ...(whole === undefined ? {} : { durationMs: whole }) };
+    }
+    case "suspended":
+      return { ...moved, why: waitText(moment) };
     case "retrying":
       return { ...moved, attempt: moment.attempt, delayMs: moment.delayMs, why: moment.why };
     case "failed":
@@ -151,4 +166,10 @@ function advance(step: StepView, moment: Moment): StepView {
     case "cancelled":
       return moved;
   }
+}
+
+/** `signal go-live until 2026-01-02T03:04:05Z` */
+function waitText({ signal, dueAtMs }: Extract<Moment, { kind: "suspended" }>): string {
+  const until = dueAtMs === null ? [] : [`until ${new Date(dueAtMs).toISOString().replace(/\.\d+Z$/, "Z")}`];
+  return [...(signal === null ? [] : [`signal ${signal}`]), ...until].join(" ");
 }

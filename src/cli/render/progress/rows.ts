@@ -49,6 +49,10 @@ export function countsRow(board: Pick<Board, "tally" | "total" | "retries">, ela
   const say = (count: number, word: string) => count > 0 && parts.push(`${count} ${word}`);
   say(tally.started, "running");
   say(tally.retrying, "retrying");
+  say(
+    tally.suspended,
+    tally.suspended === 1 ? "waits for a signal or a clock" : "wait for a signal or a clock",
+  );
   say(tally.waiting, "waiting");
   say(tally.failed, "failed");
   say(tally.denied, "denied");
@@ -69,6 +73,8 @@ export function plainLine(step: StepView): string | undefined {
   switch (step.phase) {
     case "succeeded":
       return `done       ${name}  ${elapsed(step.durationMs ?? 0)}${tryText(step, "  ")}`;
+    case "suspended":
+      return `waits      ${name}  for ${printable(step.why ?? "")}`;
     case "failed":
     case "denied":
       return `${padEnd(step.phase, 9)}  ${name}  ${printable(step.why ?? "")}${tryText(step, "  ")}`;
@@ -94,6 +100,8 @@ function markOf(phase: Phase, style: Style): string {
       return style.busy("●");
     case "retrying":
       return style.warn("●");
+    case "suspended":
+      return style.warn("◌");
     case "blocked":
     case "cancelled":
       return style.faint("–");
@@ -123,8 +131,10 @@ function remarkOf(step: StepView, board: Board, nowMs: number): string {
       return `${step.attempt > 1 ? `${tryText(step)} ` : ""}${step.why ?? ""}`;
     case "retrying":
       return retryText(step, step.atMs + (step.delayMs ?? 0) - nowMs);
+    case "suspended":
+      return `waits for ${step.why ?? ""}`;
     case "blocked":
-      return `blocked by ${step.why ?? ""}`;
+      return step.why === "" ? "blocked" : `blocked by ${step.why ?? ""}`;
     case "cancelled":
       return "cancelled";
     case "denied":

@@ -9,7 +9,8 @@ import { Picture } from "./picture.ts";
 import { countsRow, type Header, headerRow, plainLine } from "./rows.ts";
 
 export interface Watcher {
-  planned(header: Header, steps: readonly PlannedStep[]): void;
+  /** @param before what happened before anybody watched */
+  planned(header: Header, steps: readonly PlannedStep[], before?: readonly Moment[]): void;
   happened(moment: Moment): void;
   /** Words from elsewhere, one line without its end. */
   say(text: string): void;
@@ -51,9 +52,9 @@ class LiveWatcher implements Watcher {
     this.#startedAtMs = nowMs();
   }
 
-  planned(header: Header, steps: readonly PlannedStep[]): void {
+  planned(header: Header, steps: readonly PlannedStep[], before: readonly Moment[] = []): void {
     this.#header = header;
-    this.#board.plan(steps);
+    this.#board.plan(steps, before);
     this.#timer ??= setInterval(() => this.#draw(), frameMs);
     this.#draw();
   }
@@ -96,8 +97,8 @@ class PlainWatcher implements Watcher {
     this.#startedAtMs = nowMs();
   }
 
-  planned(header: Header, steps: readonly PlannedStep[]): void {
-    this.#board.plan(steps);
+  planned(header: Header, steps: readonly PlannedStep[], before: readonly Moment[] = []): void {
+    this.#board.plan(steps, before);
     this.say(headerRow(header, Number.POSITIVE_INFINITY, styleOf(false)));
   }
 

@@ -212,7 +212,8 @@ class Kernel implements StepOutputs {
   }
 
   #retryAllowed(item: Item, result: ActionResult, nowMs: number): boolean {
-    if (result.error?.retryable !== true || this.#recorder.cut !== undefined) return false;
+    // Also when the run is cut: whoever goes on with it makes the try that is owed.
+    if (result.error?.retryable !== true) return false;
     if (item.attempt - item.forgiven >= this.#plan.retry.attemptsMax) return false;
     const decision = decide(this.#deps.policy, "runtime.action.retry");
     this.#journal.decision(decision, { action_id: item.actionId, reason: result.error.code }, nowMs);
@@ -283,7 +284,8 @@ class Kernel implements StepOutputs {
   /** Sleeps until an attempt ends, a retry is due, the run is out of time, or it is time to look for a stop request. */
   async #wait(): Promise<void> {
     const { clock } = this.#deps;
-    if (this.#inbox.length === 0) {
+    const toldToEnd = this.#deps.signal.aborted && this.#recorder.cut === undefined;
+    if (this.#inbox.length === 0 && !toldToEnd) {
       const retryIn = this.#machine.nextDueMs() - clock.nowMs();
       const due = Math.min(
         retryIn,
@@ -305,7 +307,6 @@ class Kernel implements StepOutputs {
   async #sleep(ms: number): Promise<void> {
     const woken = new AbortController();
     this.#wake = () => woken.abort();
-    if (this.#deps.signal.aborted && this.#recorder.cut === undefined) return;
     await this.#deps.clock.sleep(ms, woken.signal);
     this.#wake = () => {};
   }

@@ -35,11 +35,8 @@ export interface OpeningDeps {
 
 /** The events of a run that begins. */
 export function begin(deps: OpeningDeps): void {
-  const { context, planEnqueued, clock, plan, recorder } = deps;
   askToWrite(deps);
-  const payload = { runtime_run_id: context.runtimeRunId, node_count: plan.nodes.size };
-  if (planEnqueued !== undefined) recorder.emit(eventTypes.planEnqueued, planEnqueued, clock.nowMs());
-  recorder.emit(eventTypes.started, JSON.stringify(payload), clock.nowMs());
+  announce(deps);
 }
 
 /**
@@ -68,6 +65,8 @@ export function goOn(deps: OpeningDeps, past: Past, rerun: readonly string[]): R
     machine.reopen(item.index);
     journal.row(item, seq);
   }
+  // The first turn never became durable, only that it broke.
+  if (!past.begun) announce(deps);
   for (const event of past.unconsumed) recorder.consume(event);
   if (again !== undefined) runAgain(deps, rerun, again, generation + 1, nowMs);
   const interrupted = interrupt(deps, nowMs);
@@ -81,6 +80,12 @@ export function goOn(deps: OpeningDeps, past: Past, rerun: readonly string[]): R
     if (phase === "failed" || phase === "denied") recorder.lastError ??= failure;
   }
   return interrupted;
+}
+
+function announce({ context, planEnqueued, clock, plan, recorder }: OpeningDeps): void {
+  const payload = { runtime_run_id: context.runtimeRunId, node_count: plan.nodes.size };
+  if (planEnqueued !== undefined) recorder.emit(eventTypes.planEnqueued, planEnqueued, clock.nowMs());
+  recorder.emit(eventTypes.started, JSON.stringify(payload), clock.nowMs());
 }
 
 /** No run may leave traces that the policy does not let it leave. */

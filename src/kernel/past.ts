@@ -20,6 +20,8 @@ import { addCost, nothingSpent, type Spent } from "./spending.ts";
 export interface Past extends JournalStart {
   /** In the past still: `goLive` ends it. */
   readonly machine: Machine;
+  /** Whether the run ever said that it started: the first turn may have been refused by the store. */
+  readonly begun: boolean;
   /** Of the last part that was run again; 0 when none was. */
   readonly generation: number;
   readonly spent: Readonly<Spent>;
@@ -75,6 +77,7 @@ class History {
   /** Will have triggered what they trigger, unless the next event says that they were refused. */
   #pending: ConsumedEvent[] = [];
   #cut = false;
+  #begun = false;
   #generation = 0;
   lastSeq = 0;
 
@@ -106,6 +109,7 @@ class History {
     this.#consumePending();
     return {
       machine: this.#machine,
+      begun: this.#begun,
       lastSeq: this.lastSeq,
       generation: this.#generation,
       spent: this.#spent,
@@ -168,6 +172,9 @@ class History {
       case "rerun":
         this.#generation = fact.generation;
         for (const actionId of fact.actionIds) this.#runAgain(this.#indexOf(actionId));
+        return;
+      case "started":
+        this.#begun = true;
         return;
       case "stop_requested":
       case "deadline_exceeded":

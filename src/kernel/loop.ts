@@ -15,6 +15,7 @@ import type { RunWriter, Signal } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import { failpoint } from "../system/failpoint.ts";
 import { createHeapGuard } from "../system/heap-guard.ts";
+import { steadyClock } from "../system/steady-clock.ts";
 import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
 import { createCutWatch } from "./cut-watch.ts";
@@ -71,7 +72,8 @@ export interface KernelDeps extends Pick<RecorderDeps, "noted"> {
 
 /** @throws AkcError STEP_UNKNOWN for a step to run again that is not there; whatever the store throws */
 export async function runKernel(plan: RunPlan, deps: KernelDeps): Promise<KernelReport> {
-  return new Kernel(plan, deps).run();
+  // What is due must not wait for a wall clock that was set back.
+  return new Kernel(plan, { ...deps, clock: steadyClock(deps.clock) }).run();
 }
 
 class Kernel implements StepOutputs {

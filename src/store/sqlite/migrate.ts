@@ -18,11 +18,11 @@ export interface Migration {
 }
 
 /** In order; the last one's version is the one this akc writes (`PRAGMA user_version`). */
-const migrations: readonly Migration[] = [initial, resume];
+export const migrations: readonly Migration[] = [initial, resume];
 export const schemaVersion = migrations.length;
 
 /** "akcs" in ASCII: tells `file` and us whose database it is. */
-const applicationId = 0x616b_6373;
+export const applicationId = 0x616b_6373;
 
 /**
  * The version of the database at `path`, 0 when there is none yet. Reads only.

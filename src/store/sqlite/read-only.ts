@@ -22,8 +22,13 @@ export function openReadOnly(path: string): Database {
     if (!isRefusedIndex(cause) || hasLog(path)) throw cause;
     // Readers of a write-ahead log keep an index beside it. Where there is no log and no way to make the index, nobody
     // else can be writing either: the file is all there is.
-    return new Database(uriOf(path), constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+    return openImmutable(path);
   }
+}
+
+/** Takes the file for all there is: no log, no lock, nothing made beside it. For a file that nobody writes. @throws SQLiteError */
+export function openImmutable(path: string): Database {
+  return new Database(uriOf(path), constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
 }
 
 /** On a read-only mount and in a folder of another user the answers differ. */

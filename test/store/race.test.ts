@@ -1,35 +1,15 @@
 import { expect, test } from "bun:test";
 import { openStore } from "../../src/store/sqlite/open.ts";
-import { elsewhere, runRow, scope, startedAtMs } from "./builders.ts";
-
-/** A process that tries to make runs, one a line. */
-function contender() {
-  const child = Bun.spawn([process.execPath, `${import.meta.dir}/creating.child.ts`], {
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const lines = linesOf(child.stdout);
-  return {
-    start: (scopeRoot: string, id: string) => {
-      child.stdin.write(`${scopeRoot} ${id}\n`);
-      return child.stdin.flush();
-    },
-    answer: async () => String((await lines.next()).value),
-    end: async () => {
-      await child.stdin.end();
-      await child.exited;
-    },
-  };
-}
+import { allEvents, codeOf, elsewhere, event, runRow, scope, startedAtMs, turn } from "./builders.ts";
+import { lineChild } from "./child-lines.ts";
 
 test("of processes that make the same run at once exactly one succeeds, also when none has made the database yet", async () => {
-  const contenders = [contender(), contender(), contender()];
+  const contenders = [1, 2, 3].map(() => lineChild(`${import.meta.dir}/creating.child.ts`));
   for (let race = 0; race < 50; race += 1) {
     // Every second race starts without a database: its making is part of what they race for.
     using place = scope("acme", `repo-${race}`);
     if (race % 2 === 1) await (await openStore(place.scopeRoot)).close();
-    await Promise.all(contenders.map((one) => one.start(place.scopeRoot, "the-run")));
+    await Promise.all(contenders.map((one) => one.send(`${place.scopeRoot} the-run`)));
     const answers = await Promise.all(contenders.map((one) => one.answer()));
     expect(answers.toSorted()).toEqual(["LEASE_HELD", "LEASE_HELD", "made"]);
     const store = await openStore(place.scopeRoot);
@@ -37,6 +17,31 @@ test("of processes that make the same run at once exactly one succeeds, also whe
     await store.close();
   }
   await Promise.all(contenders.map((one) => one.end()));
+});
+
+test("of processes that take over the same run at once exactly one succeeds, and only it writes", async () => {
+  const contenders = [1, 2, 3].map(() => lineChild(`${import.meta.dir}/resuming.child.ts`));
+  using place = scope();
+  const store = await openStore(place.scopeRoot);
+  for (let race = 0; race < 50; race += 1) {
+    const id = `run-${race}`;
+    // Every second one has ended and was given back; the others' holder was heard of last long ago.
+    const writer = await store.createRun(runRow(id), elsewhere, Date.now() - 60_000);
+    await writer.commit(turn({ events: [event(1, "a")] }));
+    if (race % 2 === 1) {
+      await writer.commit(turn({ run: { outcome: "stopped" } }));
+      await writer.close();
+    }
+    await Promise.all(contenders.map((one) => one.send(`${place.scopeRoot} ${id}`)));
+    const answers = await Promise.all(contenders.map((one) => one.answer()));
+    expect(answers.toSorted()).toEqual(["LEASE_HELD", "LEASE_HELD", "token 2"]);
+    const reader = await store.openRun(id);
+    expect((await allEvents(reader)).map(({ type }) => type)).toEqual(["a", "took.over"]);
+    expect(await codeOf(() => writer.commit(turn({ events: [event(2, "b")] })))).toBe("LEASE_LOST");
+    await reader.close();
+  }
+  await Promise.all(contenders.map((one) => one.end()));
+  await store.close();
 });
 
 test("a refusal names who holds the run, and until when", async () => {
@@ -56,15 +61,3 @@ test("a refusal names who holds the run, and until when", async () => {
   });
   await store.close();
 });
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n")) {
-      yield text.slice(0, at);
-      text = text.slice(at + 1);
-    }
-  }
-}

@@ -85,6 +85,8 @@ export const limits = {
   leaseBusyTimeoutMs: 2_000,
   /** Rows read at once when a run is exported or listed; bounds memory, not what is read. */
   storePageRows: 256,
+  /** Rows that a check of a run reads at once: fewer and larger than an export, which keeps a page until it is written. */
+  replayPageRows: 1_024,
   // backups and archives
   /** Large contents are kept and unpacked in parts of this size; bounds memory. */
   contentPartBytes: 1024 * 1024,

@@ -13,15 +13,16 @@ const linesMax = 350;
  */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   main: ["cli"],
-  cli: "autopilot run kernel reconciler validation adapters providers validators plugin-host store evidence service bundle coordination policy json system sdk".split(
+  cli: "autopilot run replay kernel reconciler validation adapters providers validators plugin-host store evidence service bundle coordination policy json system sdk".split(
     " ",
   ),
-  autopilot: "run kernel reconciler validation store evidence bundle coordination policy json system".split(
+  autopilot: "run replay kernel reconciler validation store evidence bundle coordination policy json system".split(
     " ",
   ),
+  replay: "kernel store evidence bundle policy json system".split(" "),
   service: ["store", "evidence", "json", "system"],
   embed: "run kernel adapters store evidence bundle policy json system".split(" "),
-  run: "kernel reconciler adapters providers store evidence bundle coordination policy json system".split(
+  run: "replay kernel reconciler adapters providers store evidence bundle coordination policy json system".split(
     " ",
   ),
   kernel: "adapters store evidence bundle coordination policy json system".split(" "),

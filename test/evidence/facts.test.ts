@@ -23,6 +23,7 @@ describe("the delivery handoff", () => {
 
 describe("health", () => {
   const none = {
+    suspended: 0,
     waiting: 0,
     running: 0,
     retrying: 0,

@@ -7,7 +7,7 @@ import { openArchive } from "../../src/store/sqlite/archive.ts";
 import { writeArchive } from "../../src/store/sqlite/archive-write.ts";
 import { artifactsRoot, databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import { allEvents, type chainHolds, codeOf, scope } from "./builders.ts";
-import { contentOfRun, fillRun, fillState } from "./filled.ts";
+import { contentOfRun, fillState } from "./filled.ts";
 
 const fresh = { force: false };
 
@@ -123,7 +123,7 @@ test("what is no archive, or more than one, is refused", async () => {
     "UPDATE run SET run_key = 2",
     "UPDATE run SET mode = 'other'",
     "INSERT INTO run SELECT run_key + 1, runtime_run_id || 'x', tenant_id, repo_id, run_id, mode, adapter_id, bundle_path, bundle_sha256, coordination_sha256, trace_id, status, outcome, started_at_ms, finished_at_ms, last_error, stop_requested_at_ms, extra, facts_sha256, evidence_seq, genesis FROM run",
-    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'type TEXT NOT NULL', 'type ANY NOT NULL') WHERE name = 'event'",
+    "PRAGMA writable_schema = ON ;; UPDATE sqlite_schema SET sql = replace(sql, 'type TEXT NOT NULL', 'type ANY NOT NULL') WHERE name = 'event'",
   ];
   for (const sql of edits) {
     writeFileSync(file, whole);
@@ -201,12 +201,10 @@ async function exported(place: { readonly root: string; readonly scopeRoot: stri
 
 function edit(file: string, sql: string): void {
   const db = new Database(file);
-  for (const statement of sql.split("; ")) db.run(statement);
+  for (const statement of sql.split(" ;; ")) db.run(statement);
   db.close();
 }
 
 function chainHoldsFrom(events: Parameters<typeof chainHolds>[0]): boolean {
   return events.every((event, index) => index === 0 || event.prevSha256 === events[index - 1]?.sha256);
 }
-
-void fillRun;

@@ -123,13 +123,16 @@ test("what is no archive, or more than one, is refused", async () => {
     "UPDATE run SET run_key = 2",
     "UPDATE run SET mode = 'other'",
     "INSERT INTO run SELECT run_key + 1, runtime_run_id || 'x', tenant_id, repo_id, run_id, mode, adapter_id, bundle_path, bundle_sha256, coordination_sha256, trace_id, status, outcome, started_at_ms, finished_at_ms, last_error, stop_requested_at_ms, extra, facts_sha256, evidence_seq, genesis FROM run",
-    "PRAGMA writable_schema = ON ;; UPDATE sqlite_schema SET sql = replace(sql, 'type TEXT NOT NULL', 'type ANY NOT NULL') WHERE name = 'event'",
   ];
   for (const sql of edits) {
     writeFileSync(file, whole);
     edit(file, sql);
     expect([sql, await codeOf(() => openArchive(file))]).toEqual([sql, "ARCHIVE_INVALID"]);
   }
+  const loosened = Buffer.from(whole);
+  loosened.write("at_ms ANY     NOT", whole.indexOf("at_ms INTEGER NOT"));
+  writeFileSync(file, loosened);
+  expect(await codeOf(() => openArchive(file))).toBe("ARCHIVE_INVALID");
   writeFileSync(file, whole);
   edit(file, "PRAGMA user_version = 99");
   expect(await codeOf(() => openArchive(file))).toBe("STORE_TOO_NEW");
@@ -201,7 +204,7 @@ async function exported(place: { readonly root: string; readonly scopeRoot: stri
 
 function edit(file: string, sql: string): void {
   const db = new Database(file);
-  for (const statement of sql.split(" ;; ")) db.run(statement);
+  db.run(sql);
   db.close();
 }
 

@@ -6,8 +6,8 @@ import { limits } from "../limits.ts";
 import { readFileBounded } from "../system/files.ts";
 
 /** @throws AkcError FILE_NOT_FOUND, FILE_UNREADABLE, JSON_TOO_LARGE and the codes of the JSON reader, with the path. */
-export async function readJson(path: string): Promise<JsonValue> {
-  const bytes = path === "-" ? await readStdin() : await readFileBounded(path, limits.jsonTextBytesMax);
+export async function readJson(path: string, bytesMax: number = limits.jsonTextBytesMax): Promise<JsonValue> {
+  const bytes = path === "-" ? await readStdin(bytesMax) : await readFileBounded(path, bytesMax);
   try {
     return parseJson(bytes);
   } catch (cause) {
@@ -17,14 +17,14 @@ export async function readJson(path: string): Promise<JsonValue> {
   }
 }
 
-async function readStdin(): Promise<Uint8Array> {
+async function readStdin(bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of Bun.stdin.stream()) {
     chunks.push(chunk);
     sizeBytes += chunk.byteLength;
-    if (sizeBytes > limits.jsonTextBytesMax) {
-      throw new AkcError("JSON_TOO_LARGE", { details: { path: "-", bytesMax: limits.jsonTextBytesMax } });
+    if (sizeBytes > bytesMax) {
+      throw new AkcError("JSON_TOO_LARGE", { details: { path: "-", bytesMax } });
     }
   }
   return Buffer.concat(chunks);

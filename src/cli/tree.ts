@@ -60,10 +60,36 @@ export const tree: Group = {
           summary: "List runs, newest first, and how they ended.",
           load: async () => (await import("./runtime/list.ts")).list,
         },
+        signal: {
+          kind: "leaf",
+          summary: "Send a run what one of its steps waits for, such as an approval.",
+          load: async () => (await import("./runtime/signal.ts")).signal,
+        },
         stop: {
           kind: "leaf",
           summary: "Stop a run: running actions are cancelled, then it ends `stopped`.",
           load: async () => (await import("./runtime/stop.ts")).stop,
+        },
+      },
+    },
+    lease: {
+      kind: "group",
+      summary: "Who may write in a run",
+      nodes: {
+        list: {
+          kind: "leaf",
+          summary: "List who may write in which run, and whether they are still there.",
+          load: async () => (await import("./lease/list.ts")).list,
+        },
+        show: {
+          kind: "leaf",
+          summary: "Show who may write in a run, until when, and under which token.",
+          load: async () => (await import("./lease/show.ts")).show,
+        },
+        break: {
+          kind: "leaf",
+          summary: "Take a run away from its holder.",
+          load: async () => (await import("./lease/break.ts")).breakLease,
         },
       },
     },

@@ -95,6 +95,10 @@ export async function complaint(
     const outputsRoot = join(scopeRootOf(report), "../..");
     const events = await followUpOnRun(io, ["runtime", "events", runtimeRunId], { outputsRoot });
     lines.push(`hint: \`${events}\` tells what happened.`);
+    if (outcome === "stopped" || outcome === "exhausted") {
+      const resume = await followUpOnRun(io, ["runtime", "resume", runtimeRunId], { outputsRoot });
+      lines.push(`hint: \`${resume}\` goes on with it.`);
+    }
   }
   return `${lines.join("\n")}\n`;
 }

@@ -1,7 +1,8 @@
 /** `akc runtime list`: the runs below an outputs root, newest first. */
 import { limits } from "../../limits.ts";
 import { systemClock } from "../../system/clock.ts";
-import { command } from "../command.ts";
+import { command, type Session } from "../command.ts";
+import type { ExitCode } from "../exit-codes.ts";
 import type { Place } from "../io.ts";
 import { outputsRootOf } from "../outputs-root.ts";
 import type { Style } from "../render/style.ts";
@@ -10,9 +11,18 @@ import { type Column, table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { elapsed, instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
-import { allRuns, type FoundRun, type LeftOut, locatingArgs, locatingEnvironment } from "./locate.ts";
-import { durationMs, runData, standing } from "./run-view.ts";
+import {
+  allRuns,
+  type FoundRun,
+  type LeftOut,
+  locatingArgs,
+  locatingEnvironment,
+  withStore,
+} from "./locate.ts";
+import { recoverStale } from "./recover.ts";
+import { countPhases, durationMs, type PhaseCounts, runData, standing } from "./run-view.ts";
 import { shortIds } from "./short-id.ts";
+import { heldData, heldText, type StaleRuns, staleData, staleRuns, staleText } from "./stale.ts";
 
 const shownDefault = 50;
 const columnsForWholeIds = 110;
@@ -21,7 +31,8 @@ export const list = command({
   path: "runtime list",
   summary: "List runs, newest first, and how they ended.",
   notes: [
-    "A run that is `abandoned` was cut off: its process is gone and it has no outcome. Everything up to its last commit is kept.",
+    "A run that is `abandoned` was cut off: its process is gone and it has no outcome. Everything up to its last commit is kept, and `akc runtime resume` goes on with it.",
+    "--recover-stale goes on with such runs one after the other, as they were started; runs that were stopped, or that wait only for somebody to run a part of them again, are left alone. Exit code 0 means that every run that it continued succeeded.",
   ],
   examples: [
     { command: "akc runtime list --outputs-root out", says: "All runs below out/." },
@@ -30,16 +41,25 @@ export const list = command({
         "akc runtime list -o json | jq -r '.items[] | select(.standing == \"failed\") | .runtime_run_id'",
       says: "The ids of those that failed.",
     },
+    {
+      command: "akc runtime list --recover-stale",
+      says: "After a power cut: go on with whatever was cut off.",
+    },
   ],
-  exits: [0, 2],
+  exits: [0, 1, 2, 129, 130, 143],
   environment: locatingEnvironment,
   args: {
     ...locatingArgs,
     limit: {
       type: "string",
       valueHint: "N",
-      description: `Show at most N runs; ${shownDefault} by default.`,
+      description: `Show at most N runs; ${shownDefault} by default. With --recover-stale: continue at most N.`,
     },
+    stale: {
+      type: "boolean",
+      description: "Only runs whose process died before they were done, and why that is known.",
+    },
+    recoverStale: { type: "boolean", description: "Go on with these, one after the other." },
   },
   async run(args, session) {
     const max =
@@ -48,12 +68,22 @@ export const list = command({
         : wholeNumber("--limit", args.limit, { min: 1, max: limits.runsListedMax });
     const nowMs = systemClock.nowMs();
     const { runs, leftOut } = await allRuns(session.io, args);
-    const shown = runs.slice(0, max);
+    if (args.stale === true || args.recoverStale === true) {
+      const stale = await staleRuns(runs, nowMs);
+      return args.recoverStale === true
+        ? recoverStale(
+            session,
+            args.limit === undefined ? stale.stale : stale.stale.slice(0, max),
+            stale.held,
+          )
+        : listStale(session, stale, { max, nowMs, leftOut });
+    }
+    const shown = await withWaiting(runs.slice(0, max), nowMs);
     const place = session.io.stdout;
     await session.print({
       data: {
         kind: "RunList",
-        items: shown.map((run) => runData(run, nowMs)),
+        items: shown.map((run) => runData(run, nowMs, run.counts)),
         total: runs.length,
         ...(leftOut.length === 0 ? {} : { left_out: leftOut.map(leftOutData) }),
       },
@@ -77,6 +107,64 @@ export const list = command({
   },
 });
 
+async function listStale(
+  session: Session,
+  { stale, held }: StaleRuns,
+  {
+    max,
+    nowMs,
+    leftOut,
+  }: { readonly max: number; readonly nowMs: number; readonly leftOut: readonly LeftOut[] },
+): Promise<ExitCode> {
+  const { stdout: place } = session.io;
+  const shown = stale.slice(0, max);
+  await session.print({
+    data: {
+      kind: "RunList",
+      items: shown.map((run) => staleData(run, nowMs)),
+      total: stale.length,
+      held: held.map((run) => heldData(run, nowMs)),
+      ...(leftOut.length === 0 ? {} : { left_out: leftOut.map(leftOutData) }),
+    },
+    text: () => {
+      const columnsMax = place.isTerminal ? place.columns() : undefined;
+      return staleText(shown, nowMs, { style: styleOf(place.color), columnsMax });
+    },
+  });
+  if (stale.length === 0) session.io.words("no run is stale\n");
+  for (const run of held) session.io.words(`${heldText(run, nowMs)}\n`);
+  if (stale.length > shown.length) {
+    session.io.words(`${stale.length - shown.length} more not shown; --limit shows more\n`);
+  }
+  return 0;
+}
+
+interface CountedRun extends FoundRun {
+  /** Of runs that go on: others need none to say how they stand. */
+  readonly counts?: PhaseCounts;
+}
+
+/** A run that waits for days looks like one that runs until its actions are counted. */
+async function withWaiting(runs: readonly FoundRun[], nowMs: number): Promise<readonly CountedRun[]> {
+  const counted: CountedRun[] = [];
+  for (const run of runs) {
+    if (standing(run.row, nowMs) !== "running") {
+      counted.push(run);
+      continue;
+    }
+    const counts = await withStore(run.scopeRoot, async (store) => {
+      const reader = await store.openRun(run.row.context.runtimeRunId);
+      try {
+        return countPhases(await reader.actions());
+      } finally {
+        await reader.close();
+      }
+    });
+    counted.push({ ...run, counts });
+  }
+  return counted;
+}
+
 function leftOutData({ scopeRoot, error }: LeftOut) {
   return { scope_root: scopeRoot, code: error.code };
 }
@@ -88,7 +176,7 @@ function idsFor(place: Place, runs: readonly FoundRun[]): (id: string) => string
   return (id) => short.get(id) ?? id;
 }
 
-function columns(nowMs: number, style: Style, shown: (id: string) => string): Column<FoundRun>[] {
+function columns(nowMs: number, style: Style, shown: (id: string) => string): Column<CountedRun>[] {
   return [
     { title: "RUN", value: ({ row }) => shown(row.context.runtimeRunId) },
     {
@@ -100,8 +188,8 @@ function columns(nowMs: number, style: Style, shown: (id: string) => string): Co
     { title: "MODE", value: ({ row }) => row.context.mode, optional: true },
     {
       title: "STANDING",
-      value: ({ row }) => standing(row, nowMs),
-      paint: (cell, { row }) => paintStanding(style, standing(row, nowMs), cell),
+      value: ({ row, counts }) => standing(row, nowMs, counts),
+      paint: (cell, { row, counts }) => paintStanding(style, standing(row, nowMs, counts), cell),
     },
     {
       title: "STARTED",
@@ -120,6 +208,7 @@ export function paintStanding(style: Style, word: string, cell: string): string 
       return style.busy(cell);
     case "stopping":
     case "stopped":
+    case "waiting":
       return style.warn(cell);
     default:
       return style.bad(cell);

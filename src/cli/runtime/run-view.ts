@@ -1,20 +1,30 @@
 /** One run as the commands show it: the shape `Run` of docs/json-output.md, and the word that says how it stands. */
-import { type ActionPhase, type ActionRow, type Lease, noPhases, type RunRow } from "../../store/contract.ts";
-import { isHeld, thisProcess } from "../../store/sqlite/holder.ts";
+import { type ActionPhase, type ActionRow, noPhases, type RunRow } from "../../store/contract.ts";
+import { holderData, livenessOf } from "../lease/liveness.ts";
 import type { Plain } from "../render/output.ts";
 import type { FoundRun, ListedRun } from "./locate.ts";
 
 /**
- * How a run stands, in one word: its outcome when it has ended, else `running`, `stopping`, or `abandoned` when the
- * process that ran it is gone.
+ * How a run stands, in one word: its outcome when it has ended, else `running`, `stopping`, `waiting` when nothing of it
+ * moves until a signal comes or a time, or `abandoned` when the process that ran it is gone.
+ * @param counts where its actions stand; without them `waiting` is told as `running`
  */
-export function standing(row: ListedRun, nowMs: number): string {
+export function standing(row: ListedRun, nowMs: number, counts?: PhaseCounts): string {
   if (row.outcome !== null) return row.outcome;
-  if (row.lease === null || !isHeld(row.lease, thisProcess(), nowMs)) return "abandoned";
-  return row.stopRequestedAtMs === null ? "running" : "stopping";
+  if (livenessOf(row.lease, nowMs).kind !== "held") return "abandoned";
+  if (row.stopRequestedAtMs !== null) return "stopping";
+  return counts !== undefined && isWaiting(counts) ? "waiting" : "running";
 }
 
-export function runData({ row, scopeRoot }: FoundRun, nowMs: number): { readonly [key: string]: Plain } {
+function isWaiting({ running, retrying, suspended }: PhaseCounts): boolean {
+  return suspended > 0 && running === 0 && retrying === 0;
+}
+
+export function runData(
+  { row, scopeRoot }: FoundRun,
+  nowMs: number,
+  counts?: PhaseCounts,
+): { readonly [key: string]: Plain } {
   const { context } = row;
   return {
     kind: "Run",
@@ -24,7 +34,7 @@ export function runData({ row, scopeRoot }: FoundRun, nowMs: number): { readonly
     run_id: context.runId,
     mode: context.mode,
     adapter_id: context.adapterId,
-    standing: standing(row, nowMs),
+    standing: standing(row, nowMs, counts),
     status: row.status,
     outcome: row.outcome,
     bundle_path: row.bundlePath,
@@ -38,7 +48,7 @@ export function runData({ row, scopeRoot }: FoundRun, nowMs: number): { readonly
     trace_id: row.traceId,
     scope_root: scopeRoot,
     // A run that has ended has nobody who may write, whatever its last lease says.
-    holder: row.lease === null || row.outcome !== null ? null : holderData(row.lease),
+    holder: row.lease === null || row.outcome !== null ? null : holderData(row.lease, nowMs),
   };
 }
 
@@ -53,8 +63,4 @@ export function countPhases(actions: readonly ActionRow[]): PhaseCounts {
   const counts: Record<ActionPhase, number> = { ...noPhases };
   for (const action of actions) counts[action.phase]++;
   return counts;
-}
-
-function holderData({ holder, token, expiresAtMs }: Lease): Plain {
-  return { name: holder.name, host: holder.host, pid: holder.pid, token, expires_at_ms: expiresAtMs };
 }

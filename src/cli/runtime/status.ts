@@ -7,17 +7,21 @@
 import { type Health, kernelHealth } from "../../evidence/health.ts";
 import { type EvidencePaths, evidencePaths } from "../../evidence/layout.ts";
 import { limits } from "../../limits.ts";
-import type { RunReader, StoredEvent } from "../../store/contract.ts";
+import { isUnsealed } from "../../run/continuation/leftover.ts";
+import type { RunReader, Signal, StoredEvent } from "../../store/contract.ts";
 import { systemClock } from "../../system/clock.ts";
 import { readFileBounded } from "../../system/files.ts";
 import { command } from "../command.ts";
+import { livenessText } from "../lease/liveness.ts";
 import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
 import { type Denied, lastDenial } from "./denial.ts";
 import { type Failure, failureData, failureLines, failuresOf } from "./failure.ts";
 import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
+import { lastResumption, type Resumption } from "./resumption.ts";
 import { countPhases, durationMs, type PhaseCounts, runData, standing } from "./run-view.ts";
+import { type Wait, waitData, waitLine, waitsOf } from "./waits.ts";
 
 export const status = command({
   path: "runtime status",
@@ -50,6 +54,11 @@ export const status = command({
 
 interface StatusFacts {
   readonly counts: PhaseCounts;
+  readonly waits: readonly Wait[];
+  /** Signals that no step took yet. */
+  readonly openSignals: readonly Signal[];
+  /** When another process last went on with it; undefined when none did. */
+  readonly resumption: Resumption | undefined;
   readonly health: Health;
   readonly checkpointPresent: boolean;
   readonly queueSnapshotPresent: boolean;
@@ -62,11 +71,16 @@ interface StatusFacts {
 
 async function statusFacts({ row, scopeRoot }: FoundRun, reader: RunReader): Promise<StatusFacts> {
   const paths = evidencePaths(scopeRoot, row.context);
-  const counts = countPhases(await reader.actions());
+  const actions = await reader.actions();
+  const counts = countPhases(actions);
   const run = await reader.run();
+  const signals = await reader.signals();
   const [lastEvent] = await reader.events(Math.max(0, run.lastSeq - 1), 1);
   return {
     counts,
+    waits: run.outcome === null ? await waitsOf(reader, actions) : [],
+    openSignals: signals.filter(({ takenSeq }) => takenSeq === null),
+    resumption: await lastResumption(reader, run.lastSeq, await reader.lease()),
     health: kernelHealth(run, counts),
     checkpointPresent: await Bun.file(paths.checkpoint).exists(),
     queueSnapshotPresent: await Bun.file(paths.queueSnapshot).exists(),
@@ -91,8 +105,18 @@ async function countEvidence({ evidence }: EvidencePaths): Promise<number | null
 function statusData(found: FoundRun, facts: StatusFacts, nowMs: number): { readonly [key: string]: Plain } {
   const { lastEvent, lastDenial: denied } = facts;
   return {
-    ...runData(found, nowMs),
+    ...runData(found, nowMs, facts.counts),
     counts: { ...facts.counts },
+    waits: facts.waits.map(waitData),
+    open_signals: facts.openSignals.map(({ id, name, sentAtMs, sender }) => ({
+      id,
+      name,
+      sent_at_ms: sentAtMs,
+      sender,
+    })),
+    generation: facts.resumption?.generation ?? 0,
+    resumed_at_ms: facts.resumption?.atMs ?? null,
+    evidence_sealed: found.row.evidenceSeq !== null && found.row.evidenceSeq === found.row.lastSeq,
     health: facts.health,
     checkpoint_present: facts.checkpointPresent,
     queue_snapshot_present: facts.queueSnapshotPresent,
@@ -135,14 +159,25 @@ function statusText(found: FoundRun, facts: StatusFacts, nowMs: number): string 
   }
   const phases = Object.entries(counts).filter(([, count]) => count > 0);
   lines.push(
-    `standing: ${standing(row, nowMs)}`,
+    `standing: ${standing(row, nowMs, counts)}`,
     `health: ${facts.health}`,
     `adapter_id: ${context.adapterId}`,
     `actions: ${phases.length === 0 ? "none" : phases.map(([phase, count]) => `${count} ${phase}`).join(", ")}`,
     `took: ${elapsed(durationMs(row, nowMs))}`,
   );
   if (row.lease !== null && row.outcome === null)
-    lines.push(`holder: ${printable(row.lease.holder.name)} (pid ${row.lease.holder.pid})`);
+    lines.push(`holder: ${printable(row.lease.holder.name)} (${livenessText(row.lease, nowMs)})`);
+  lines.push(...facts.waits.map((wait) => waitLine(wait, nowMs)));
+  for (const { name, sender, sentAtMs } of facts.openSignals.slice(0, limits.failuresShownMax)) {
+    lines.push(`open_signal: ${printable(name)} from ${printable(sender)}, ${elapsed(nowMs - sentAtMs)} ago`);
+  }
+  if (facts.resumption !== undefined) {
+    const { atMs, generation } = facts.resumption;
+    lines.push(
+      `resumed: ${elapsed(nowMs - atMs)} ago${generation === 0 ? "" : `, parts run again: ${generation}`}`,
+    );
+  }
+  if (isUnsealed(row)) lines.push("evidence: not written to the end; `akc runtime resume` finishes it");
   if (row.lastError !== null) lines.push(`last_error: ${printable(row.lastError)}`);
   lines.push(...failureLines(facts.failures, row.lastError));
   return lines.join("\n");

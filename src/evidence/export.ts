@@ -11,6 +11,7 @@ import { mkdir, realpath } from "node:fs/promises";
 import type { EvidenceFile, RunReader, RunRow } from "../store/contract.ts";
 import { resolveConfined } from "../system/files.ts";
 import type { BundleFacts } from "./facts.ts";
+import { removeHalfDone } from "./half-done.ts";
 import type { Health } from "./health.ts";
 import { type EvidencePaths, evidencePaths } from "./layout.ts";
 import { hasManifest, linkManifest } from "./manifest.ts";
@@ -49,6 +50,7 @@ export async function exportRun(input: ExportInput): Promise<ExportReport> {
   const run = await reader.run();
   const scopeRoot = await realpath(input.scopeRoot);
   const paths = await confinedPaths(scopeRoot, run);
+  await removeHalfDone(paths);
   const linkable = await hasManifest(paths);
   const written = await writeFiles({
     reader,

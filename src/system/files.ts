@@ -158,6 +158,12 @@ export async function createAtomicFile(path: string): Promise<AtomicFile> {
   };
 }
 
+/** Process id of whoever writes, or wrote, the temporary file of this name; undefined for any other file. */
+export function temporaryOwner(name: string): number | undefined {
+  const [, pid] = /^\..+\.tmp\.([1-9]\d*)\.[0-9a-f]{8}$/.exec(name) ?? [];
+  return pid === undefined ? undefined : Number(pid);
+}
+
 /** A system call for every small part would cost more than the part. */
 const gatherChars = 256 * 1024;
 

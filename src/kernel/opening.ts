@@ -67,7 +67,7 @@ export function goOn(deps: OpeningDeps, past: Past, rerun: readonly string[]): R
   }
   // The first turn never became durable, only that it broke.
   if (!past.begun) announce(deps);
-  for (const event of past.unconsumed) recorder.consume(event);
+  for (const event of past.unconsumed) recorder.consume(event, nowMs);
   if (again !== undefined) runAgain(deps, rerun, again, generation + 1, nowMs);
   const interrupted = interrupt(deps, nowMs);
   machine.goLive(nowMs, limits.retryDelayMsMax + limits.retryJitterMs);

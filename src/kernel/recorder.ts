@@ -215,8 +215,8 @@ export class Recorder {
     }
   }
 
-  /** Lets a recorded event trigger the nodes that wait for its type. */
-  consume(event: ConsumedEvent): void {
+  /** Lets a recorded event trigger the nodes that wait for its type. @param nowMs later than the event's own time when a run goes on */
+  consume(event: ConsumedEvent, nowMs = event.atMs): void {
     const { machine, journal, policy } = this.#deps;
     const { seq, type, atMs } = event;
     const payload = JSON.parse(event.payload);
@@ -224,11 +224,11 @@ export class Recorder {
     if (nodes.length === 0 || this.cut !== undefined) return;
     const eventId = journal.eventId(type, atMs, seq);
     const decision = decide(policy, "runtime.event.consume");
-    journal.decision(decision, { event_id: eventId, event_type: type }, atMs);
+    journal.decision(decision, { event_id: eventId, event_type: type }, nowMs);
     if (!decision.allowed) {
       this.denyElsewhere(decision);
       const refused = { event_seq: seq, event_type: type, reason: decision.reason };
-      journal.event(eventTypes.eventRefused, JSON.stringify(refused), atMs);
+      journal.event(eventTypes.eventRefused, JSON.stringify(refused), nowMs);
       return;
     }
     for (const item of machine.trigger({ eventId, type, atMs, payload }, nodes)) {
@@ -236,7 +236,7 @@ export class Recorder {
       if (machine.triggeredCount(item.node.nodeId) <= limits.triggersPerNodeMax) continue;
       const times = `more than ${limits.triggersPerNodeMax} times`;
       const why = `node ${item.node.nodeId} was triggered ${times} by events of its own run`;
-      this.exhaust({ kind: "exhausted", code: "TRIGGER_LOOP", why }, atMs);
+      this.exhaust({ kind: "exhausted", code: "TRIGGER_LOOP", why }, nowMs);
     }
   }
 

@@ -6,6 +6,7 @@ import { benchCoordination } from "./coordination.ts";
 import { benchJson } from "./json.ts";
 import { benchKernel } from "./kernel.ts";
 import { benchProof } from "./proof.ts";
+import { benchResume } from "./resume.ts";
 import { type BenchRow, printRows } from "./row.ts";
 import { benchStore } from "./store.ts";
 import { benchSubprocess } from "./subprocess.ts";
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   store: benchStore,
   kernel: benchKernel,
   proof: benchProof,
+  resume: benchResume,
   subprocess: benchSubprocess,
   commands: benchCommands,
 };

@@ -11,6 +11,9 @@ import { DigestColumn } from "./digest-column.ts";
 
 export type RunColumns = Pick<RunRow, "status" | "outcome" | "finishedAtMs" | "lastError">;
 
+/** What the row of an action must say; `stepId` is undefined when no event told it. */
+export type LedgerRow = Omit<ActionRow, "stepId"> & { readonly stepId: string | null | undefined };
+
 /** The end that the last `loop_finished` told. */
 export interface RecordedEnd {
   readonly seq: number;
@@ -75,9 +78,7 @@ export class Ledger {
   }
 
   /** The row that an action must have; undefined when no event speaks of it. */
-  row(
-    actionId: string,
-  ): (Omit<ActionRow, "stepId"> & { readonly stepId: string | null | undefined }) | undefined {
+  row(actionId: string): LedgerRow | undefined {
     const entry = this.#entries.get(actionId);
     if (entry === undefined) return undefined;
     const { nodeId, stepId, phase, attempt, seq } = entry;
@@ -330,5 +331,5 @@ function stepOf(
 
 /** A copy: part of a payload would keep the whole payload in memory. */
 function own(text: string): string {
-  return Buffer.from(text, "utf16le").toString("utf16le");
+  return ` ${text}`.slice(1);
 }

@@ -7,7 +7,7 @@ import { DecisionDigest } from "../kernel/decision-digest.ts";
 import { limits } from "../limits.ts";
 import type { ActionRow, RunReader, RunRow } from "../store/contract.ts";
 import type { Divergence, Place } from "./divergence.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger, LedgerRow } from "./ledger.ts";
 
 export interface TableParts {
   readonly reader: RunReader;
@@ -31,9 +31,11 @@ export async function checkActions(
     const page = await reader.actionsAfter(after, limits.replayPageRows);
     for (const row of page) {
       seen(row);
-      if (ledger.row(row.actionId) !== undefined) matched += 1;
+      const expected = ledger.row(row.actionId);
+      if (expected !== undefined) matched += 1;
       if (moved && row.seq > run.lastSeq) continue;
-      const divergence = await actionDivergence(parts, row);
+      const divergence =
+        expected === undefined ? await unexpected(parts, row) : actionDivergence(expected, row);
       if (divergence !== undefined) report(divergence);
     }
     const last = page.at(-1);
@@ -46,12 +48,12 @@ export async function checkActions(
 
 const columns = ["phase", "attempt", "seq", "outputSha256", "nodeId", "stepId"] as const;
 
-async function actionDivergence(parts: TableParts, row: ActionRow): Promise<Divergence | undefined> {
-  const expected = parts.ledger.row(row.actionId);
-  if (expected === undefined) {
-    if (await wasTriggered(parts, row)) return undefined;
-    return atSeq("action", row.seq, row.actionId, "no such action", `${row.phase}, attempt ${row.attempt}`);
-  }
+async function unexpected(parts: TableParts, row: ActionRow): Promise<Divergence | undefined> {
+  if (await wasTriggered(parts, row)) return undefined;
+  return atSeq("action", row.seq, row.actionId, "no such action", `${row.phase}, attempt ${row.attempt}`);
+}
+
+function actionDivergence(expected: LedgerRow, row: ActionRow): Divergence | undefined {
   for (const column of columns) {
     const value = expected[column];
     if (value === undefined || value === row[column]) continue;

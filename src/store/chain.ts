@@ -67,11 +67,15 @@ export class EventChain {
    * @throws AkcError INTERNAL for a payload above `eventPayloadBytesMax` or a type with a line feed.
    */
   append(seq: number, type: string, atMs: number, payload: string): Uint8Array {
-    const text = `${seq}\n${type}\n${atMs}\n${payload}`;
-    if (type.includes("\n")) refuse(type, text.length);
+    const before = `${seq}\n${type}\n${atMs}\n`;
+    if (type.includes("\n")) refuse(type, before.length);
     // A UTF-16 unit takes three bytes at most; counting exactly is for the rare long text.
-    if (digestBytes + text.length * 3 > this.#buffer.length) this.#makeRoom(type, text);
-    const end = digestBytes + this.#buffer.write(text, digestBytes);
+    if (digestBytes + (before.length + payload.length) * 3 > this.#buffer.length) {
+      this.#makeRoom(type, before + payload);
+    }
+    // In two parts: to put the texts together first would copy the payload once more.
+    const start = digestBytes + this.#buffer.write(before, digestBytes);
+    const end = start + this.#buffer.write(payload, start);
     // The digest replaces its predecessor in the very bytes that the next event is hashed after.
     Bun.SHA256.hash(this.#buffer.subarray(0, end), this.#head);
     return this.#head;

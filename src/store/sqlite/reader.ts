@@ -25,7 +25,8 @@ interface EventColumns {
   readonly type: string;
   readonly at_ms: number;
   readonly payload: string;
-  readonly sha256: Uint8Array;
+  /** As text: an array of bytes a row costs more than the row. */
+  readonly sha256: string;
 }
 
 interface ActionColumns {
@@ -35,7 +36,7 @@ interface ActionColumns {
   readonly phase: string;
   readonly attempt: number;
   readonly seq: number;
-  readonly output_sha256: Uint8Array | null;
+  readonly output_sha256: string | null;
 }
 
 interface DecisionColumns {
@@ -71,15 +72,17 @@ export function createRunReader(
   const base = rowIdBase(key);
   const end = rowIdEnd(key);
   const events = db.query<EventColumns, [number, number, number]>(
-    "SELECT id, type, at_ms, payload, sha256 FROM event WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+    "SELECT id, type, at_ms, payload, lower(hex(sha256)) AS sha256 FROM event WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
   );
   const eventAt = db.query<EventColumns, [number]>(
-    "SELECT id, type, at_ms, payload, sha256 FROM event WHERE id = ?",
+    "SELECT id, type, at_ms, payload, lower(hex(sha256)) AS sha256 FROM event WHERE id = ?",
   );
   const payloadAt = db.query<{ payload: string }, [number]>("SELECT payload FROM event WHERE id = ?");
-  const digestAt = db.query<{ sha256: Uint8Array }, [number]>("SELECT sha256 FROM event WHERE id = ?");
+  const digestAt = db.query<{ sha256: string }, [number]>(
+    "SELECT lower(hex(sha256)) AS sha256 FROM event WHERE id = ?",
+  );
   const actionsAfter = db.query<ActionColumns, [number, string, number]>(`
-    SELECT action_id, node_id, step_id, phase, attempt, seq, output_sha256 FROM action
+    SELECT action_id, node_id, step_id, phase, attempt, seq, nullif(lower(hex(output_sha256)), '') AS output_sha256 FROM action
     WHERE run_key = ? AND action_id > ? ORDER BY action_id LIMIT ?`);
   const decisions = db.query<DecisionColumns, [number, number, number]>(`
     SELECT id, seq, at_ms, action, allowed, reason, source, rule, mode, context FROM decision
@@ -95,11 +98,11 @@ export function createRunReader(
     atMs: row.at_ms,
     payload: row.payload,
     prevSha256,
-    sha256: hexOf(row.sha256),
+    sha256: row.sha256,
   });
   const digestHexAt = (seq: number): string => {
     const row = seq < 1 ? null : digestAt.get(base + seq);
-    return row === null ? genesis : hexOf(row.sha256);
+    return row === null ? genesis : row.sha256;
   };
   const page = (afterSeq: number, limit: number): readonly StoredEvent[] => {
     const rows = events.all(base + afterSeq, end, limit);
@@ -166,7 +169,7 @@ function actionOf(row: ActionColumns): ActionRow {
     phase: row.phase,
     attempt: row.attempt,
     seq: row.seq,
-    outputSha256: row.output_sha256 === null ? null : hexOf(row.output_sha256),
+    outputSha256: row.output_sha256,
   };
 }
 

@@ -51,16 +51,23 @@ async function bounded(adapter: Actor, request: ActionRequest, clock: Clock): Pr
     else controller.signal.addEventListener("abort", giveUp, { once: true });
   });
   try {
-    return await Promise.race([
+    const result = await Promise.race([
       adapter
         .execute({ ...request, signal: controller.signal })
         .catch((cause) => adapterFailure(cause, clock.monotonicMs() - startedAt)),
       late,
     ]);
+    // Only a run that is cut cancels; an attempt that was told to end for another reason has failed.
+    return result.status === "cancelled" && !request.signal.aborted ? overran(result, request) : result;
   } finally {
     ended.abort();
     request.signal.removeEventListener("abort", abort);
   }
+}
+
+function overran(result: ActionResult, { timeoutMs }: ActionRequest): ActionResult {
+  const message = `it was told to end: it took longer than ${Math.round(timeoutMs)} ms`;
+  return { ...result, status: "failed", error: { code: "ADAPTER_FAILED", message, retryable: true } };
 }
 
 /** A rejection is the adapter's fault, not the action's; a typed one keeps its code. */

@@ -115,7 +115,8 @@ export class Launcher {
 /** Only an adapter that knows the end of a lost attempt keeps it from being made again. */
 async function recoverOrExecute(adapter: Adapter, request: ActionRequest): Promise<ActionResult> {
   const recovery = await adapter.recover?.(request).catch(() => undefined);
-  return recovery?.kind === "ended" ? recovery.result : adapter.execute(request);
+  const result = recovery?.kind === "ended" ? recovery.result : undefined;
+  return result === undefined || result.status === "cancelled" ? adapter.execute(request) : result;
 }
 
 function brokenBeforeStart(cause: unknown): ActionResult {

@@ -65,6 +65,16 @@ export const tree: Group = {
           summary: "Send a run what one of its steps waits for, such as an approval.",
           load: async () => (await import("./runtime/signal.ts")).signal,
         },
+        export: {
+          kind: "leaf",
+          summary: "Write a run as one archive, or take the files out of one.",
+          load: async () => (await import("./runtime/export.ts")).exportRun,
+        },
+        prune: {
+          kind: "leaf",
+          summary: "Remove old runs with their evidence; never one that is under way.",
+          load: async () => (await import("./runtime/prune.ts")).prune,
+        },
         stop: {
           kind: "leaf",
           summary: "Stop a run: running actions are cancelled, then it ends `stopped`.",
@@ -122,6 +132,27 @@ export const tree: Group = {
           kind: "leaf",
           summary: "Say what the policy would answer for an action, and by which rule.",
           load: async () => (await import("./policy/explain.ts")).explain,
+        },
+      },
+    },
+    state: {
+      kind: "group",
+      summary: "States: what is kept of runs",
+      nodes: {
+        backup: {
+          kind: "leaf",
+          summary: "Copy the state of a scope into one file, also while runs go on.",
+          load: async () => (await import("./state/backup.ts")).backup,
+        },
+        restore: {
+          kind: "leaf",
+          summary: "Put a backup back as the state of its scope.",
+          load: async () => (await import("./state/restore.ts")).restore,
+        },
+        check: {
+          kind: "leaf",
+          summary: "Look whether states are whole, and how large their runs are.",
+          load: async () => (await import("./state/check.ts")).check,
         },
       },
     },

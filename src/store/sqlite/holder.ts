@@ -4,6 +4,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { errnoOf } from "../../system/files.ts";
+import { isZombie } from "../../system/process-table.ts";
 import type { Lease, LeaseHolder } from "../contract.ts";
 
 /** This process. */
@@ -48,11 +49,14 @@ function bootOf(bootId: string): string {
   return bootId.split("/", 1)[0] ?? "";
 }
 
-/** Whether this pid namespace has the pid. True also for a process of another user. */
+/**
+ * Whether this pid namespace has the pid. True also for a process of another user. One that has died and that nobody has
+ * collected yet is gone: in a container whose first process collects nobody it would seem to live for ever.
+ */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (cause) {
     return errnoOf(cause) !== "ESRCH";
   }

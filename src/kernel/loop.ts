@@ -142,7 +142,7 @@ class Kernel implements StepOutputs {
         await this.#checkCut();
         if (this.#recorder.cut !== undefined) this.#cancel.abort();
         const starts = this.#admitReady();
-        if (this.#recorder.cut === undefined && this.#machine.quiescent) this.#blockForgotten();
+        this.#blockForgotten();
         await this.#commit();
         failpoint("kernel.intents_durable");
         for (const item of starts) this.#launcher.launch(item);
@@ -272,7 +272,12 @@ class Kernel implements StepOutputs {
   /** When nothing can move any more: what still waits has waited for something that never came. */
   #blockForgotten(): void {
     const nowMs = this.#deps.clock.nowMs();
-    for (const fact of this.#machine.neverTriggered()) this.#recorder.record(fact, nowMs);
+    // What is blocked here may set off what can never start either.
+    while (this.#recorder.cut === undefined && this.#machine.quiescent) {
+      const forgotten = this.#machine.neverTriggered();
+      if (forgotten.length === 0) return;
+      for (const fact of forgotten) this.#recorder.record(fact, nowMs);
+    }
   }
 
   async #commit(): Promise<void> {

@@ -72,7 +72,7 @@ export function goOn(deps: OpeningDeps, past: Past, rerun: readonly string[]): R
   const interrupted = interrupt(deps, nowMs);
   machine.goLive(nowMs, limits.retryDelayMsMax + limits.retryJitterMs);
   for (const item of machine.items) {
-    if (item.phase !== "failed" && item.phase !== "denied") continue;
+    if (item.phase !== "failed" && item.phase !== "denied" && item.phase !== "blocked") continue;
     for (const blocked of machine.blockedBy(item.index)) recorder.record(blocked, nowMs);
   }
   for (const [index, failure] of past.failures) {

@@ -40,6 +40,12 @@ export interface RunOptions {
   readonly uid?: number;
 }
 
+export interface RecordedEvent {
+  readonly type: string;
+  readonly atMs: number;
+  readonly payload: Json;
+}
+
 export interface World {
   /** The outputs root that bundles lie in; a real path. */
   readonly root: string;
@@ -52,6 +58,12 @@ export interface World {
   /** Writes a file below the scope. Returns its path. */
   write(path: string, content: string | Uint8Array): Promise<string>;
   akc(args: readonly string[], options?: RunOptions): Promise<Ran>;
+  /** The same, without waiting for its end. */
+  live(args: readonly string[], options?: RunOptions): Live;
+  /** The same about this world's runs, answered as JSON. */
+  ask(...args: readonly string[]): Promise<Started>;
+  /** The events of a run of this world's scope, straight from its state. */
+  events(runtimeRunId: string): readonly RecordedEvent[];
   /** A bash script, with `$AKC`, `$BUNDLE` (as last placed) and `$ROOT`. */
   shell(script: string): Promise<Ran>;
   /** `runtime start -o json` of this bundle, `--mode enforce` unless the flags say otherwise. */
@@ -144,6 +156,11 @@ async function makeWorld(
       return join(scope, path);
     },
     akc: (args, options = {}) => spawn([binary, ...args], options).ended,
+    live: (args, options = {}) => spawn([binary, ...args], options),
+    async ask(...args) {
+      const ran = await world.akc([...args, "--outputs-root", root, "-o", "json"]);
+      return { ...ran, report: jsonObject(ran.stdout) };
+    },
     shell: (script) => {
       const env = { ...plainEnv, AKC: binary, BUNDLE: placed, ROOT: root };
       return spawn(["bash", "-c", script], { env }).ended;
@@ -181,6 +198,15 @@ async function makeWorld(
     async standing(runtimeRunId) {
       const status = ["runtime", "status", runtimeRunId, "--outputs-root", root, "-o", "json"];
       return jsonObject((await world.akc(status)).stdout)["standing"];
+    },
+    events(runtimeRunId) {
+      using db = new Database(join(scope, ".akc/runtime/state.sqlite3"), { readonly: true });
+      const rows = db.query<{ type: string; atMs: number; payload: string }, [string]>(
+        `SELECT type, at_ms AS atMs, payload FROM event JOIN run
+         ON event.id BETWEEN run.run_key << 32 AND (run.run_key << 32) + 4294967295
+         WHERE runtime_run_id = ? ORDER BY id`,
+      );
+      return rows.all(runtimeRunId).map((row) => ({ ...row, payload: jsonObject(row.payload) }));
     },
     runFolder: (runtimeRunId) => join(scope, ".akc/runtime", runId, runtimeRunId),
     workdir: (runtimeRunId) => join(world.runFolder(runtimeRunId), "roles/builder/scratch"),

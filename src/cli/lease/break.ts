@@ -59,10 +59,12 @@ export const breakLease = command({
       },
       text: () => `runtime_run_id: ${runtimeRunId}\ntoken: ${lease.token}`,
     });
-    session.io.words(`taken away; before that: ${livenessText(before, nowMs)}\n`);
-    if (livenessOf(before, nowMs).kind === "held") {
-      session.io.words("should the holder still be there, its next write is refused\n");
-    }
+    const wasHeld = livenessOf(before, nowMs).kind === "held";
+    session.io.words(
+      wasHeld
+        ? `taken away: ${livenessText(before, nowMs)}; should it still be there, its next write is refused\n`
+        : `nobody held it: ${livenessText(before, nowMs)}\n`,
+    );
     if (row.outcome === null) {
       const again = await followUpOnRun(session.io, ["runtime", "resume", runtimeRunId], { outputsRoot });
       session.io.words(`hint: \`${again}\` goes on with the run.\n`);

@@ -170,6 +170,7 @@ function advance(step: StepView, moment: Moment): StepView {
 
 /** `signal go-live until 2026-01-02T03:04:05Z` */
 function waitText({ signal, dueAtMs }: Extract<Moment, { kind: "suspended" }>): string {
-  const until = dueAtMs === null ? [] : [`until ${new Date(dueAtMs).toISOString().replace(/\.\d+Z$/, "Z")}`];
-  return [...(signal === null ? [] : [`signal ${signal}`]), ...until].join(" ");
+  const what = signal === null ? "the clock" : `signal ${signal}`;
+  if (dueAtMs === null) return what;
+  return `${what} until ${new Date(dueAtMs).toISOString().replace(/\.\d+Z$/, "Z")}`;
 }

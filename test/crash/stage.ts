@@ -79,6 +79,8 @@ export interface Stage {
   sendSignals(over: () => boolean): Promise<void>;
   /** null while the run does not exist. Nobody may be writing. */
   picture(): Promise<Picture | null>;
+  /** The same while somebody writes, as any reader sees it. */
+  livePicture(): Promise<Picture | null>;
   /** Command lines of the processes that belong here. */
   processes(): readonly string[];
   /** Ends all of them at once. */
@@ -161,7 +163,8 @@ export async function setStage({ scenario, counter, place }: StageParts): Promis
         while (!over() && (await stage.akc(words)).code !== 0) await Bun.sleep(15);
       }
     },
-    picture: () => pictureOf(stage, folder, counter),
+    picture: () => pictureOfCopy(stage, folder, counter),
+    livePicture: () => pictureIn(stage.scope, stage, counter.asked(folder)),
     processes: () => processesBelow(base).map(({ shown }) => shown),
     killAll() {
       for (const { pid } of processesBelow(base)) {
@@ -180,33 +183,40 @@ export async function setStage({ scenario, counter, place }: StageParts): Promis
   return stage;
 }
 
-async function pictureOf(stage: Stage, folder: string, counter: Counter): Promise<Picture | null> {
+async function pictureOfCopy(stage: Stage, folder: string, counter: Counter): Promise<Picture | null> {
   const copy = mkdtempSync(join(stage.base, "copy-"));
   try {
     if (!copyDatabase(databasePath(stage.scope), databasePath(copy))) return null;
-    const store = await openStore(copy, { create: false });
-    try {
-      const known = (await store.listRuns()).some(
-        ({ context }) => context.runtimeRunId === stage.runtimeRunId,
-      );
-      if (!known) return null;
-      const reader = await store.openRun(stage.runtimeRunId);
-      try {
-        return {
-          row: await reader.run(),
-          events: await allEvents(reader),
-          actions: await reader.actions(),
-          begun: begunIn(stage.runFolder),
-          asked: [...counter.asked(folder)],
-        };
-      } finally {
-        await reader.close();
-      }
-    } finally {
-      await store.close();
-    }
+    return await pictureIn(copy, stage, counter.asked(folder));
   } finally {
     rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+async function pictureIn(
+  scope: string,
+  { runtimeRunId, runFolder }: Stage,
+  asked: readonly Asked[],
+): Promise<Picture | null> {
+  if (!existsSync(databasePath(scope))) return null;
+  const store = await openStore(scope, { create: false });
+  try {
+    const known = (await store.listRuns()).some(({ context }) => context.runtimeRunId === runtimeRunId);
+    if (!known) return null;
+    const reader = await store.openRun(runtimeRunId);
+    try {
+      return {
+        row: await reader.run(),
+        events: await allEvents(reader),
+        actions: await reader.actions(),
+        begun: begunIn(runFolder),
+        asked: [...asked],
+      };
+    } finally {
+      await reader.close();
+    }
+  } finally {
+    await store.close();
   }
 }
 

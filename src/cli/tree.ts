@@ -75,6 +75,21 @@ export const tree: Group = {
           summary: "Remove old runs with their evidence; never one that is under way.",
           load: async () => (await import("./runtime/prune.ts")).prune,
         },
+        replay: {
+          kind: "leaf",
+          summary: "Show what happened in a run, and whether its records still say so.",
+          load: async () => (await import("./runtime/replay.ts")).replay,
+        },
+        verify: {
+          kind: "leaf",
+          summary: "Check that everything kept of a run is what its events say.",
+          load: async () => (await import("./runtime/verify.ts")).verify,
+        },
+        checkpoint: {
+          kind: "leaf",
+          summary: "Print where a run stands, or stood at one of its events.",
+          load: async () => (await import("./runtime/checkpoint.ts")).checkpoint,
+        },
         stop: {
           kind: "leaf",
           summary: "Stop a run: running actions are cancelled, then it ends `stopped`.",

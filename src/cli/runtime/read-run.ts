@@ -1,0 +1,61 @@
+/**
+ * Opens the run that a command looks at, wherever it is kept: in a scope's store, or in an archive that was exported from one.
+ * Reads only.
+ */
+import { AkcError } from "../../errors.ts";
+import type { RunReader, RunRow } from "../../store/contract.ts";
+import type { Io } from "../io.ts";
+import { withArchive } from "./archived.ts";
+import { oneRun, runArgs, type Where, withStore } from "./locate.ts";
+
+export const readRunArgs = {
+  ...runArgs,
+  archive: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Look at the run in this archive (`akc runtime export`) instead of one that is kept here.",
+  },
+} as const;
+
+export interface ReadRunArgs extends Where {
+  readonly run?: string | undefined;
+  readonly runtimeRunId?: string | undefined;
+  readonly archive?: string | undefined;
+}
+
+export interface OpenedRun {
+  readonly reader: RunReader;
+  readonly row: RunRow;
+  /** `<outputs_root>/<tenant>/<repo>`, or a folder laid out like it. */
+  readonly scopeRoot: string;
+}
+
+/** @throws AkcError USAGE, RUN_NOT_FOUND, RUN_AMBIGUOUS, ARCHIVE_INVALID, STORE_DAMAGED */
+export async function withRun<T>(
+  io: Io,
+  args: ReadRunArgs,
+  work: (run: OpenedRun) => Promise<T>,
+): Promise<T> {
+  if (args.archive !== undefined) {
+    const named = args.run ?? args.runtimeRunId;
+    return withArchive(args.archive, async (archived) => {
+      const { runtimeRunId } = archived.row.context;
+      if (named !== undefined && !runtimeRunId.startsWith(named.trim())) {
+        throw new AkcError("USAGE", {
+          message: "the archive holds another run",
+          details: { run: named, archive: args.archive ?? "", holds: runtimeRunId },
+        });
+      }
+      return work(archived);
+    });
+  }
+  const { row, scopeRoot } = await oneRun(io, args);
+  return withStore(scopeRoot, async (store) => {
+    const reader = await store.openRun(row.context.runtimeRunId);
+    try {
+      return await work({ reader, row, scopeRoot });
+    } finally {
+      await reader.close();
+    }
+  });
+}

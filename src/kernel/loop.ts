@@ -145,6 +145,7 @@ class Kernel implements StepOutputs {
         this.#blockForgotten();
         await this.#commit();
         failpoint("kernel.intents_durable");
+        if (starts.length > 0) await this.#holdOn();
         for (const item of starts) this.#launcher.launch(item);
         if (this.#machine.inFlight === 0 && (this.#recorder.cut !== undefined || this.#machine.quiescent))
           break;
@@ -286,6 +287,13 @@ class Kernel implements StepOutputs {
     await writer.commit(this.#journal.take());
     this.#deps.onCommitted?.(this.#machine);
     if (onProgress !== undefined) for (const progress of this.#recorder.takeProgress()) onProgress(progress);
+  }
+
+  /** A process that stood still for longer than its lease lasts may have been replaced; then it starts nothing more. */
+  async #holdOn(): Promise<void> {
+    const { writer, clock } = this.#deps;
+    const nowMs = clock.nowMs();
+    if (nowMs >= writer.lease.expiresAtMs) await writer.renew(nowMs);
   }
 
   /** Sleeps until an attempt ends, a retry is due, the run is out of time, or it is time to look for a stop request. */

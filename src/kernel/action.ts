@@ -68,6 +68,8 @@ export function handoffsOf(item: Item, outputs: StepOutputs, artifacts: Artifact
   if (item.step === undefined || item.step.handoffFrom.length === 0) return [];
   return item.step.handoffFrom.map((stepId) => {
     const ref = outputs.outputOf(stepId) ?? emptyOutput;
-    return { stepId, ...ref, read: () => artifacts.read(ref.sha256) };
+    // The empty output of a step that put nothing out was never stored.
+    const read = async () => (ref.sizeBytes === 0 ? new Uint8Array() : artifacts.read(ref.sha256));
+    return { stepId, ...ref, read };
   });
 }

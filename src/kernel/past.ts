@@ -7,6 +7,7 @@
 import type { ActionResult, ArtifactRef } from "../adapters/contract.ts";
 import { AkcError, type ErrorCode, errorCodes } from "../errors.ts";
 import { eventIdOf } from "../evidence/project.ts";
+import { limits } from "../limits.ts";
 import type { RunReader, StoredEvent } from "../store/contract.ts";
 import { DecisionDigest } from "./decision-digest.ts";
 import type { JournalStart } from "./journal.ts";
@@ -212,11 +213,17 @@ class History {
 
   #consumePending(): void {
     if (this.#pending.length === 0) return;
-    for (const { seq, type, payload: text, atMs } of this.#pending.splice(0)) {
+    const pending = this.#pending.splice(0);
+    for (const [at, { seq, type, payload: text, atMs }] of pending.entries()) {
       const payload = JSON.parse(text);
       const nodes = this.#machine.triggeredBy(type, payload);
       const eventId = eventIdOf(this.#runtimeRunId, type, atMs, seq);
       this.#learn(this.#machine.trigger({ eventId, type, atMs, payload }, nodes));
+      // A node that was triggered too often cut the run: what came after triggered nothing.
+      const counts = nodes.map(({ nodeId }) => this.#machine.triggeredCount(nodeId));
+      if (counts.every((count) => count <= limits.triggersPerNodeMax)) continue;
+      this.#unconsumed.push(...pending.slice(at + 1));
+      return;
     }
   }
 

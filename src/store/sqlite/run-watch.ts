@@ -29,9 +29,10 @@ export function createRunWatch(db: Database): RunWatch {
     "SELECT stop_requested_at_ms AS at FROM run WHERE runtime_run_id = ?",
   );
   const inboxNow = db.query<Omit<Inbox, "signals">, [string]>(`
-    SELECT run.run_key AS runKey, count(number) AS open, coalesce(max(number), 0) AS last
-    FROM run LEFT JOIN signal ON signal.run_key = run.run_key AND taken_seq IS NULL
-    WHERE runtime_run_id = ? GROUP BY run.run_key`);
+    SELECT run_key AS runKey,
+      (SELECT count(*) FROM signal WHERE signal.run_key = run.run_key AND taken_seq IS NULL) AS open,
+      (SELECT coalesce(max(number), 0) FROM signal WHERE signal.run_key = run.run_key AND taken_seq IS NULL) AS last
+    FROM run WHERE runtime_run_id = ?`);
   const openNow = db.query<
     { id: string; name: string; payload: string; sent_at_ms: number; sender: string },
     [number]

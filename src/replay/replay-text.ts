@@ -4,7 +4,9 @@
  *
  * Source: spec cli §11, §1.1.
  */
+import { AkcError } from "../errors.ts";
 import { decisionJson } from "../evidence/decisions.ts";
+import { type BundleFacts, noBundleFacts } from "../evidence/facts.ts";
 import { factsOf } from "../evidence/facts-text.ts";
 import { kernelHealth, worst } from "../evidence/health.ts";
 import { RunProgress } from "../evidence/progress.ts";
@@ -61,7 +63,7 @@ async function folded({ reader, run }: ReplayInput): Promise<{
   readonly projection: ReplayProjection;
   readonly actionEvents: number;
 }> {
-  const facts = await factsOf(reader, run);
+  const facts = await knownFacts(reader, run);
   const projection = new ReplayProjection();
   const rows = new EvidenceRows(run, facts);
   const projector = new EventProjector(run, facts);
@@ -103,7 +105,7 @@ async function* transitionRows(
   { reader, run }: ReplayInput,
   projection: ReplayProjection,
 ): AsyncGenerator<string> {
-  const projector = new EventProjector(run, await factsOf(reader, run));
+  const projector = new EventProjector(run, await knownFacts(reader, run));
   const array = new ArrayText(1);
   let text = "";
   for await (const stored of eventsOf(reader)) {
@@ -118,6 +120,16 @@ async function* transitionRows(
 }
 
 const partChars = 64 * 1024;
+
+/** Without them events are shown with fewer keys; that they are gone is the verdict's to say. */
+async function knownFacts(reader: RunReader, run: RunRow): Promise<BundleFacts> {
+  try {
+    return await factsOf(reader, run);
+  } catch (cause) {
+    if (cause instanceof AkcError) return noBundleFacts;
+    throw cause;
+  }
+}
 
 async function* eventsOf(reader: RunReader) {
   for (let after = 0; ; ) {

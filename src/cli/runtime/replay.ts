@@ -87,11 +87,14 @@ export const replay = command({
     return withRun<ExitCode>(session.io, args, async (opened) => {
       if (args.against !== undefined) return compare(opened, { ...args, run: args.against }, session);
       const verification = await verifyRun(opened.reader, { scopeRoot: opened.scopeRoot, divergencesMax: 1 });
-      await show(opened, verification, session, {
-        mode: mode ?? "runtime_replay",
-        until,
-        transitions: args.transitions !== false,
-      });
+      const asked = { mode: mode ?? "runtime_replay", until, transitions: args.transitions !== false };
+      try {
+        await show(opened, verification, session, asked);
+      } catch (cause) {
+        // What cannot be read cannot be shown; that it diverged, and where, is known all the same.
+        if (!(cause instanceof AkcError) || verification.verdict === "verified") throw cause;
+        await showVerdict(opened, verification, session, asked);
+      }
       if (verification.verdict === "verified") return 0;
       sayDiverged(session.io, verification);
       return 1;
@@ -135,6 +138,17 @@ async function show(
   }
   for await (const part of text) await io.out(part);
   await io.out("\n");
+}
+
+async function showVerdict(
+  { row }: OpenedRun,
+  verification: Verification,
+  { io, format }: Session,
+  { mode }: Asked,
+): Promise<void> {
+  const { runtimeRunId } = row.context;
+  const data = plainOf({ mode, runtime_run_id: runtimeRunId, ...verdictMembers(verification) });
+  await io.out(await encode(format === "yaml" ? "yaml" : "json", data));
 }
 
 function verdictMembers(found: Verification): JsonObject {

@@ -124,7 +124,7 @@ export function contextOf(
 
 export function newRunRow(
   context: RunContext,
-  { bundlePath, bundleSha256, specSha256 }: RunParts,
+  { bundlePath, bundleSha256, specSha256 }: Pick<RunParts, "bundlePath" | "bundleSha256" | "specSha256">,
   traceId: string,
   startedAtMs: number,
 ): RunRow {

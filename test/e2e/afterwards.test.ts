@@ -250,6 +250,23 @@ test("every key of the results is in docs/json-output.md", async () => {
       jsonObject((await world.akc(["bundle", "inspect", path, "-o", "json"])).stdout),
       jsonObject((await world.akc(["bundle", "validate", path, "-o", "json"])).stdout),
     ];
+    const id = String(report["runtime_run_id"]);
+    for (const command of [
+      ["runtime", "resume", id, "--from", "beside"],
+      ["runtime", "signal", id, "--name", "x"],
+      ["runtime", "list", "--stale"],
+      ["runtime", "list", "--recover-stale"],
+      ["lease", "list"],
+      ["lease", "show", id],
+      ["lease", "break", id, "--token", "2"],
+    ]) {
+      const { code, stdout } = await world.akc([...command, ...at]);
+      const said = jsonObject(stdout);
+      expect({ command, code, kind: said["kind"] }).toMatchObject({
+        kind: expect.stringMatching(/[A-Z]\w+/),
+      });
+      if (said["kind"] !== "Error") shown.push(said);
+    }
     const page = await Bun.file(join(root, "docs/json-output.md")).text();
     const words = new Set(page.match(/[a-z_0-9]+/g));
     const undocumented = shown.flatMap(keysOf).filter((key) => !words.has(key));

@@ -4,7 +4,7 @@
  */
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { thisProcess } from "../../src/store/sqlite/holder.ts";
 import { openStore } from "../../src/store/sqlite/open.ts";
@@ -296,6 +296,33 @@ describe("a run that has ended", () => {
       expect(counts(world, "a", "b", "c")).toEqual({ a: 1, b: 2, c: 1 });
       const record = JSON.parse(readFileSync(join(world.runFolder("r1"), "runtime_run.json"), "utf8"));
       expect(record).toMatchObject({ outcome: "succeeded", last_error: null });
+    });
+  });
+
+  test("by a fault of the disk says so in its history, and goes on when that is mended", async () => {
+    await inWorld(async (world) => {
+      const one = bundle().step("a", counting("a"));
+      const inTheWay = join(world.runFolder("r1"), "events.json");
+      mkdirSync(join(inTheWay, "x"), { recursive: true });
+      const ran = await world.start(one, "--runtime-run-id", "r1");
+      expect({ code: ran.code, kind: ran.report["kind"] }).toEqual({ code: 1, kind: "Error" });
+      const last = world.events("r1").at(-1);
+      expect(last).toMatchObject({
+        type: "runtime.kernel.failed",
+        payload: { error: expect.any(String), error_code: expect.any(String) },
+      });
+      const status = await world.ask("runtime", "status", "r1");
+      expect(status.report).toMatchObject({
+        standing: "failed",
+        finished_at_ms: last?.atMs,
+        last_error: last?.payload["error"],
+        evidence_sealed: false,
+      });
+      rmSync(inTheWay, { recursive: true });
+      const again = await resume(world);
+      expectOutcome(again, "succeeded", 0, null);
+      expect(again.report["resumed"]).toMatchObject({ why: "broken", succeeded_before: 1 });
+      expect(countOf(world, "a")).toBe(1);
     });
   });
 

@@ -42,7 +42,7 @@ export interface NewEvent {
   readonly payload: string;
 }
 
-/** A stored fact. `sha256` chains over `prevSha256` (the event before it; 64 zeros before the first). */
+/** A stored fact. `sha256` chains over `prevSha256` (the event before it; the run's genesis before the first, see `chain.ts`). */
 export interface StoredEvent extends NewEvent {
   readonly prevSha256: string;
   readonly sha256: string;
@@ -208,7 +208,8 @@ export interface Store {
   openSignals(runtimeRunId: string): Promise<readonly Signal[]>;
   /**
    * Puts a signal into the inbox of a run that has not ended. False when one with this id is there already with the same
-   * name and payload. @throws AkcError RUN_NOT_FOUND, RUN_EXISTS when it has ended, SIGNAL_CONFLICT, SIGNALS_TOO_MANY
+   * name and payload. @throws AkcError RUN_NOT_FOUND, RUN_EXISTS when it has ended, SIGNAL_CONFLICT, SIGNALS_TOO_MANY,
+   * JSON_TOO_LARGE
    */
   sendSignal(runtimeRunId: string, signal: Signal): Promise<boolean>;
   /**

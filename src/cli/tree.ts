@@ -169,6 +169,11 @@ export const tree: Group = {
           summary: "Look whether states are whole, and how large their runs are.",
           load: async () => (await import("./state/check.ts")).check,
         },
+        salvage: {
+          kind: "leaf",
+          summary: "Save what can still be read of a damaged state into a fresh one.",
+          load: async () => (await import("./state/salvage.ts")).salvage,
+        },
       },
     },
     version: {

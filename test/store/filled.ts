@@ -84,13 +84,14 @@ export async function fillState(
   await store.close();
 }
 
-/** Everything that a reader says of a run, artifacts included. */
+/** Everything that a reader says of a run, artifacts included; one that cannot be read is told by its error. */
 export async function contentOfRun(reader: RunReader) {
   const actions = await reader.actions();
   const outputs = [];
   for (const { outputSha256 } of actions) {
-    if (outputSha256 !== null)
-      outputs.push(Buffer.from(await reader.artifacts.read(outputSha256)).toString("base64"));
+    if (outputSha256 === null) continue;
+    const read = reader.artifacts.read(outputSha256).then((bytes) => Buffer.from(bytes).toString("base64"));
+    outputs.push(await read.catch((cause: unknown) => String(cause)));
   }
   return {
     run: await reader.run(),

@@ -61,6 +61,8 @@ export class Waits {
   async ended(): Promise<readonly Ended[]> {
     const { machine, clock } = this.#deps;
     if (machine.suspended.size === 0) return [];
+    // Whoever is out of time has a signal that came in time, however long ago the inbox was looked at.
+    if (machine.nextDueMs() <= clock.nowMs()) this.#pollDueAt = 0;
     const ended = await this.#bySignal();
     const seen = new Set(ended.map(({ item }) => item));
     const nowMs = clock.nowMs();
@@ -79,7 +81,7 @@ export class Waits {
     const ended: Ended[] = [];
     for (const signal of await openSignals()) {
       if (this.#taken.has(signal.id)) continue;
-      const at = waiting.findIndex((item) => item.signal === signal.name);
+      const at = waiting.findIndex((item) => item.signal === signal.name && inTime(signal, item));
       const [item] = at < 0 ? [] : waiting.splice(at, 1);
       if (item !== undefined) ended.push({ item, result: await this.#receive(item, signal) });
     }
@@ -137,6 +139,11 @@ export class Waits {
     for (const item of this.#deps.machine.suspended) if (item.signal !== null) return true;
     return false;
   }
+}
+
+/** By when it was sent, not by when somebody looked: akc may have been away. */
+function inTime({ sentAtMs }: Signal, { dueAtMs }: Item): boolean {
+  return dueAtMs === null || sentAtMs <= dueAtMs;
 }
 
 /** Whether an adapter waits by itself for what the route names. */

@@ -17,7 +17,9 @@ export interface Entry {
   outputSha256: string | null;
   /** How often it was run again on request. */
   generation: number;
-  /** When the next try is due by its event. */
+  /** Name of the signal that it waits for. */
+  signal: string | null;
+  /** When the next try is due by its event, or the wait is over. */
   dueAtMs: number | null;
   /** Number of the event that let the attempt under way begin. */
   allowedSeq: number;
@@ -28,6 +30,7 @@ const Whose = v.looseObject({
   action: v.optional(v.looseObject({ action_id: v.optional(v.string()) })),
   attempt: v.optional(v.number()),
   reason: v.optional(v.string()),
+  signal: v.optional(v.nullable(v.string())),
   due_at_ms: v.optional(v.nullable(v.number())),
   reopened: v.optional(v.array(v.string())),
   action_ids: v.optional(v.array(v.string())),
@@ -64,6 +67,7 @@ export class Book {
       ends: 0,
       outputSha256: null,
       generation: 0,
+      signal: null,
       dueAtMs: null,
       allowedSeq: 0,
     };
@@ -103,6 +107,10 @@ export class Book {
     }
     if (type === "runtime.action.retried") {
       entry.failures += 1;
+      entry.dueAtMs = payload.due_at_ms ?? null;
+    }
+    if (type === "runtime.action.wait_started") {
+      entry.signal = payload.signal ?? null;
       entry.dueAtMs = payload.due_at_ms ?? null;
     }
     if (type === "runtime.action.interrupted") entry.interruptions += 1;

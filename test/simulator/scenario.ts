@@ -54,6 +54,8 @@ export interface Scenario {
   readonly scripts: ReadonlyMap<string, Script>;
   readonly routes: ReadonlyMap<string, Route>;
   readonly signals: readonly SentSignal[];
+  /** Whether some signals come about when the wait for them is over: which of the two is first may differ. */
+  readonly closeCall: boolean;
   /** Of every process, from its start. */
   readonly deadlineMs: number | undefined;
   /** What the adapter can say about attempts that akc lost sight of. */
@@ -73,7 +75,7 @@ export function scenarioOf(random: Random): Scenario {
   nodes.push(...triggered);
   gateSteps(nodes, triggered, random.fork("gates"));
   const signals: SentSignal[] = [];
-  waitsOf(steps, routes, signals, random.fork("waits"));
+  const closeCall = waitsOf(steps, routes, signals, random.fork("waits"));
   const scripting = random.fork("scripts");
   const trouble = scripting.pick([0, 0.1, 0.3, 0.5]);
   for (const { nodeId, kind } of nodes) {
@@ -100,6 +102,7 @@ export function scenarioOf(random: Random): Scenario {
     scripts,
     routes,
     signals,
+    closeCall,
     deadlineMs: ways.chance(0.03) ? ways.between(50, 5_000) : undefined,
     recovers: ways.pick(["never", "honestly", "sometimes", "throws"]),
     hurryMs: ways.pick([5, 50, 500, 5_000]),
@@ -176,8 +179,9 @@ function waitsOf(
   routes: Map<string, Route>,
   signals: SentSignal[],
   random: Random,
-): void {
-  if (random.chance(0.7)) return;
+): boolean {
+  if (random.chance(0.7)) return false;
+  const closeCall = random.chance(0.15);
   for (const { nodeId } of steps) {
     if (!random.chance(0.3)) continue;
     const own = random.chance(0.7);
@@ -190,7 +194,7 @@ function waitsOf(
       const timeoutMs = random.between(1, 8_000);
       routes.set(nodeId, { kind: "wait", for: { kind: "signal", name, approval, timeoutMs } });
     } else {
-      const timeoutMs = 600_000;
+      const timeoutMs = closeCall ? random.between(1, 3_000) : 600_000;
       routes.set(nodeId, { kind: "wait", for: { kind: "signal", name, approval, timeoutMs } });
       const payload = JSON.stringify(approval ? { approved: random.chance(0.7) } : { go: name });
       const signal = { id: `id-${nodeId}`, name, payload, atMs: random.between(0, 3_000) };
@@ -198,6 +202,7 @@ function waitsOf(
       if (random.chance(0.5)) signals.push({ ...signal, atMs: random.between(0, 10_000) });
     }
   }
+  return closeCall;
 }
 
 function scriptOf(random: Random, trouble: number): Script {

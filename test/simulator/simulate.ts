@@ -53,15 +53,27 @@ function bearable(scenario: Scenario, faults: readonly Fault[]): readonly Fault[
 
 /**
  * Crashes, pauses, takeovers, refusing and slow disks, jumps of the clock, stops that are gone on from, delays and orders
- * change no outcome. What may: a bound on attempts or on time, since a lost attempt costs both, and an action that was under
- * way at so many deaths that it is given up.
+ * change no outcome. What may: a bound on attempts or on time, since a lost attempt costs both; a signal that comes about
+ * when its wait is over; a pause that is longer than an action may take, which counts as one of its tries; and an action
+ * that was under way at so many deaths that it is given up.
  */
-function comparable({ budget, deadlineMs }: Scenario, calm: History, wild: History): boolean {
-  if (budget.dispatches !== undefined || deadlineMs !== undefined || calm.outcome === "exhausted")
-    return false;
+function comparable(scenario: Scenario, calm: History, wild: History): boolean {
+  const { budget, deadlineMs, closeCall } = scenario;
+  if (budget.dispatches !== undefined || deadlineMs !== undefined || closeCall) return false;
+  if (calm.outcome === "exhausted" || overslept(scenario, wild)) return false;
   return [...wild.witness.book.entries.values()].every(
     ({ interruptions }) => interruptions <= limits.interruptionsMax,
   );
+}
+
+/** Whether an action was told to end because of its time though its script never takes as long. */
+function overslept({ scripts }: Scenario, { witness }: History): boolean {
+  return witness.events.some(({ type, payload }) => {
+    if (!type.startsWith("runtime.action.") || !payload.includes("it was told to end: it took longer"))
+      return false;
+    const nodeId: unknown = JSON.parse(payload).action.node_ref.node_id;
+    return !(scripts.get(String(nodeId))?.endings.includes("hangs until told to end") ?? false);
+  });
 }
 
 function differences(calm: History, wild: History): string[] {

@@ -6,7 +6,7 @@ import type { ActionRequest } from "../../src/adapters/contract.ts";
 import { payloadFaults } from "../../src/evidence/catalogue.ts";
 import type { RunPlan } from "../../src/kernel/plan.ts";
 import { limits } from "../../src/limits.ts";
-import type { NewEvent, RunReader, Turn } from "../../src/store/contract.ts";
+import type { NewEvent, RunReader, Signal, Turn } from "../../src/store/contract.ts";
 import { Book, isSettled } from "./book.ts";
 import type { Life } from "./life.ts";
 
@@ -33,6 +33,7 @@ export class Witness {
   readonly #keys = new Map<string, string>();
   readonly #triggered = new Set<string>();
   readonly #received = new Set<string>();
+  readonly #arrived: Pick<Signal, "id" | "name" | "sentAtMs">[] = [];
   readonly #mayConsume: boolean;
   readonly #wallIsTrue: boolean;
 
@@ -49,6 +50,11 @@ export class Witness {
 
   fault(why: string): void {
     this.faults.push(why);
+  }
+
+  /** A signal is in the inbox. */
+  arrived(signal: Pick<Signal, "id" | "name" | "sentAtMs">): void {
+    if (!this.#arrived.some(({ id }) => id === signal.id)) this.#arrived.push(signal);
   }
 
   /** Before the store takes the turn. */
@@ -177,18 +183,34 @@ export class Witness {
   /** A signal is taken once; no try is made before it is due; the time of a process never goes back. */
   #checkTimes({ seq, type, payload, atMs }: NewEvent): void {
     if (type === "runtime.signal.received") {
-      const { signal_id } = JSON.parse(payload);
+      const { signal_id, sent_at_ms, action_id } = JSON.parse(payload);
+      const { dueAtMs } = this.book.entry(action_id);
+      if (dueAtMs !== null && sent_at_ms > dueAtMs)
+        this.fault(`event ${seq}: signal ${signal_id} came too late`);
       if (this.#received.has(signal_id)) this.fault(`event ${seq}: signal ${signal_id} was taken twice`);
       this.#received.add(signal_id);
     }
     if (!this.#wallIsTrue) return;
     const before = this.events.at(-2);
     if (before !== undefined && before.atMs > atMs) this.fault(`event ${seq} is older than the one before`);
+    if (type === "runtime.action.dead_lettered") this.#checkTimeout(seq, payload, atMs);
     if (type !== "runtime.action.policy_allowed") return;
     const { action_id } = JSON.parse(payload);
     const { phase, dueAtMs } = this.book.entry(action_id);
     if (phase === "retrying" && dueAtMs !== null && atMs < dueAtMs)
       this.fault(`event ${seq}: ${action_id} was tried again ${dueAtMs - atMs} ms too early`);
+  }
+
+  /** No wait is over while a signal lies there that came in time. */
+  #checkTimeout(seq: number, payload: string, atMs: number): void {
+    const { action, error_code } = JSON.parse(payload);
+    if (error_code !== "WAIT_TIMEOUT") return;
+    const { signal, dueAtMs } = this.book.entry(action.action_id);
+    const inTime = this.#arrived.find(({ id, name, sentAtMs }) => {
+      // What comes while the inbox is being read comes too late.
+      return name === signal && !this.#received.has(id) && sentAtMs < Math.min(dueAtMs ?? atMs, atMs - 1);
+    });
+    if (inTime !== undefined) this.fault(`event ${seq}: ${inTime.id} had come in time`);
   }
 
   #mustBeSettled(actionId: string): void {

@@ -180,6 +180,7 @@ class World {
       const sentAtMs = this.#wall.offsetMs + this.#timeline.nowMs;
       try {
         await store.sendSignal(runtimeRunId, { id, name, payload, sentAtMs, sender: "ann@desk" });
+        this.#witness.arrived({ id, name, sentAtMs });
       } catch (cause) {
         const code = codeOf(cause);
         if (code === "RUN_NOT_FOUND" || code === "RUN_EXISTS") this.#send(store, signal, 1_000);

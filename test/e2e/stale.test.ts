@@ -5,7 +5,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { bundle, type Json, sh } from "./bundle.ts";
-import { expectError, expectOutcome, inWorld, type Live, untilThere, type World } from "./world.ts";
+import { expectError, expectOutcome, inWorld, type Live, until, untilThere, type World } from "./world.ts";
 
 /** Goes on without end the first time, ends at once the second time. */
 const once = bundle().step("a", sh("test -e up && exit; touch up; sleep 1000"));
@@ -132,6 +132,34 @@ describe("runs whose process died", () => {
       expect((await world.ask("runtime", "list", "--recover-stale")).code).toBe(0);
       expect(await world.standing("broken")).toBe("succeeded");
     });
+  });
+});
+
+test("of stale runs, those that only wait keep no other waiting", async () => {
+  await inWorld(async (world) => {
+    const path = await world.place(once);
+    const gate = { route: "wait", wait: { signal: "go" } };
+    const waits = await world.write(
+      ".akc/runtime/waits.json",
+      JSON.stringify(bundle().started("gate", gate).document()),
+    );
+    await abandoned(world, "first", path);
+    // The newest would have its turn before the others.
+    const live = await world.begin(waits, "--runtime-run-id", "waits");
+    await until(
+      "it waits",
+      async () => existsSync(world.runFolder("waits")) && (await world.standing("waits")) === "waiting",
+    );
+    live.kill("SIGKILL");
+    await live.ended;
+    const recovering = world.live([
+      ..."runtime list --recover-stale -o json --outputs-root".split(" "),
+      world.root,
+    ]);
+    await until("the other is done", async () => (await world.standing("first")) === "succeeded");
+    await world.ask("runtime", "signal", "waits", "--name", "go");
+    expect((await recovering.ended).code).toBe(0);
+    expect(await world.standing("waits")).toBe("succeeded");
   });
 });
 

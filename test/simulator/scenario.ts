@@ -4,10 +4,10 @@
  */
 import type { GraphNode, PolicyMode, Route } from "../../src/bundle/model.ts";
 import type { StepPlan } from "../../src/coordination/model.ts";
-import type { CapOverrides } from "../../src/kernel/plan.ts";
+import { type CapOverrides, planRun, type RunPlan } from "../../src/kernel/plan.ts";
 import type { RunBudget } from "../../src/kernel/spending.ts";
 import type { PolicyAction } from "../../src/policy/model.ts";
-import { contract, node, step } from "../kernel/world.ts";
+import { contract, coordinationStandIn, node, step } from "../kernel/world.ts";
 import type { Random } from "./random.ts";
 
 /** What one try comes to. */
@@ -107,6 +107,17 @@ export function scenarioOf(random: Random): Scenario {
     recovers: ways.pick(["never", "honestly", "sometimes", "throws"]),
     hurryMs: ways.pick([5, 50, 500, 5_000]),
   };
+}
+
+export function planOf({ nodes, steps, caps }: Scenario): RunPlan {
+  const coordinationContract = {
+    parallelDispatchEnabled: true,
+    maxInFlightSteps: caps.steps,
+    maxInFlightPerRole: caps.perRole,
+    completionFoldOrder: "coordination_step_id" as const,
+  };
+  const bundle = { nodes, coordinationContract };
+  return planRun(steps.length === 0 ? bundle : { ...bundle, coordination: coordinationStandIn }, steps, caps);
 }
 
 function stepsOf(random: Random): StepPlan[] {

@@ -3,19 +3,17 @@
  * the run has ended and nobody works on it any more. It says what became of the run and what was not as promised.
  */
 import { AkcError } from "../../src/errors.ts";
-import { readPast } from "../../src/kernel/past.ts";
-import { planRun } from "../../src/kernel/plan.ts";
 import type { ActionRow, LeaseHolder, Outcome, Store } from "../../src/store/contract.ts";
-import { coordinationStandIn } from "../kernel/world.ts";
 import { startedAtMs } from "../store/builders.ts";
 import { createScriptedAdapter, Outside } from "./adapter.ts";
 import type { Fault } from "./faults.ts";
-import { picture } from "./fold.ts";
+import { foldFault } from "./fold.ts";
 import { Life } from "./life.ts";
-import { type DiskFaults, type Ended, runtimeRunId, work } from "./process.ts";
+import { type Ended, runtimeRunId, work } from "./process.ts";
 import type { Random } from "./random.ts";
-import type { Scenario, SentSignal } from "./scenario.ts";
+import { planOf, type Scenario, type SentSignal } from "./scenario.ts";
 import { settled, Timeline } from "./timeline.ts";
+import { atPoint, diskFaults } from "./trouble.ts";
 import { type Claim, Witness } from "./witness.ts";
 
 export interface History {
@@ -86,20 +84,7 @@ class World {
         return step === undefined ? [] : [step];
       });
     this.#timeline = new Timeline(random.fork("time"));
-    this.#plan = planRun(
-      {
-        nodes: scenario.nodes,
-        ...(scenario.steps.length === 0 ? {} : { coordination: coordinationStandIn }),
-        coordinationContract: {
-          parallelDispatchEnabled: true,
-          maxInFlightSteps: scenario.caps.steps,
-          maxInFlightPerRole: scenario.caps.perRole,
-          completionFoldOrder: "coordination_step_id",
-        },
-      },
-      scenario.steps,
-      scenario.caps,
-    );
+    this.#plan = planOf(scenario);
     this.#witness = new Witness(this.#plan, {
       mayConsume: !scenario.without.includes("runtime.event.consume"),
       wallIsTrue: !faults.some(({ kind }) => kind === "wall jump"),
@@ -156,22 +141,6 @@ class World {
     }
   }
 
-  /** Nothing else happens meanwhile: what is read is what was committed just now. */
-  async #compareFold(store: Store, living: readonly string[]): Promise<void> {
-    this.#foldCount += 1;
-    const reader = await store.openRun(runtimeRunId);
-    try {
-      const { machine } = await readPast(this.#plan, reader);
-      const folded = picture(machine, this.#plan);
-      const at = folded.findIndex((line, index) => line !== living[index]);
-      if (at >= 0) this.#witness.fault(`events fold into "${folded[at]}", alive is "${living[at]}"`);
-    } catch (cause) {
-      this.#witness.fault(`the events cannot be folded: ${describe(cause)}`);
-    } finally {
-      await reader.close();
-    }
-  }
-
   /** Somebody outside sends until the run takes it in or needs it no more. */
   #send(store: Store, signal: SentSignal, delayMs: number): void {
     this.#timeline.plan(delayMs, async () => {
@@ -216,7 +185,7 @@ class World {
       return;
     }
     const life = new Life(number, this.#timeline, this.#wall, {
-      reached: (reached) => this.#reached(reached),
+      reached: (reached) => atPoint(this.#faults, reached, this.#whenStill),
     });
     const signal = new AbortController();
     const entry = { life, signal, ended: false };
@@ -230,7 +199,7 @@ class World {
       scenario: this.#scenario,
       random,
       witness: this.#witness,
-      disk: this.#disk,
+      disk: diskFaults(this.#faults),
       signal: signal.signal,
       rerun,
       adapterOf: (claim) => {
@@ -247,8 +216,11 @@ class World {
       },
       onCommitted: (machine) => {
         // Who has lost the run may learn late of what it committed, and others have gone on.
-        if (this.#folds && held?.token === this.#witness.token)
-          void this.#compareFold(store, picture(machine, this.#plan));
+        if (!this.#folds || held?.token !== this.#witness.token) return;
+        this.#foldCount += 1;
+        void foldFault(store, machine, this.#plan).then((fault) => {
+          if (fault !== undefined) this.#witness.fault(fault);
+        });
       },
     }).then((ended) => {
       entry.ended = true;
@@ -284,7 +256,6 @@ class World {
   #refusals = 0;
 
   #schedule(store: Store, fault: Fault): void {
-    const { random } = { random: this.#random };
     switch (fault.kind) {
       case "takeover":
         this.#timeline.plan(fault.atMs, () => void this.#takeOver(store));
@@ -293,7 +264,7 @@ class World {
         this.#timeline.plan(fault.atMs, () => {
           this.#wall.offsetMs += fault.byMs;
           // The lease looks as if it had run out, and somebody who looks just now goes on.
-          if (fault.byMs > 0 && random.chance(0.5)) this.#beginBeside(store);
+          if (fault.byMs > 0 && this.#random.chance(0.5)) this.#beginBeside(store);
         });
         return;
       case "interrupt":
@@ -337,40 +308,6 @@ class World {
     this.#leaseTaken = true;
     if (!this.#over) this.#begin(store);
   }
-
-  #reached(life: Life): void {
-    for (const fault of this.#faults) {
-      if (!("point" in fault) || fault.life !== life.number || fault.point !== life.points) continue;
-      if (fault.kind === "crash") life.kill();
-      else {
-        life.pause(fault.forMs);
-        this.#whenStill();
-      }
-    }
-  }
-
-  readonly #disk: DiskFaults = {
-    before: (life, commit) => {
-      const here = this.#faults.filter(
-        (fault) => "commit" in fault && fault.life === life.number && fault.commit === commit,
-      );
-      let delayMs = 0;
-      for (const fault of here) {
-        if (fault.kind === "crash at commit" && !fault.durable) life.kill();
-        if (fault.kind === "slow disk") delayMs += fault.forMs;
-        if (fault.kind === "disk" && !fault.durable) return { delayMs, refuse: new AkcError(fault.code) };
-      }
-      return { delayMs };
-    },
-    after: (life, commit) => {
-      for (const fault of this.#faults) {
-        if (!("commit" in fault) || fault.life !== life.number || fault.commit !== commit) continue;
-        if (fault.kind === "crash at commit" && fault.durable) life.kill();
-        if (fault.kind === "disk" && fault.durable) return { refuse: new AkcError(fault.code) };
-      }
-      return {};
-    },
-  };
 }
 
 /** What a process may end with when the store refuses it. */

@@ -103,7 +103,7 @@ export const errorCodes = {
   DISK_FULL: {
     class: "terminal",
     message: "the disk is full",
-    hint: "Free some space and start again; nothing was half-written.",
+    hint: "Free some space, then start again, or go on with the run by `akc runtime resume`; nothing was half-written.",
   },
   OUTPUTS_UNWRITABLE: {
     class: "usage",
@@ -448,7 +448,7 @@ export const errorCodes = {
   STORE_IO: {
     class: "terminal",
     message: "the disk failed while the state database was used",
-    hint: "The turn was rolled back; see the details for the system's own error, then start again.",
+    hint: "The turn was rolled back; see the details for the system's own error, then go on with `akc runtime resume`.",
   },
   LEASE_HELD: {
     class: "conflict",

@@ -199,12 +199,21 @@ function flockOfThisSystem(): Flock {
   return () => 0;
 }
 
-/** Turns "no space left" into its own code; everything else passes unchanged. */
+/** Turns "no space left" into its own code, and says which file a failing disk failed for; all else passes unchanged. */
 export function asDiskError(cause: unknown, path: string): unknown {
-  const code = errnoOf(cause);
-  return code === "ENOSPC" || code === "EDQUOT"
-    ? new AkcError("DISK_FULL", { cause, details: { path } })
-    : cause;
+  switch (errnoOf(cause)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new AkcError("DISK_FULL", { cause, details: { path } });
+    case "EIO":
+      return new AkcError("SYSTEM_REFUSED", {
+        message: "the disk failed",
+        cause,
+        details: { errno: "EIO", path },
+      });
+    default:
+      return cause;
+  }
 }
 
 export function errnoOf(cause: unknown): string | undefined {

@@ -21,6 +21,10 @@ export interface Story {
   readonly byStart?: boolean;
   /** What lies in the scope before the first process. */
   prepare?(stage: Stage): Promise<void> | void;
+  /** Which ends are to be gone on after; being killed, unless it says otherwise. */
+  isDeath?(ran: Ran): boolean;
+  /** Where it lies, instead of a new folder. */
+  readonly place?: string;
   /** Called when the death of this number, from 0, really came. */
   onDeath?(nth: number): void;
 }
@@ -52,7 +56,8 @@ export function diesAfter(ms: number, what: "alone" | "with its children"): Deat
 
 /** @throws Error with everything that does not hold; the place is kept then, and named */
 export async function tell(story: Story, counter: Counter): Promise<Told> {
-  const stage = await setStage({ scenario: story.scenario, counter });
+  const { scenario, place, isDeath = wasKilled } = story;
+  const stage = await setStage({ scenario, counter, ...(place === undefined ? {} : { place }) });
   const faults: string[] = [];
   let deaths = 0;
   let recoveries = 0;
@@ -74,7 +79,7 @@ export async function tell(story: Story, counter: Counter): Promise<Told> {
       );
       if (goesOn) recoveries += 1;
       last = ran;
-      if (!wasKilled(ran)) break;
+      if (!isDeath(ran)) break;
       story.onDeath?.(deaths);
       deaths += 1;
       const picture = await stage.picture();
@@ -102,8 +107,9 @@ export async function tell(story: Story, counter: Counter): Promise<Told> {
 const inPeace: Death = (live) => live().ended;
 
 /** Whether nothing is left to do in the run. */
-function isWhole({ row }: Picture): boolean {
-  return row.outcome !== null && row.evidenceSeq === row.lastSeq;
+function isWhole({ row, events }: Picture): boolean {
+  const broken = events.at(-1)?.type === "runtime.kernel.failed";
+  return row.outcome !== null && row.evidenceSeq === row.lastSeq && !broken;
 }
 
 /** By SIGKILL, or by `exit` at a failpoint. */

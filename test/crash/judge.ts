@@ -46,21 +46,18 @@ export async function leftovers(stage: Stage): Promise<readonly string[]> {
   const [stale, verified, replayed] = await Promise.all([
     stage.akc(["runtime", "list", "--stale", "--outputs-root", stage.root, "-o", "json"]),
     stage.akc(["runtime", "verify", ...here, "-o", "json"]),
-    stage.akc(["runtime", "replay", ...here, "-o", "json"]),
+    stage.akc(["runtime", "replay", ...here, "--mode", "runtime_replay", "-o", "json"]),
   ]);
   const items = stale.report["items"];
   const integrity = integrityOf(stage.scope);
   const processes = await stillRunning(stage);
   return [
-    ...((Array.isArray(items) && items.length === 0) || pending(stale)
-      ? []
-      : [`stale runs: ${stale.stdout || stale.stderr}`]),
-    ...(verified.code === 0 || pending(verified)
-      ? []
-      : [`verify: exit ${verified.code}: ${verified.stderr}`]),
-    ...(replayed.code === 0 || pending(replayed)
-      ? []
-      : [`replay: exit ${replayed.code}: ${replayed.stderr}`]),
+    ...(Array.isArray(items) && items.length === 0 ? [] : [`stale runs: ${stale.stdout || stale.stderr}`]),
+    ...[verified, replayed].flatMap(({ code, report, stdout, stderr }) =>
+      code === 0 && report["verdict"] === "verified"
+        ? []
+        : [`not verified: exit ${code}: ${stdout}${stderr}`],
+    ),
     ...(integrity === "ok" ? [] : [`the database: ${integrity}`]),
     ...processes.map((line) => `still running: ${line}`),
     ...halfDone(stage.base).map((name) => `left half done: ${name}`),
@@ -224,8 +221,4 @@ function attemptsAllowed(
       const { action_id: actionId, attempt } = v.parse(Allowed, payload);
       return { actionId, attempt };
     });
-}
-
-function pending(ran: Ran): boolean {
-  return /unknown (command|flag)/.test(ran.stdout + ran.stderr);
 }

@@ -53,12 +53,14 @@ afterAll(async () => {
 
 const timeoutMs = full ? 1_800_000 : 240_000;
 
-for (const { name } of scenarios) {
+for (const [at, { name }] of scenarios.entries()) {
   test(
     `${name}: whatever place akc dies at, the run ends as if it had not`,
     async () => {
       const { scenario, reference, reached } = knownOf(name);
       const stories = everyPlace.flatMap((place, index) => {
+        // Every bundle dies at every place in the full matrix; here the others share what the first one does whole.
+        if (!full && at > 0 && (index + at) % 2 === 0) return [];
         const times = reached.get(place) ?? 0;
         return (full ? all(times) : one(times, index)).flatMap((nth, at) =>
           acts(index + at).map((act) =>

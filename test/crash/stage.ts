@@ -3,7 +3,7 @@
  * any time. What it tells of the run it reads from a copy of the files as they lie there, so that looking mends nothing.
  */
 import { Database } from "bun:sqlite";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -177,7 +177,9 @@ export async function setStage({ scenario, counter, place }: StageParts): Promis
     },
     strike() {
       stage.killAll();
-      rmSync(base, { recursive: true, force: true });
+      // The place itself may be where a disk is mounted: that is for whoever mounted it.
+      for (const name of readdirSync(base)) rmSync(join(base, name), { recursive: true, force: true });
+      if (place === undefined) rmSync(base, { recursive: true, force: true });
     },
   };
   return stage;

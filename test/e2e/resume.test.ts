@@ -201,12 +201,26 @@ describe("a run whose process was killed", () => {
     });
   });
 
-  test("keeps the deadline that it was started with, and gets a new one when told so", async () => {
+  test("keeps the deadline that it was started with, also while no process is there", async () => {
     await inWorld(async (world) => {
       const waiting = bundle().step("a", counting("a", "touch up; while ! test -e go; do sleep 0.01; done"));
-      await killed(world, waiting, "up", "--deadline", "400ms");
-      await Bun.sleep(400);
+      await killed(world, waiting, "up", "--deadline", "2s");
+      await Bun.sleep(2_000);
       expectOutcome(await resume(world), "exhausted", 1, "RUN_DEADLINE");
+      // It had no time left to begin anything.
+      expect(countOf(world, "a")).toBe(1);
+      writeFileSync(join(world.workdir("r1"), "go"), "");
+      // Whoever goes on after an end means it: the whole time again.
+      expectOutcome(await resume(world), "succeeded", 0, null);
+      expect(countOf(world, "a")).toBe(2);
+    });
+  });
+
+  test("gets another deadline when told so", async () => {
+    await inWorld(async (world) => {
+      const waiting = bundle().step("a", counting("a", "touch up; while ! test -e go; do sleep 0.01; done"));
+      await killed(world, waiting, "up", "--deadline", "1s");
+      await Bun.sleep(1_000);
       writeFileSync(join(world.workdir("r1"), "go"), "");
       expectOutcome(await resume(world, "--deadline", "1m"), "succeeded", 0, null);
     });

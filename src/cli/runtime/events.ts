@@ -21,7 +21,8 @@ import { padEnd, printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
 import { actionName } from "./action-name.ts";
-import { locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
+import { locatingEnvironment } from "./locate.ts";
+import { readRunArgs, withRun } from "./read-run.ts";
 import { standing } from "./run-view.ts";
 
 export const events = command({
@@ -41,7 +42,7 @@ export const events = command({
   exits: [0, 2],
   environment: locatingEnvironment,
   args: {
-    ...runArgs,
+    ...readRunArgs,
     follow: { type: "boolean", alias: ["f"], description: "Wait for more until the run has ended." },
     after: { type: "string", valueHint: "SEQ", description: "Only events after this number." },
   },
@@ -50,24 +51,17 @@ export const events = command({
       args.after === undefined
         ? 0
         : wholeNumber("--after", args.after, { min: 0, max: Number.MAX_SAFE_INTEGER });
-    const found = await oneRun(session.io, args);
-    const { runtimeRunId } = found.row.context;
-    const printer = printerOf(session, args.follow === true, runtimeRunId);
-    await withStore(found.scopeRoot, async (store) => {
-      const reader = await store.openRun(runtimeRunId);
-      try {
-        const projector = new EventProjector(found.row, await factsOf(found.row));
-        for await (const page of pages(reader, args.follow === true)) {
-          const wires = page
-            .map((event) => [event, projector.project(event)] as const)
-            .filter(([event]) => event.seq > after)
-            .map(([event, projected]) => ({ stored: event, projected, wire: projector.wire(projected) }));
-          if (wires.length > 0) await printer.page(wires);
-        }
-        await printer.end();
-      } finally {
-        await reader.close();
+    await withRun(session.io, args, async ({ reader, row }) => {
+      const printer = printerOf(session, args.follow === true, row.context.runtimeRunId);
+      const projector = new EventProjector(row, await factsOf(row));
+      for await (const page of pages(reader, args.follow === true)) {
+        const wires = page
+          .map((event) => [event, projector.project(event)] as const)
+          .filter(([event]) => event.seq > after)
+          .map(([event, projected]) => ({ stored: event, projected, wire: projector.wire(projected) }));
+        if (wires.length > 0) await printer.page(wires);
       }
+      await printer.end();
     });
     return 0;
   },

@@ -4,6 +4,7 @@
  *
  * Source: spec cli §5.3; cli:W-49, cli:W-53 (what cannot be read is said, not thrown).
  */
+import { join } from "node:path";
 import { type Health, kernelHealth } from "../../evidence/health.ts";
 import { type EvidencePaths, evidencePaths } from "../../evidence/layout.ts";
 import { limits } from "../../limits.ts";
@@ -12,13 +13,15 @@ import type { RunReader, Signal, StoredEvent } from "../../store/contract.ts";
 import { systemClock } from "../../system/clock.ts";
 import { readFileBounded } from "../../system/files.ts";
 import { command } from "../command.ts";
+import { followUpOnRun } from "../follow-up.ts";
 import { livenessText } from "../lease/liveness.ts";
 import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
 import { type Denied, lastDenial } from "./denial.ts";
 import { type Failure, failureData, failureLines, failuresOf } from "./failure.ts";
-import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
+import { type FoundRun, locatingEnvironment } from "./locate.ts";
+import { readRunArgs, withRun } from "./read-run.ts";
 import { lastResumption, type Resumption } from "./resumption.ts";
 import { countPhases, durationMs, type PhaseCounts, runData, standing } from "./run-view.ts";
 import { type Wait, waitData, waitLine, waitsOf } from "./waits.ts";
@@ -32,21 +35,16 @@ export const status = command({
   ],
   exits: [0, 2],
   environment: locatingEnvironment,
-  args: runArgs,
+  args: readRunArgs,
   async run(args, session) {
-    const found = await oneRun(session.io, args);
-    const facts = await withStore(found.scopeRoot, async (store) => {
-      const reader = await store.openRun(found.row.context.runtimeRunId);
-      try {
-        return await statusFacts(found, reader);
-      } finally {
-        await reader.close();
-      }
-    });
-    const nowMs = systemClock.nowMs();
-    await session.print({
-      data: statusData(found, facts, nowMs),
-      text: () => statusText(found, facts, nowMs),
+    await withRun(session.io, args, async ({ reader, row, scopeRoot }) => {
+      const found = { row: { ...row, lease: await reader.lease() }, scopeRoot };
+      const facts = await statusFacts(found, reader);
+      const nowMs = systemClock.nowMs();
+      await session.print({
+        data: statusData(found, facts, nowMs),
+        text: () => statusText(found, facts, nowMs),
+      });
     });
     return 0;
   },
@@ -177,7 +175,7 @@ function statusText(found: FoundRun, facts: StatusFacts, nowMs: number): string 
       `resumed: ${elapsed(nowMs - atMs)} ago${generation === 0 ? "" : `, parts run again: ${generation}`}`,
     );
   }
-  if (isUnsealed(row)) lines.push("evidence: not written to the end; `akc runtime resume` finishes it");
+  if (isUnsealed(row)) lines.push("evidence: not written to the end");
   if (row.lastError !== null) lines.push(`last_error: ${printable(row.lastError)}`);
   lines.push(...failureLines(facts.failures, row.lastError));
   return lines.join("\n");

@@ -518,7 +518,7 @@ export const errorCodes = {
     hint: "Give a file that `akc state backup` wrote.",
   },
   STATE_EXISTS: {
-    class: "conflict",
+    class: "usage",
     message: "there is a state in this place already",
     hint: "Choose another --outputs-root, or set the state aside with --force.",
   },

@@ -21,8 +21,8 @@ const small = bundle()
 
 /** Goes on without end, a step after the other. */
 const busy = bundle()
-  .step("up", sh("echo $$ > up"))
-  .step("long", sh("echo $$ > long; while :; do sleep 0.05; done"), "up");
+  .step("up", sh("touch up"))
+  .step("long", sh("echo $$ > it; mv it long; while :; do sleep 0.05; done"), "up");
 
 async function ran(world: World, id: string): Promise<void> {
   const { code } = await world.start(small, "--runtime-run-id", id);

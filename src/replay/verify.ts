@@ -7,8 +7,6 @@
 import { type RecordedFact, recordedFact } from "../kernel/recorded.ts";
 import { limits } from "../limits.ts";
 import type { RunReader, RunRow } from "../store/contract.ts";
-import { systemClock } from "../system/clock.ts";
-import { createHeapGuard } from "../system/heap-guard.ts";
 import { Artifacts } from "./artifacts.ts";
 import { ChainCheck } from "./chain-check.ts";
 import { type Divergence, Divergences } from "./divergence.ts";
@@ -69,7 +67,6 @@ class Check {
   readonly #ledger: Ledger;
   readonly #artifacts = new Artifacts();
   readonly #found: Divergences;
-  readonly #guardHeap = createHeapGuard(systemClock.monotonicMs);
   #events = 0;
   #anchorSeq: number | undefined;
 
@@ -143,7 +140,6 @@ class Check {
         if (event.sha256 === anchorSha256) this.#anchorSeq = event.seq;
       }
       if (page.length === 0) break;
-      this.#guardHeap();
     }
     this.#end(last);
   }

@@ -238,7 +238,7 @@ function checkOwners(db: Database, faults: FaultList): void {
   for (const table of ["event", "decision"]) {
     const own = countOf(
       db,
-      `SELECT coalesce(sum((SELECT count(*) FROM ${table} WHERE id BETWEEN run_key << 32 AND (run_key << 32) + 4294967295)), 0) AS n
+      `SELECT coalesce(sum((SELECT count(*) FROM ${table} WHERE id BETWEEN run.run_key << 32 AND (run.run_key << 32) + 4294967295)), 0) AS n
        FROM run`,
     );
     const lost = countOf(db, `SELECT count(*) AS n FROM ${table}`) - own;
@@ -250,8 +250,8 @@ function checkOwners(db: Database, faults: FaultList): void {
          SELECT run_key, 'the run' AS who, sha256 FROM artifact_ref
          UNION SELECT run_key, action_id, output_sha256 FROM action WHERE output_sha256 IS NOT NULL
          UNION SELECT run_key, 'the run', unhex(facts_sha256) FROM run WHERE facts_sha256 IS NOT NULL
-       ) JOIN run USING (run_key)
-       WHERE NOT EXISTS (SELECT 1 FROM artifact WHERE artifact.sha256 = sha256)
+       ) AS named JOIN run USING (run_key)
+       WHERE NOT EXISTS (SELECT 1 FROM artifact WHERE artifact.sha256 = named.sha256)
        ORDER BY runtime_run_id, who, sha256`,
     )
     .all();

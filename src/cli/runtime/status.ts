@@ -45,6 +45,13 @@ export const status = command({
         data: statusData(found, facts, nowMs),
         text: () => statusText(found, facts, nowMs),
       });
+      const open = standing(found.row, nowMs) === "abandoned" || isUnsealed(found.row);
+      if (open && args.archive === undefined) {
+        const { runtimeRunId } = found.row.context;
+        const outputsRoot = join(found.scopeRoot, "../..");
+        const resume = await followUpOnRun(session.io, ["runtime", "resume", runtimeRunId], { outputsRoot });
+        session.io.words(`hint: \`${resume}\` goes on with it.\n`);
+      }
     });
     return 0;
   },

@@ -42,9 +42,18 @@ export class Launcher {
   lostSightOf: ReadonlySet<number> = new Set();
   readonly #asked = new Set<number>();
   readonly #deps: LauncherDeps;
+  #broken: AkcError | undefined;
 
   constructor(deps: LauncherDeps) {
     this.#deps = deps;
+  }
+
+  /**
+   * A result that could not be kept is none: the attempt stays under way on record, and is offered again when somebody goes
+   * on with the run. @throws AkcError DISK_FULL, STORE_…
+   */
+  throwIfBroken(): void {
+    if (this.#broken !== undefined) throw this.#broken;
   }
 
   launch(item: Item): void {
@@ -81,7 +90,9 @@ export class Launcher {
   #back(item: Item, result: ActionResult): void {
     this.underWay -= 1;
     failpoint("effect.ended");
-    this.#deps.arrive(item, result);
+    const fault = faultOfOurs(item, result);
+    if (fault === undefined) this.#deps.arrive(item, result);
+    else this.#broken ??= fault;
   }
 
   #request(item: Item, about: Pick<ActionRequest, "action" | "route">, workdir: string): ActionRequest {
@@ -117,6 +128,14 @@ async function recoverOrExecute(adapter: Adapter, request: ActionRequest): Promi
   const recovery = await adapter.recover?.(request).catch(() => undefined);
   const result = recovery?.kind === "ended" ? recovery.result : undefined;
   return result === undefined || result.status === "cancelled" ? adapter.execute(request) : result;
+}
+
+/** What they tell of is akc's own place for outputs, not the action: failing the action for it would be wrong for ever. */
+const ourFaults: readonly string[] = ["DISK_FULL", "STORE_IO", "STORE_UNWRITABLE", "STORE_BUSY"];
+
+function faultOfOurs({ actionId }: Item, { error }: ActionResult): AkcError | undefined {
+  if (error === undefined || !ourFaults.includes(error.code)) return undefined;
+  return new AkcError(error.code, { details: { action: actionId, why: error.message } });
 }
 
 function brokenBeforeStart(cause: unknown): ActionResult {

@@ -144,6 +144,7 @@ class Kernel implements StepOutputs {
         const starts = this.#admitReady();
         this.#blockForgotten();
         await this.#commit();
+        this.#launcher.throwIfBroken();
         failpoint("kernel.intents_durable");
         if (starts.length > 0) await this.#holdOn();
         for (const item of starts) this.#launcher.launch(item);

@@ -37,6 +37,12 @@ export class Divergences {
     });
   }
 
+  /** Those that were counted elsewhere, after the ones that are here. */
+  take(others: { readonly count: number; readonly kept: readonly Divergence[] }): void {
+    for (const divergence of others.kept) this.add(divergence);
+    this.#count += others.count - others.kept.length;
+  }
+
   get count(): number {
     return this.#count;
   }

@@ -3,11 +3,11 @@
  * goes on; none of them trusts a row.
  */
 import { eventIdOf } from "../evidence/project.ts";
-import { DecisionDigest } from "../kernel/decision-digest.ts";
 import { limits } from "../limits.ts";
 import type { ActionRow, RunReader, RunRow } from "../store/contract.ts";
 import type { Divergence, Place } from "./divergence.ts";
 import type { Ledger, LedgerRow } from "./ledger.ts";
+import type { DecisionPass } from "./passes.ts";
 
 export interface TableParts {
   readonly reader: RunReader;
@@ -117,37 +117,25 @@ export function checkRun({ run, ledger }: TableParts, report: Report): void {
 }
 
 /** The last end of the run tells how many decisions there were and their digest; later ones are not covered yet. */
-export async function checkDecisions({ reader, ledger }: TableParts, report: Report): Promise<number> {
+export function checkDecisions(
+  { ledger }: TableParts,
+  { count, gapAt, sha256 }: DecisionPass,
+  report: Report,
+): void {
   const { end } = ledger;
-  const digest = new DecisionDigest();
   const covered = end?.decisionCount;
-  let gapAt: number | undefined;
-  let count = 0;
-  for (;;) {
-    const page = await reader.decisions(count, limits.replayPageRows);
-    if (page.length === 0) break;
-    for (const row of page) {
-      if (row.row !== count + 1) gapAt ??= count + 1;
-      count = row.row;
-    }
-    const room = Math.max(0, (covered ?? 0) - digest.count);
-    digest.add(room >= page.length ? page : page.slice(0, room));
-  }
+  const seq = end?.seq ?? null;
   if (covered === undefined) {
     if (gapAt !== undefined) report(at("decision", null, null, `decision ${gapAt}`, "a row", "no row"));
-    return count;
-  }
-  const seq = end?.seq ?? null;
-  if (gapAt !== undefined || count < covered) {
+  } else if (gapAt !== undefined || count < covered) {
     const missing = gapAt ?? count + 1;
     report(
       at("decision", seq, null, `decision ${missing}`, `a row: ${covered} decisions were made`, "no row"),
     );
-  } else if (end?.decisionsSha256 !== digest.sha256()) {
+  } else if (end?.decisionsSha256 !== sha256) {
     const name = `one of the decisions 1 to ${covered}`;
-    report(at("decision", seq, null, name, end?.decisionsSha256 ?? "", digest.sha256()));
+    report(at("decision", seq, null, name, end?.decisionsSha256 ?? "", sha256));
   }
-  return count;
 }
 
 /** Which step took which signal. */

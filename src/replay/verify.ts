@@ -4,19 +4,23 @@
  *
  * Source: architecture "Events are the truth"; spec cli §11 (cli:W-15).
  */
-import { type RecordedFact, recordedFact } from "../kernel/recorded.ts";
+import { recordedFact } from "../kernel/recorded.ts";
 import { limits } from "../limits.ts";
 import type { RunReader, RunRow } from "../store/contract.ts";
 import { Artifacts } from "./artifacts.ts";
-import { ChainCheck } from "./chain-check.ts";
 import { type Divergence, Divergences } from "./divergence.ts";
 import { EvidenceCheck, type Sealing, sealingOf } from "./evidence-check.ts";
 import { Ledger } from "./ledger.ts";
+import type { StoredRun } from "./pass-protocol.ts";
+import { PassThread } from "./pass-thread.ts";
+import type { ChainPass } from "./passes.ts";
 import { checkActions, checkDecisions, checkRun, checkSignals } from "./tables.ts";
 
 export interface VerifyOptions {
   /** `<outputs_root>/<tenant>/<repo>`, where the evidence lies; absent when there are no files to look at. */
   readonly scopeRoot?: string | undefined;
+  /** Where the run can be opened a second time, so that half of the work is done beside the other half. */
+  readonly stored?: StoredRun | undefined;
   /** Whether every evidence file is made again from the events, also those whose digest is as sealed. */
   readonly rebuild?: boolean;
   /** A digest of the chain that was noted somewhere else: some event must have it. */
@@ -51,10 +55,12 @@ export async function verifyRun(reader: RunReader, options: VerifyOptions = {}):
     options.scopeRoot === undefined
       ? undefined
       : new EvidenceCheck({ reader, run, scopeRoot: options.scopeRoot });
+  const passes = new PassThread(reader, run, options.stored);
   try {
-    return await new Check(reader, run, options, evidence).verify();
+    return await new Check(reader, run, options, evidence, passes).verify();
   } finally {
     evidence?.close();
+    passes.close();
   }
 }
 
@@ -63,32 +69,49 @@ class Check {
   readonly #run: RunRow;
   readonly #options: VerifyOptions;
   readonly #evidence: EvidenceCheck | undefined;
-  readonly #chain: ChainCheck;
+  readonly #passes: PassThread;
   readonly #ledger: Ledger;
   readonly #artifacts = new Artifacts();
   readonly #found: Divergences;
-  #events = 0;
-  #anchorSeq: number | undefined;
+  /** What the events say that they cannot say: told after the chain, which says whether they are the ones that were written. */
+  readonly #faults: Divergences;
 
-  constructor(reader: RunReader, run: RunRow, options: VerifyOptions, evidence: EvidenceCheck | undefined) {
+  constructor(
+    reader: RunReader,
+    run: RunRow,
+    options: VerifyOptions,
+    evidence: EvidenceCheck | undefined,
+    passes: PassThread,
+  ) {
+    const { divergencesMax = 1 } = options;
     this.#reader = reader;
     this.#run = run;
     this.#options = options;
     this.#evidence = evidence;
-    this.#chain = new ChainCheck(run);
+    this.#passes = passes;
     this.#ledger = new Ledger(run.context.runtimeRunId);
-    this.#found = new Divergences(options.divergencesMax ?? 1);
+    this.#found = new Divergences(divergencesMax);
+    this.#faults = new Divergences(divergencesMax);
   }
 
   async verify(): Promise<Verification> {
     const files = (await this.#evidence?.begin()) ?? 0;
-    await this.#history();
+    const { anchorSha256, divergencesMax = 1 } = this.#options;
+    const chained = this.#passes.chain({ until: this.#run.lastSeq, anchorSha256, divergencesMax });
+    await this.#fold();
+    const chain = await chained;
+    const digested = this.#passes.decisions(this.#ledger.end?.decisionCount ?? 0);
+    this.#found.take(chain);
+    this.#checkTail(chain);
+    this.#found.take(this.#faults);
+
     const moved = (await this.#reader.run()).lastSeq > this.#run.lastSeq;
     const parts = { reader: this.#reader, run: this.#run, ledger: this.#ledger, moved };
     const report = (divergence: Divergence) => this.#found.add(divergence);
     const actions = await checkActions(parts, report, (row) => this.#artifacts.ofRow(row));
     if (!moved) checkRun(parts, report);
-    const decisions = await checkDecisions(parts, report);
+    const decisions = await digested;
+    checkDecisions(parts, decisions, report);
     await checkSignals(parts, report);
     this.#artifacts.ofRun(this.#run);
     const artifacts = await this.#artifacts.check(this.#reader, report);
@@ -98,14 +121,14 @@ class Check {
     for (const divergence of differing) report(divergence);
     return {
       verdict: this.#found.count === 0 ? "verified" : "diverged",
-      events: this.#events,
+      events: chain.events,
       actions,
-      decisions,
+      decisions: decisions.count,
       artifacts,
       evidenceFiles: files,
       evidence: this.#evidence === undefined ? "not looked at" : sealingOf(this.#run),
-      chainSha256: this.#chain.headSha256,
-      anchorSeq: this.#anchorSeq,
+      chainSha256: chain.headSha256,
+      anchorSeq: chain.anchorSeq,
       divergenceCount: this.#found.count,
       divergences: await this.#withTypes(),
       moved,
@@ -122,63 +145,46 @@ class Check {
     return typed;
   }
 
-  async #history(): Promise<void> {
-    const { anchorSha256 } = this.#options;
+  async #fold(): Promise<void> {
     const last = this.#run.lastSeq;
-    for (let done = false; !done; ) {
-      const page = await this.#reader.events(this.#chain.seq, limits.replayPageRows);
+    for (let after = 0; after < last; ) {
+      const page = await this.#reader.events(after, limits.replayPageRows);
+      if (page.length === 0) return;
       for (const event of page) {
-        if (event.seq > last) {
-          done = true;
-          break;
-        }
-        this.#events += 1;
-        const broken = this.#chain.next(event);
-        if (broken !== undefined) this.#found.add(broken);
+        after = event.seq;
+        if (after > last) return;
         const fact = recordedFact(event);
-        this.#follow(event, fact);
-        if (event.sha256 === anchorSha256) this.#anchorSeq = event.seq;
+        if (fact === undefined) continue;
+        const fault = this.#ledger.add(event, fact);
+        if (fault !== undefined) {
+          const { about: place, ...rest } = fault;
+          this.#faults.add({ place, event_seq: event.seq, event_type: event.type, ...rest });
+        }
+        this.#artifacts.ofFact(fact, event.seq);
       }
-      if (page.length === 0) break;
     }
-    this.#end(last);
-  }
-
-  #follow(
-    event: { readonly seq: number; readonly type: string; readonly atMs: number },
-    fact: RecordedFact | undefined,
-  ): void {
-    if (fact === undefined) return;
-    const fault = this.#ledger.add(event, fact);
-    if (fault !== undefined) {
-      const { about: place, ...rest } = fault;
-      this.#found.add({ place, event_seq: event.seq, event_type: event.type, ...rest });
-    }
-    this.#artifacts.ofFact(fact, event.seq);
   }
 
   /** What was cut off at the end leaves no gap: the seal and the anchor remember how far the history went. */
-  #end(last: number): void {
+  #checkTail(chain: ChainPass): void {
+    const last = this.#run.lastSeq;
     const sealedSeq = this.#run.evidenceSeq ?? 0;
+    const at = { place: "chain", event_seq: last, event_type: null } as const;
     if (sealedSeq > last) {
       this.#found.add({
-        place: "chain",
-        event_seq: last,
-        event_type: null,
+        ...at,
         name: `events after ${last} removed`,
         expected: `event ${sealedSeq}, which the evidence covers`,
         found: `${last} events`,
       });
     }
     const { anchorSha256 } = this.#options;
-    if (anchorSha256 !== undefined && this.#anchorSeq === undefined) {
+    if (anchorSha256 !== undefined && chain.anchorSeq === undefined) {
       this.#found.add({
-        place: "chain",
-        event_seq: last,
-        event_type: null,
+        ...at,
         name: "the digest noted elsewhere",
         expected: anchorSha256,
-        found: `no event has it; the last one has ${this.#chain.headSha256}`,
+        found: `no event has it; the last one has ${chain.headSha256}`,
       });
     }
   }

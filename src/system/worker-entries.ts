@@ -7,7 +7,11 @@
  * Entry points for `bun build --compile` beside the program's own, relative to the folder of `src/main.ts`, which must be
  * the build's root: each then lies at the same place below the bundle's.
  */
-export const workerEntries = ["system/spawn-worker.ts", "system/digest-worker.ts"] as const;
+export const workerEntries = [
+  "system/spawn-worker.ts",
+  "system/digest-worker.ts",
+  "replay/pass-worker.ts",
+] as const;
 
 /** Where a worker's code is, in source and in a compiled binary alike. Never a relative path: Bun would look in the working directory. */
 export function workerUrl(entry: (typeof workerEntries)[number]): URL {

@@ -3,6 +3,7 @@
  * Reads only.
  */
 import { AkcError } from "../../errors.ts";
+import type { StoredRun } from "../../replay/pass-protocol.ts";
 import type { RunReader, RunRow } from "../../store/contract.ts";
 import type { Io } from "../io.ts";
 import { withArchive } from "./archived.ts";
@@ -28,6 +29,8 @@ export interface OpenedRun {
   readonly row: RunRow;
   /** `<outputs_root>/<tenant>/<repo>`, or a folder laid out like it. */
   readonly scopeRoot: string;
+  /** Where it can be opened a second time; absent on an archive. */
+  readonly stored?: StoredRun;
 }
 
 /** @throws AkcError USAGE, RUN_NOT_FOUND, RUN_AMBIGUOUS, ARCHIVE_INVALID, STORE_DAMAGED */
@@ -53,7 +56,8 @@ export async function withRun<T>(
   return withStore(scopeRoot, async (store) => {
     const reader = await store.openRun(row.context.runtimeRunId);
     try {
-      return await work({ reader, row, scopeRoot });
+      const stored = { scopeRoot, runtimeRunId: row.context.runtimeRunId };
+      return await work({ reader, row, scopeRoot, stored });
     } finally {
       await reader.close();
     }

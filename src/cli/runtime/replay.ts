@@ -86,7 +86,11 @@ export const replay = command({
         : wholeNumber("--until", args.until, { min: 0, max: Number.MAX_SAFE_INTEGER });
     return withRun<ExitCode>(session.io, args, async (opened) => {
       if (args.against !== undefined) return compare(opened, { ...args, run: args.against }, session);
-      const verification = await verifyRun(opened.reader, { scopeRoot: opened.scopeRoot, divergencesMax: 1 });
+      const verification = await verifyRun(opened.reader, {
+        scopeRoot: opened.scopeRoot,
+        stored: opened.stored,
+        divergencesMax: 1,
+      });
       const asked = { mode: mode ?? "runtime_replay", until, transitions: args.transitions !== false };
       try {
         await show(opened, verification, session, asked);

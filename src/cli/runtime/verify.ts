@@ -54,9 +54,10 @@ export const verify = command({
   },
   async run(args, { io, print }) {
     const anchorSha256 = digestArgument(args.chainSha256);
-    return withRun(io, args, async ({ reader, row, scopeRoot }) => {
+    return withRun(io, args, async ({ reader, row, scopeRoot, stored }) => {
       const found = await verifyRun(reader, {
         scopeRoot,
+        stored,
         anchorSha256,
         rebuild: args.rebuild === true,
         divergencesMax: divergencesShownMax,

@@ -6,7 +6,7 @@ import { limits } from "../../src/limits.ts";
 import type { ActionRow, LeaseHolder, Store } from "../../src/store/contract.ts";
 import { type Fault, faultsOf } from "./faults.ts";
 import { createRandom } from "./random.ts";
-import { type Scenario, scenarioOf } from "./scenario.ts";
+import { type Scenario, type Script, scenarioOf } from "./scenario.ts";
 import { createSimulatedStore } from "./store.ts";
 import { type History, live } from "./world.ts";
 
@@ -30,11 +30,15 @@ export async function simulate(seed: number | string, openStore: OpenStore = inM
   const calm = await live({ scenario, faults: [], random: random.fork("calm"), openStore: inMemory });
   const wild = await live({ scenario, faults, random: random.fork("wild"), openStore });
   for (const { outcome, witness } of [calm, wild]) {
+    const attempts = witness.events.filter(({ type }) => type === "runtime.action.policy_allowed").length;
+    if (attempts > (scenario.budget.dispatches ?? attempts))
+      witness.fault(`${attempts} attempts, ${scenario.budget.dispatches} were allowed`);
     if (outcome === null) witness.fault("the run has no outcome");
     else if (outcome !== "exhausted") witness.checkSettled();
   }
   const compared = comparable(scenario, calm, wild);
   const broken = [...calm.faults.map((fault) => `undisturbed: ${fault}`), ...wild.faults];
+  broken.push(...calm.rows.flatMap((row) => againstScript(scenario, row)));
   if (compared) broken.push(...differences(calm, wild));
   return { scenario, faults, calm, wild, compared, broken };
 }
@@ -74,6 +78,29 @@ function overslept({ scripts }: Scenario, { witness }: History): boolean {
     const nodeId: unknown = JSON.parse(payload).action.node_ref.node_id;
     return !(scripts.get(String(nodeId))?.endings.includes("hangs until told to end") ?? false);
   });
+}
+
+/** An action that was carried out undisturbed ends as its script says. */
+function againstScript(
+  scenario: Scenario,
+  { actionId, nodeId, stepId, phase, attempt }: ActionRow,
+): string[] {
+  const script = scenario.scripts.get(nodeId);
+  const carriedOut = attempt > 0 && (phase === "succeeded" || phase === "failed");
+  if (!carriedOut || script === undefined || scenario.routes.has(nodeId)) return [];
+  const triesMax = scenario.without.includes("runtime.action.retry") ? 1 : limits.attemptsMax;
+  const expected = scenario.mode === "simulate" ? "succeeded" : endOf(script, triesMax, stepId === null);
+  return phase === expected ? [] : [`undisturbed: ${actionId} ${phase}, its script says ${expected}`];
+}
+
+function endOf({ endings }: Script, triesMax: number, hasContract: boolean): "succeeded" | "failed" {
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const ending = endings[Math.min(tries, endings.length - 1)];
+    if (ending === "succeeds") return "succeeded";
+    if (ending === "leaves out an output") return hasContract ? "failed" : "succeeded";
+    if (ending === "fails for good" || ending === "hangs for ever") return "failed";
+  }
+  return "failed";
 }
 
 function differences(calm: History, wild: History): string[] {

@@ -218,7 +218,9 @@ export class Witness {
     if (!isSettled(phase)) this.fault(`${actionId} was left ${phase}`);
   }
 
-  #note(claim: Claim, { type, payload }: NewEvent): void {
+  #note(claim: Claim, { seq, type, payload }: NewEvent): void {
+    if (type === "runtime.action.cancelled" && !claim.cut)
+      this.fault(`event ${seq} cancels an action of a run that goes on`);
     if (type === "runtime.action.policy_allowed") {
       const { action_id, attempt } = JSON.parse(payload);
       claim.intents.add(`${action_id}#${this.book.entry(action_id).generation}#${attempt}`);

@@ -6,6 +6,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { digestBytes, EventChain } from "../../src/store/chain.ts";
 import { thisProcess } from "../../src/store/sqlite/holder.ts";
 import { openStore } from "../../src/store/sqlite/open.ts";
 import { type BundleBuilder, bundle, type Json, sh } from "./bundle.ts";
@@ -161,6 +162,21 @@ describe("a run whose process was killed", () => {
       expect(ran.report["resumed"]).toMatchObject({ after_seq: 0 });
       expect(world.events("r1").map(({ type }) => type)).not.toContain("runtime.kernel.resumed");
       expect(world.events("r1").length).toBe(world.events("r0").length);
+    });
+  });
+
+  test("goes on also where an earlier version left it: what was not kept then is taken from the bundle, and not sealed", async () => {
+    await inWorld(async (world) => {
+      await killed(world, chain);
+      asOfBefore(world);
+      expectOutcome(await resume(world), "succeeded", 0, null);
+      expect(counts(world, "a", "b", "c")).toEqual({ a: 1, b: 2, c: 1 });
+      const status = await world.ask("runtime", "status", "r1");
+      expect(status.report).toMatchObject({
+        evidence_sealed: false,
+        runtime_evidence_count: expect.any(Number),
+      });
+      expect((await world.ask("runtime", "list", "--stale")).report).toMatchObject({ items: [] });
     });
   });
 
@@ -423,6 +439,20 @@ describe("a run that has ended", () => {
 function unseal(world: World): void {
   using db = new Database(join(world.scope, ".akc/runtime/state.sqlite3"));
   db.run("UPDATE run SET evidence_seq = NULL");
+}
+
+/** A run of before facts were kept and the chain began with the run's identity. */
+function asOfBefore(world: World): void {
+  using db = new Database(join(world.scope, ".akc/runtime/state.sqlite3"));
+  db.run("UPDATE run SET facts_sha256 = NULL, genesis = 'zeros', extra = '{}'");
+  const chain = new EventChain(new Uint8Array(digestBytes));
+  const events = db.query<{ id: number; type: string; at_ms: number; payload: string }, []>(
+    "SELECT id, type, at_ms, payload FROM event ORDER BY id",
+  );
+  for (const [index, { id, type, at_ms, payload }] of events.all().entries()) {
+    const digest = Uint8Array.from(chain.append(index + 1, type, at_ms, payload));
+    db.query("UPDATE event SET sha256 = ? WHERE id = ?").run(digest, id);
+  }
 }
 
 function retries(world: World): number {

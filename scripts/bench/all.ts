@@ -6,6 +6,7 @@ import { benchCoordination } from "./coordination.ts";
 import { benchJson } from "./json.ts";
 import { benchKernel } from "./kernel.ts";
 import { benchProof } from "./proof.ts";
+import { benchReplay } from "./replay.ts";
 import { benchResume } from "./resume.ts";
 import { type BenchRow, printRows } from "./row.ts";
 import { benchStore } from "./store.ts";
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   resume: benchResume,
   subprocess: benchSubprocess,
   commands: benchCommands,
+  replay: benchReplay,
 };
 
 const asked = process.argv.slice(2);

@@ -178,6 +178,11 @@ test("a file that is no whole backup is refused, and nothing is made of it", asy
   swapped.run("UPDATE content_part SET bytes = zeroblob(length(bytes)), compressed = 0");
   swapped.close();
   expect(await refused(readFileSync(file))).toBe("BACKUP_INVALID");
+  writeFileSync(file, content);
+  const replaced = new Database(file);
+  replaced.run("UPDATE content_part SET bytes = zeroblob(size_bytes), compressed = 0");
+  replaced.close();
+  expect(await refused(readFileSync(file))).toBe("BACKUP_INVALID");
   expect(existsSync(databasePath(other.scopeRoot))).toBe(false);
 });
 

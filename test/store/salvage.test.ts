@@ -12,10 +12,11 @@ import {
 import { join } from "node:path";
 import fc from "fast-check";
 import { checkState } from "../../src/store/sqlite/check.ts";
+import { thisProcess } from "../../src/store/sqlite/holder.ts";
 import { databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import { type SalvageReport, salvage } from "../../src/store/sqlite/salvage.ts";
-import { codeOf, scope } from "./builders.ts";
-import { contentOfState, fillState } from "./filled.ts";
+import { codeOf, event, runRow, scope, turn } from "./builders.ts";
+import { contentOfState, fillRun, fillState } from "./filled.ts";
 
 const pageSize = 8_192;
 const runs = ["run-a", "run-b", "run-c"];
@@ -68,7 +69,6 @@ test("a state that is not damaged is saved whole", async () => {
 test("what stands only in the log is saved too, up to the last whole commit", async () => {
   using place = scope();
   const store = await openStore(place.scopeRoot);
-  const { fillRun } = await import("./filled.ts");
   const writer = await fillRun(place.scopeRoot, store, "run-a", { turns: 40 });
   const contents = await contentOfState(place.scopeRoot);
   const copy = join(place.root, "copy");
@@ -96,6 +96,68 @@ test("what stands only in the log is saved too, up to the last whole commit", as
     expect(saved.get("run-a")?.run.outcome).toBe("failed");
   });
 });
+
+test("a page of the log that was changed is not taken, nor what came after it", async () => {
+  using place = scope();
+  const store = await openStore(place.scopeRoot);
+  const writer = await fillRun(place.scopeRoot, store, "run-a", { turns: 40 });
+  const copy = join(place.root, "copy");
+  cpSync(place.scopeRoot, copy, { recursive: true });
+  await writer.close();
+  await store.close();
+  const log = `${databasePath(copy)}-wal`;
+  const bytes = readFileSync(log);
+  bytes.write("nodX-20", bytes.indexOf("node-20"));
+  writeFileSync(log, bytes);
+  await salvaged(copy, (report, saved) => {
+    expect(report.log).toBe("cut");
+    expect(report.runs[0]?.lastSeq).toBeLessThan(80);
+    expect(saved.get("run-a")?.actions.filter(({ nodeId }) => nodeId.startsWith("nodX"))).toEqual([]);
+  });
+});
+
+test("a run that left nothing but events is not called whole without its last ones", async () => {
+  using place = scope();
+  const store = await openStore(place.scopeRoot);
+  for (const id of ["first", "last"]) {
+    const writer = await store.createRun(runRow(id), thisProcess(), Date.now());
+    for (let seq = 1; seq <= 120; seq += 1) {
+      await writer.commit(
+        turn({ events: [event(seq, "runtime.kernel.event_refused", { text: "t".repeat(300) })] }),
+      );
+    }
+    await writer.close();
+  }
+  await store.close();
+  const path = databasePath(place.scopeRoot);
+  const bytes = readFileSync(path);
+  const before = await eventsOf(place.scopeRoot);
+  const check = async () => {
+    using other = scope();
+    const report = await salvage(names(place.scopeRoot), other.root);
+    for (const [name, events] of await eventsOf(other.scopeRoot)) {
+      expect([...(before.get(name) ?? [])].slice(0, events.length)).toEqual([...events]);
+      const run = report.runs.find(({ runtimeRunId }) => runtimeRunId === name);
+      if (run?.standing === "whole") expect(events.length).toBe(120);
+    }
+    return report;
+  };
+  let cut = 0;
+  for (let page = 2; page * pageSize <= bytes.byteLength; page += 1) {
+    const start = (page - 1) * pageSize;
+    const damaged = Buffer.from(bytes).fill(0, start, start + pageSize);
+    writeFileSync(path, damaged);
+    cut += (await check()).runs.filter(({ lastSeq }) => lastSeq < 120).length;
+    // Only the last row of a page, so that nothing but the page itself tells of it.
+    const cells = bytes.readUInt16BE(start + 3);
+    if (bytes[start] !== 13 || cells === 0 || cells > 200) continue;
+    const lastCell = Buffer.from(bytes);
+    lastCell.writeUInt16BE(0, start + 8 + (cells - 1) * 2);
+    writeFileSync(path, lastCell);
+    await check();
+  }
+  expect(cut).toBeGreaterThan(5);
+}, 60_000);
 
 test("without the first page every run is saved, and none is called whole", async () => {
   using place = scope();

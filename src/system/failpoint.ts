@@ -42,6 +42,9 @@ export const failpointPlaces = {
   "file.in_place": "the new file has its name, the folder may not be durable",
   "evidence.before_seal": "every file of evidence is written, the database has no digest of them",
   "evidence.sealed": "the digests are durable, the lease is held",
+  "prune.set_aside": "the folder of a run that goes is set aside, its rows stand",
+  "prune.inside": "some rows of it are gone, nothing is committed",
+  "prune.deleted": "its rows are gone, its folder is not",
 } as const;
 
 export type Failpoint = keyof typeof failpointPlaces;

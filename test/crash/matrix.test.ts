@@ -10,16 +10,18 @@ import { dirname, join } from "node:path";
 import { initial } from "../../src/store/sqlite/migrations/0001-initial.ts";
 import { databasePath } from "../../src/store/sqlite/open.ts";
 import { type Failpoint, failpointPlaces } from "../../src/system/failpoint.ts";
+import { filesBelow } from "../e2e/world.ts";
 import { long, type Scenario, scenarios } from "./bundles.ts";
 import { type Counter, startCounter } from "./counter.ts";
 import { diesAt, referenceOf, type Story, tellAll } from "./drive.ts";
-import type { Undisturbed } from "./judge.ts";
-import type { Stage } from "./stage.ts";
+import { leftovers, type Undisturbed } from "./judge.ts";
+import { type Stage, setStage } from "./stage.ts";
 
 const full = process.env["AKC_CRASH"] === "full";
 const atOnce = full ? 4 : 3;
 const everyPlace = Object.keys(failpointPlaces).filter(isPlace);
 const ofRenewal: readonly Failpoint[] = ["lease.before_renewal", "lease.renewed"];
+const ofPruning: readonly Failpoint[] = ["prune.set_aside", "prune.inside", "prune.deleted"];
 const ofMigration: readonly Failpoint[] = [
   "store.before_migration",
   "store.between_migrations",
@@ -81,7 +83,7 @@ test(
       const { scenario, reference, reached } = knownOf(name);
       const first = `commit.committed:${Math.ceil((reached.get("commit.committed") ?? 2) / 2)}:kill`;
       return everyPlace
-        .filter((place) => !ofMigration.includes(place) && !ofRenewal.includes(place) && !/grant/.test(place))
+        .filter((place) => !/grant|prune/.test(place) && ![...ofMigration, ...ofRenewal].includes(place))
         .map((place, index) => dying({ scenario, reference }, [first, `${place}:1:kill`], index));
     });
     await run(stories);
@@ -113,9 +115,41 @@ test(
   timeoutMs,
 );
 
+test(
+  "a run that is being removed is there whole or not at all, once somebody looked after it",
+  async () => {
+    for (const place of ofPruning) for (const keep of ["0", "9"]) await removedAt(place, keep);
+  },
+  timeoutMs,
+);
+
 test("some story has died at every place there is", () => {
+  // One story alone cannot have died at all of them.
+  if (process.env["AKC_CRASH_ONLY"] !== undefined) return;
   expect(everyPlace.filter((place) => !diedAt.has(place))).toEqual([]);
 });
+
+/** Dies while it removes the run; the next one keeps `keep` runs. */
+async function removedAt(place: Failpoint, keep: string): Promise<void> {
+  const { scenario } = knownOf("train");
+  const stage = await setStage({ scenario, counter });
+  const prune = (count: string) => ["runtime", "prune", "--keep", count, "--outputs-root", stage.root];
+  expect((await stage.start().ended).code).toBe(0);
+  const died = await stage.akc(prune("0"), { failpoint: `${place}:1:kill` });
+  expect({ place, code: died.code }).toEqual({ place, code: 137 });
+  diedAt.add(place);
+  expect(await stage.akc(prune(keep))).toMatchObject({ code: 0 });
+  const picture = await stage.picture();
+  if (picture === null) {
+    // All of it: not its folder either, where it stood or set aside.
+    expect(filesBelow(stage.root).filter((name) => name.includes(stage.runtimeRunId))).toEqual([]);
+  } else expect({ place, faults: await leftovers(stage) }).toEqual({ place, faults: [] });
+  const expected = keep === "0" || place === "prune.deleted" ? "gone" : "whole";
+  expect({ place, keep, run: picture === null ? "gone" : "whole" }).toEqual({ place, keep, run: expected });
+  stage.strike();
+  sum.deaths += 1;
+  sum.recoveries += 1;
+}
 
 async function learn(scenario: Scenario): Promise<void> {
   const log = join(folder, scenario.name);

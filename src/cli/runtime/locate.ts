@@ -72,8 +72,14 @@ export interface LeftOut {
 export async function allRuns(
   io: Io,
   where: Where,
-): Promise<{ readonly runs: readonly FoundRun[]; readonly leftOut: readonly LeftOut[] }> {
+): Promise<{
+  readonly runs: readonly FoundRun[];
+  /** That could be read, those without a run too. */
+  readonly scopes: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+}> {
   const found: FoundRun[] = [];
+  const scopes: string[] = [];
   const leftOut: LeftOut[] = [];
   const leaveOut = (scopeRoot: string, cause: unknown) => {
     const error = asAkcError(cause);
@@ -83,12 +89,13 @@ export async function allRuns(
   for (const scopeRoot of await scopeRoots(await outputsRootOf(io, where.outputsRoot), where, leaveOut)) {
     try {
       const rows = await withStore(scopeRoot, (store) => store.listRuns());
+      scopes.push(scopeRoot);
       for (const row of rows) found.push({ row, scopeRoot });
     } catch (cause) {
       leaveOut(scopeRoot, cause);
     }
   }
-  return { runs: found.sort((a, b) => b.row.startedAtMs - a.row.startedAtMs), leftOut };
+  return { runs: found.sort((a, b) => b.row.startedAtMs - a.row.startedAtMs), scopes, leftOut };
 }
 
 /**

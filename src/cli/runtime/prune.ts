@@ -56,16 +56,16 @@ export const prune = command({
   async run(args, session) {
     const keep = keeping(args.keep);
     const nowMs = systemClock.nowMs();
-    const { runs, leftOut } = await allRuns(session.io, args);
+    const { runs, scopes: roots, leftOut } = await allRuns(session.io, args);
     const scopes: ScopeResult[] = [];
-    for (const scopeRoot of new Set(runs.map((run) => run.scopeRoot))) {
+    for (const scopeRoot of roots) {
       const own = runs.filter((run) => run.scopeRoot === scopeRoot);
       const todo = { scopeRoot, own, keep, nowMs, abandoned: args.abandoned === true };
-      scopes.push(
-        await withStore(scopeRoot, (store) =>
-          pruneScope(store, todo, { dryRun: args.dryRun === true, compact: args.compact === true }, session),
-        ),
+      const pruned = await withStore(scopeRoot, (store) =>
+        pruneScope(store, todo, { dryRun: args.dryRun === true, compact: args.compact === true }, session),
       );
+      // The last run of a scope may have left its folder behind when its removal was cut off.
+      if (own.length > 0 || pruned.sweptBytes > 0) scopes.push(pruned);
     }
     await session.print({
       data: data(scopes, args.dryRun === true, leftOut.length),

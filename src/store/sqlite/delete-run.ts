@@ -2,6 +2,7 @@
  * Takes a run out of the database with everything that is its own. An artifact goes with the last run that has it.
  */
 import type { Database } from "bun:sqlite";
+import { failpoint } from "../../system/failpoint.ts";
 import type { LeaseHolder } from "../contract.ts";
 import { rowIdBase, rowIdEnd } from "./keys.ts";
 import { runNamed } from "./runs.ts";
@@ -15,6 +16,7 @@ export function deleteRunRows(db: Database, runtimeRunId: string, here: LeaseHol
     for (const table of ["event", "decision"]) {
       db.query(`DELETE FROM ${table} WHERE id > ? AND id <= ?`).run(rowIdBase(key), rowIdEnd(key));
     }
+    failpoint("prune.inside");
     deleteOwnArtifacts(db, key);
     for (const table of ["action", "signal", "evidence_file", "artifact_ref", "lease", "run"]) {
       db.query(`DELETE FROM ${table} WHERE run_key = ?`).run(key);

@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { AkcError } from "../../errors.ts";
+import { failpoint } from "../../system/failpoint.ts";
 import { errnoOf } from "../../system/files.ts";
 import type { LeaseHolder, RunRow, Store } from "../contract.ts";
 import { evidenceFolder } from "./backup.ts";
@@ -42,6 +43,7 @@ export async function removeRun(
   const artifactFileBytes = ownArtifactFileBytes(scopeRoot, runtimeRunId);
   if (await isHeldNow(store, runtimeRunId, here, nowMs)) return { kind: "held" };
   if (folder !== null) moveAside(folder, aside);
+  failpoint("prune.set_aside");
   try {
     await store.deleteRun(runtimeRunId, here, nowMs);
   } catch (cause) {
@@ -54,6 +56,7 @@ export async function removeRun(
     if (code === "LEASE_HELD") return { kind: "held" };
     throw cause;
   }
+  failpoint("prune.deleted");
   const evidenceBytes = folder === null ? 0 : bytesBelow(aside);
   sweepOne(aside);
   return { kind: "removed", evidenceBytes, artifactFileBytes };

@@ -46,6 +46,11 @@ async function salvaged(
   );
   expect(serious).toEqual([]);
   await work(report, await contentOfState(other.scopeRoot));
+  const left = readdirSync(other.root).filter((name) => !name.endsWith(".unplaced-events.jsonl"));
+  expect(left.sort()).toEqual(["acme", "acme.shop.salvage.json"]);
+  expect(readdirSync(join(other.scopeRoot, ".akc/runtime")).filter((name) => name.startsWith("."))).toEqual(
+    [],
+  );
 }
 
 test("a state that is not damaged is saved whole", async () => {

@@ -3,7 +3,7 @@
  * files are only read, as bytes; the fresh state stands below another outputs root and is never written over one that is there.
  */
 import type { Database } from "bun:sqlite";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { createAtomicFile, resolveConfined, writeFileAtomic } from "../../system/files.ts";
@@ -16,7 +16,7 @@ import { buildFile } from "./new-file.ts";
 import { artifactsRoot, databasePath } from "./open.ts";
 import { runNamed } from "./runs.ts";
 import { type Gathered, gather } from "./salvage/found.ts";
-import { openPages } from "./salvage/pages.ts";
+import { openPages, type Pages } from "./salvage/pages.ts";
 import { type SalvagedRun, salvageRun } from "./salvage/run.ts";
 import { createTarget, newestOf, type SalvageTarget } from "./salvage/target.ts";
 import { writeUnplaced } from "./salvage/unplaced.ts";
@@ -56,51 +56,53 @@ export async function salvage(scope: BackupScope, outputsRoot: string): Promise<
   if (existsSync(path))
     throw new AkcError("STATE_EXISTS", { hint: "Choose another folder.", details: { path } });
   guarded(path, () => mkdirSync(dirname(path), { recursive: true }));
-  const workPath = join(outputsRoot, `.salvage.${process.pid}`);
-  return await buildFile(path, { force: false }, (temporary) =>
-    buildFile(workPath, { force: true }, async (work) => {
-      const pages = openPages(from);
-      const found = openScratch(work);
-      const db = openScratch(temporary);
-      try {
-        found.run("BEGIN");
-        const gathered = gather(pages, found);
-        const target = createTarget(db);
-        const { runs, runsWithoutRow } = salvageRuns(found, gathered, target);
-        const artifactsLost = saveArtifacts(found, target, scope.scopeRoot, scopeRoot);
-        const evidenceFilesLost = await saveEvidence(db, scope.scopeRoot, scopeRoot);
-        target.finish();
-        const unplaced = join(outputsRoot, `${scope.tenantId}.${scope.repoId}.unplaced-events.jsonl`);
-        const report: SalvageReport = {
-          from,
-          scopeRoot,
-          headerWhole: pages.headerWhole,
-          log:
-            pages.logBytes === 0
-              ? "none"
-              : pages.log === null
-                ? "unreadable"
-                : pages.log.framesBroken > 0
-                  ? "cut"
-                  : "whole",
-          damagedPages: gathered.damagedPages,
-          runs: runs.map((run) => withLosses(run, artifactsLost, evidenceFilesLost)),
-          runsWithoutRow,
-          runsMayBeMissing: isLost(gathered.walked.lost.run, 0, Number.MAX_SAFE_INTEGER),
-          artifactsLost: [...artifactsLost.values()].reduce((sum, names) => sum + names.length, 0),
-          evidenceFilesLost: [...evidenceFilesLost.values()].reduce((sum, names) => sum + names.length, 0),
-          unplacedPath: (await writeUnplaced(found, db, unplaced)) ? unplaced : null,
-        };
-        const reportPath = join(outputsRoot, `${scope.tenantId}.${scope.repoId}.salvage.json`);
-        await writeFileAtomic(reportPath, `${JSON.stringify(report, null, 2)}\n`);
-        return report;
-      } finally {
-        pages.close();
-        closeConnection(found);
-        closeConnection(db);
-      }
-    }),
-  );
+  return await buildFile(path, { force: false }, async (temporary) => {
+    const work = `${temporary}.found`;
+    const pages = openPages(from);
+    const found = openScratch(work);
+    const db = openScratch(temporary);
+    try {
+      found.run("BEGIN");
+      const gathered = gather(pages, found);
+      const target = createTarget(db);
+      const { runs, runsWithoutRow } = salvageRuns(found, gathered, target);
+      const artifactsLost = saveArtifacts(found, target, scope.scopeRoot, scopeRoot);
+      const evidenceFilesLost = await saveEvidence(db, scope.scopeRoot, scopeRoot);
+      target.finish();
+      const named = join(outputsRoot, `${scope.tenantId}.${scope.repoId}`);
+      const unplaced = `${named}.unplaced-events.jsonl`;
+      const report: SalvageReport = {
+        from,
+        scopeRoot,
+        headerWhole: pages.headerWhole,
+        log: logStanding(pages),
+        damagedPages: gathered.damagedPages,
+        runs: runs.map((run) => withLosses(run, artifactsLost, evidenceFilesLost)),
+        runsWithoutRow,
+        runsMayBeMissing: isLost(gathered.walked.lost.run, 0, Number.MAX_SAFE_INTEGER),
+        artifactsLost: countOf(artifactsLost),
+        evidenceFilesLost: countOf(evidenceFilesLost),
+        unplacedPath: (await writeUnplaced(found, db, unplaced)) ? unplaced : null,
+      };
+      await writeFileAtomic(`${named}.salvage.json`, `${JSON.stringify(report, null, 2)}\n`);
+      return report;
+    } finally {
+      pages.close();
+      closeConnection(found);
+      closeConnection(db);
+      rmSync(work, { force: true });
+    }
+  });
+}
+
+function logStanding({ log, logBytes }: Pages): SalvageReport["log"] {
+  if (logBytes === 0) return "none";
+  if (log === null) return "unreadable";
+  return log.framesBroken > 0 ? "cut" : "whole";
+}
+
+function countOf(losses: Losses): number {
+  return [...losses.values()].reduce((sum, names) => sum + names.length, 0);
 }
 
 function salvageRuns(found: Database, gathered: Gathered, target: SalvageTarget) {

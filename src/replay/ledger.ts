@@ -6,13 +6,10 @@
  */
 import { unreachable } from "../errors.ts";
 import type { RecordedFact } from "../kernel/recorded.ts";
-import { type ActionPhase, type ActionRow, type NewEvent, noPhases, type RunRow } from "../store/contract.ts";
-import { DigestColumn } from "./digest-column.ts";
+import { type ActionPhase, type NewEvent, noPhases, type RunRow } from "../store/contract.ts";
+import { Entries, type LedgerRow } from "./entries.ts";
 
 export type RunColumns = Pick<RunRow, "status" | "outcome" | "finishedAtMs" | "lastError">;
-
-/** What the row of an action must say; `stepId` is undefined when no event told it. */
-export type LedgerRow = Omit<ActionRow, "stepId"> & { readonly stepId: string | null | undefined };
 
 /** The end that the last `loop_finished` told. */
 export interface RecordedEnd {
@@ -35,24 +32,10 @@ export interface LedgerFault {
   readonly found: string;
 }
 
-interface Entry {
-  readonly index: number;
-  readonly nodeId: string;
-  /** undefined while no event told it. */
-  stepId: string | null | undefined;
-  phase: ActionPhase;
-  attempt: number;
-  seq: number;
-  hasOutput: boolean;
-}
-
 export class Ledger {
-  readonly #entries = new Map<string, Entry>();
-  readonly #outputs = new DigestColumn();
-  readonly #names = new Map<string, string>();
+  readonly #entries: Entries;
   readonly #phases: Record<ActionPhase, number> = { ...noPhases };
   readonly #signals = new Map<string, TakenSignal>();
-  readonly #runtimeRunId: string;
   #run: RunColumns = { status: "running", outcome: null, finishedAtMs: null, lastError: null };
   #columnsKnown = true;
   #goingOn = false;
@@ -61,7 +44,7 @@ export class Ledger {
   #type = "";
 
   constructor(runtimeRunId: string) {
-    this.#runtimeRunId = runtimeRunId;
+    this.#entries = new Entries(runtimeRunId);
   }
 
   /**
@@ -79,15 +62,12 @@ export class Ledger {
 
   /** The row that an action must have; undefined when no event speaks of it. */
   row(actionId: string): LedgerRow | undefined {
-    const entry = this.#entries.get(actionId);
-    if (entry === undefined) return undefined;
-    const { nodeId, stepId, phase, attempt, seq } = entry;
-    return { actionId, nodeId, stepId, phase, attempt, seq, outputSha256: this.#outputOf(entry) };
+    return this.#entries.row(actionId);
   }
 
   /** In the order in which events first spoke of them. */
   actionIds(): IterableIterator<string> {
-    return this.#entries.keys();
+    return this.#entries.ids();
   }
 
   get size(): number {
@@ -179,20 +159,14 @@ export class Ledger {
   }
 
   #allowed(fact: Extract<RecordedFact, { kind: "allowed" }>, seq: number): LedgerFault | undefined {
-    const entry = this.#entry(fact);
-    const before = entry.phase;
-    const expected = entry.attempt + 1;
-    entry.attempt = fact.attempt;
-    this.#set(entry, "running", seq);
+    const index = this.#index(fact);
+    const before = this.#entries.phase(index);
+    const expected = this.#entries.attempt(index) + 1;
+    this.#entries.setAttempt(index, fact.attempt);
+    this.#set(index, "running", seq);
     if (before !== "waiting" && before !== "retrying")
       return wrongPhase(fact.actionId, "waiting or retrying", before);
-    if (fact.attempt === expected) return undefined;
-    return {
-      about: "action",
-      name: `${fact.actionId} attempt`,
-      expected: `${expected}`,
-      found: `${fact.attempt}`,
-    };
+    return fact.attempt === expected ? undefined : wrongAttempt(fact.actionId, expected, fact.attempt);
   }
 
   #move(
@@ -206,42 +180,32 @@ export class Ledger {
     seq: number,
     outputSha256?: string,
   ): LedgerFault | undefined {
-    const entry = this.#entry(fact);
-    const before = entry.phase;
-    this.#set(entry, phase, seq);
-    if (outputSha256 !== undefined) {
-      entry.hasOutput = true;
-      this.#outputs.set(entry.index, outputSha256);
-    }
+    const index = this.#index(fact);
+    const before = this.#entries.phase(index);
+    this.#set(index, phase, seq);
+    if (outputSha256 !== undefined) this.#entries.setOutput(index, outputSha256);
     if (settled.has(before)) return wrongPhase(fact.actionId, "an action under way", before);
-    if (fact.attempt === undefined || fact.attempt === entry.attempt) return undefined;
-    return {
-      about: "action",
-      name: `${fact.actionId} attempt`,
-      expected: `${entry.attempt}`,
-      found: `${fact.attempt}`,
-    };
+    const expected = this.#entries.attempt(index);
+    if (fact.attempt === undefined || fact.attempt === expected) return undefined;
+    return wrongAttempt(fact.actionId, expected, fact.attempt);
   }
 
   /** @param only the phase that they must stand in; absent when any will do, and then their attempts are forgotten too. */
   #waitAgain(actionIds: readonly string[], seq: number, only?: ActionPhase): LedgerFault | undefined {
     let fault: LedgerFault | undefined;
     for (const actionId of actionIds) {
-      const entry = this.#entries.get(actionId);
-      if (entry === undefined) {
-        fault ??= {
-          about: "action",
-          name: actionId,
-          expected: "an action that an earlier event told of",
-          found: "none",
-        };
+      const index = this.#entries.find(actionId);
+      if (index === undefined) {
+        const expected = "an action that an earlier event told of";
+        fault ??= { about: "action", name: actionId, expected, found: "none" };
         continue;
       }
+      const before = this.#entries.phase(index);
       if (only === undefined) {
-        entry.attempt = 0;
-        entry.hasOutput = false;
-      } else if (entry.phase !== only) fault ??= wrongPhase(actionId, only, entry.phase);
-      this.#set(entry, "waiting", seq);
+        this.#entries.setAttempt(index, 0);
+        this.#entries.setOutput(index, undefined);
+      } else if (before !== only) fault ??= wrongPhase(actionId, only, before);
+      this.#set(index, "waiting", seq);
     }
     return fault;
   }
@@ -261,44 +225,18 @@ export class Ledger {
     this.#goingOn = false;
   }
 
-  #entry(fact: { readonly actionId: string; readonly nodeId: string; readonly stepId?: string }): Entry {
-    const found = this.#entries.get(fact.actionId);
-    if (found !== undefined) {
-      if (fact.stepId !== undefined && found.stepId === undefined) found.stepId = fact.stepId;
-      return found;
-    }
-    const entry: Entry = {
-      index: this.#entries.size,
-      nodeId: this.#name(fact.nodeId),
-      stepId: fact.stepId === undefined ? stepOf(fact, this.#runtimeRunId) : own(fact.stepId),
-      phase: "waiting",
-      attempt: 0,
-      seq: 0,
-      hasOutput: false,
-    };
-    this.#entries.set(own(fact.actionId), entry);
-    this.#phases.waiting += 1;
-    return entry;
+  #index(fact: { readonly actionId: string; readonly nodeId: string; readonly stepId?: string }): number {
+    const found = this.#entries.find(fact.actionId);
+    const index = found ?? this.#entries.add(fact.actionId, fact.nodeId);
+    if (found === undefined) this.#phases.waiting += 1;
+    if (fact.stepId !== undefined) this.#entries.setStep(index, fact.actionId, fact.stepId);
+    return index;
   }
 
-  #set(entry: Entry, phase: ActionPhase, seq: number): void {
-    this.#phases[entry.phase] -= 1;
+  #set(index: number, phase: ActionPhase, seq: number): void {
+    this.#phases[this.#entries.phase(index)] -= 1;
     this.#phases[phase] += 1;
-    entry.phase = phase;
-    entry.seq = seq;
-  }
-
-  #outputOf(entry: Entry): string | null {
-    return entry.hasOutput ? this.#outputs.get(entry.index) : null;
-  }
-
-  /** Node ids are few and come with every action. */
-  #name(text: string): string {
-    const known = this.#names.get(text);
-    if (known !== undefined) return known;
-    const name = own(text);
-    this.#names.set(name, name);
-    return name;
+    this.#entries.setPhase(index, phase, seq);
   }
 
   #about(): LedgerFault["about"] {
@@ -316,20 +254,6 @@ function wrongPhase(actionId: string, expected: string, found: string): LedgerFa
   return { about: "action", name: `${actionId} phase before`, expected, found };
 }
 
-/**
- * The step that an action's id names; null for an action that an event triggered, whose id ends with that event's.
- * undefined when the id tells neither.
- */
-function stepOf(
-  { actionId, nodeId }: { readonly actionId: string; readonly nodeId: string },
-  runtimeRunId: string,
-): string | null | undefined {
-  if (actionId.startsWith(`${nodeId}:${runtimeRunId}:`)) return null;
-  const match = /^coordination:(.+):\d+$/s.exec(actionId);
-  return match?.[1] === undefined ? undefined : own(match[1]);
-}
-
-/** A copy: part of a payload would keep the whole payload in memory. */
-function own(text: string): string {
-  return ` ${text}`.slice(1);
+function wrongAttempt(actionId: string, expected: number, found: number): LedgerFault {
+  return { about: "action", name: `${actionId} attempt`, expected: `${expected}`, found: `${found}` };
 }

@@ -6,7 +6,8 @@ import { eventIdOf } from "../evidence/project.ts";
 import { limits } from "../limits.ts";
 import type { ActionRow, RunReader, RunRow } from "../store/contract.ts";
 import type { Divergence, Place } from "./divergence.ts";
-import type { Ledger, LedgerRow } from "./ledger.ts";
+import type { LedgerRow } from "./entries.ts";
+import type { Ledger } from "./ledger.ts";
 import type { DecisionPass } from "./passes.ts";
 
 export interface TableParts {

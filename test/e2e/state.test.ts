@@ -1,5 +1,5 @@
 /** Keeping what akc knows: backups of a busy state, runs that leave as archives, retention, and what is left after damage. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
@@ -13,6 +13,9 @@ import {
 import { join } from "node:path";
 import { bundle, type Json, noop, sh } from "./bundle.ts";
 import { expectError, inWorld, jsonObject, type Ran, untilThere, type World } from "./world.ts";
+
+// Only against hanging: other tests may have the machine.
+setDefaultTimeout(120_000);
 
 const small = bundle()
   .step("make", sh("head -c 300000 /dev/zero | tr '\\0' m; echo made >&2"))
@@ -377,5 +380,5 @@ describe("a damaged state", () => {
       expect(claimed).toBeGreaterThan(0);
       writeFileSync(database(world), whole);
     });
-  }, 60_000);
+  });
 });

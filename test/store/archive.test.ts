@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -8,6 +8,9 @@ import { writeArchive } from "../../src/store/sqlite/archive-write.ts";
 import { artifactsRoot, databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import { allEvents, type chainHolds, codeOf, scope } from "./builders.ts";
 import { contentOfRun, fillState } from "./filled.ts";
+
+// Only against hanging: other tests may have the machine.
+setDefaultTimeout(120_000);
 
 const fresh = { force: false };
 
@@ -191,7 +194,7 @@ test("whatever bytes are changed in an archive: it is refused, or reads as befor
     ),
     { numRuns: 150 },
   );
-}, 60_000);
+});
 
 async function exported(place: { readonly root: string; readonly scopeRoot: string }): Promise<string> {
   await fillState(place.scopeRoot, ["run-a"]);

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { artifactPath } from "../../src/store/sqlite/artifact-files.ts";
@@ -9,6 +9,9 @@ import { artifactsRoot, databasePath, openStore } from "../../src/store/sqlite/o
 import { restoreBackup } from "../../src/store/sqlite/restore.ts";
 import { codeOf, scope } from "./builders.ts";
 import { contentOfState, fillRun, fillState } from "./filled.ts";
+
+// Only against hanging: other tests may have the machine.
+setDefaultTimeout(120_000);
 
 const nowMs = Date.now();
 const once = { force: false, nowMs };

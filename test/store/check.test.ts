@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   appendFileSync,
   mkdirSync,
@@ -14,6 +14,9 @@ import { checkState } from "../../src/store/sqlite/check.ts";
 import { artifactsRoot, databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import { codeOf, scope } from "./builders.ts";
 import { fillRun, fillState } from "./filled.ts";
+
+// Only against hanging: other tests may have the machine.
+setDefaultTimeout(120_000);
 
 const nowMs = Date.now();
 const quick = { deep: false, nowMs };

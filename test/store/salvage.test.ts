@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   cpSync,
   existsSync,
@@ -17,6 +17,9 @@ import { databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import { type SalvageReport, salvage } from "../../src/store/sqlite/salvage.ts";
 import { codeOf, event, runRow, scope, turn } from "./builders.ts";
 import { contentOfState, fillRun, fillState } from "./filled.ts";
+
+// Only against hanging: other tests may have the machine.
+setDefaultTimeout(120_000);
 
 const pageSize = 8_192;
 const runs = ["run-a", "run-b", "run-c"];
@@ -162,7 +165,7 @@ test("a run that left nothing but events is not called whole without its last on
     await check();
   }
   expect(cut).toBeGreaterThan(5);
-}, 60_000);
+});
 
 test("without the first page every run is saved, and none is called whole", async () => {
   using place = scope();
@@ -208,7 +211,7 @@ test("whichever page is lost, all runs with their pages intact are saved, and wh
     });
   }
   expect(wholes).toBeGreaterThan(runs.length * 5);
-}, 60_000);
+});
 
 test("a file that was cut off gives what stood before the cut", async () => {
   using place = scope();
@@ -254,7 +257,7 @@ test("whatever happens to the bytes: salvage ends, calls no history whole that i
     }),
     { numRuns: 60 },
   );
-}, 120_000);
+});
 
 test("a state that is there is never salvaged over, and nothing is left of a salvage that failed", async () => {
   using place = scope();

@@ -163,6 +163,8 @@ describe("processes that put and remove the same contents at once", () => {
 
   test("that are killed at any moment leave no row without its file, and the next one takes away what is left", async () => {
     using place = scope();
+    // A child that dies before it has made the database must find nobody looking for it.
+    await (await openStore(place.scopeRoot)).close();
     for (let round = 0; round < 12; round += 1) {
       const children = [1, 2].map(() => lineChild(script, place.scopeRoot, "0"));
       await Bun.sleep(120 + round * 17);

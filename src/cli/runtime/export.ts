@@ -66,7 +66,7 @@ export const exportRun = command({
         not_copied: notCopiedData(report.notCopied),
       },
       text: () =>
-        `archive/${printable(report.path)} written  run ${report.runtimeRunId}, ${report.lastSeq} events, ${byteSize(report.sizeBytes)}`,
+        `archive ${printable(report.path)} written  run ${report.runtimeRunId}, ${report.lastSeq} events, ${byteSize(report.sizeBytes)}`,
     });
     session.io.words(notCopiedWords(report.notCopied));
     return report.notCopied.length === 0 ? 0 : 1;

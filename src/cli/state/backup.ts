@@ -49,7 +49,7 @@ export const backup = command({
         not_copied: notCopiedData(report.notCopied),
       },
       text: () =>
-        `backup/${printable(report.path)} written  ${report.runs} runs, ${report.events} events, ${byteSize(report.sizeBytes)}`,
+        `backup ${printable(report.path)} written  ${report.runs} runs, ${report.events} events, ${byteSize(report.sizeBytes)}`,
     });
     session.io.words(notCopiedWords(report.notCopied));
     return report.notCopied.length === 0 ? 0 : 1;

@@ -49,7 +49,7 @@ export const restore = command({
       },
       text: () =>
         [
-          `state/${printable(report.scopeRoot)} restored  ${report.runs} runs, as of ${new Date(report.madeAtMs).toISOString()}`,
+          `state ${printable(report.scopeRoot)} restored  ${report.runs} runs, as of ${new Date(report.madeAtMs).toISOString()}`,
           ...(report.setAside === null ? [] : [`what was there is in ${printable(report.setAside)}`]),
         ].join("\n"),
     });

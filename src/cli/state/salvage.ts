@@ -128,7 +128,7 @@ function text(report: SalvageReport, runs: readonly Run[]): string {
     return `run/${runtimeRunId}  ${standing}  ${lastSeq} events${reasons}`;
   });
   lines.push(
-    `state/${printable(report.scopeRoot)} written: ${count("whole")} runs whole, ${count("unproven")} unproven, ${count("cut")} cut`,
+    `state ${printable(report.scopeRoot)} written: ${count("whole")} runs whole, ${count("unproven")} unproven, ${count("cut")} cut`,
   );
   if (report.runsWithoutRow > 0)
     lines.push(`${report.runsWithoutRow} runs could not be put together: their own rows are lost`);

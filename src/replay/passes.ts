@@ -5,8 +5,13 @@
 import { DecisionDigest } from "../kernel/decision-digest.ts";
 import { limits } from "../limits.ts";
 import type { RunReader, RunRow } from "../store/contract.ts";
+import { systemClock } from "../system/clock.ts";
+import { createHeapGuard } from "../system/heap-guard.ts";
 import { ChainCheck } from "./chain-check.ts";
 import { type Divergence, Divergences } from "./divergence.ts";
+
+/** Rows that were looked at leave nothing behind, however many they are. */
+const guardHeap = createHeapGuard(systemClock.monotonicMs);
 
 export interface ChainPass {
   readonly events: number;
@@ -32,6 +37,7 @@ export async function followChain(reader: RunReader, run: RunRow, order: ChainOr
   let anchorSeq: number | undefined;
   while (chain.seq < until) {
     const page = await reader.events(chain.seq, limits.replayPageRows);
+    guardHeap();
     if (page.length === 0) break;
     for (const event of page) {
       if (event.seq > until)
@@ -59,6 +65,7 @@ export async function digestDecisions(reader: RunReader, covered: number): Promi
   let count = 0;
   for (;;) {
     const page = await reader.decisions(count, limits.replayPageRows);
+    guardHeap();
     if (page.length === 0) return { count, gapAt, sha256: digest.sha256() };
     for (const row of page) {
       if (row.row !== count + 1) gapAt ??= count + 1;

@@ -5,6 +5,8 @@
 import { eventIdOf } from "../evidence/project.ts";
 import { limits } from "../limits.ts";
 import type { ActionRow, RunReader, RunRow } from "../store/contract.ts";
+import { systemClock } from "../system/clock.ts";
+import { createHeapGuard } from "../system/heap-guard.ts";
 import type { Divergence, Place } from "./divergence.ts";
 import type { LedgerRow } from "./entries.ts";
 import type { Ledger } from "./ledger.ts";
@@ -18,6 +20,8 @@ export interface TableParts {
   readonly moved: boolean;
 }
 
+const guardHeap = createHeapGuard(systemClock.monotonicMs);
+
 type Report = (divergence: Divergence) => void;
 
 /** @param seen is called with every row. Answers how many actions the events know. */
@@ -30,6 +34,7 @@ export async function checkActions(
   let matched = 0;
   for (let after = ""; ; ) {
     const page = await reader.actionsAfter(after, limits.replayPageRows);
+    guardHeap();
     for (const row of page) {
       seen(row);
       const expected = ledger.row(row.actionId);

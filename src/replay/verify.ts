@@ -7,6 +7,8 @@
 import { recordedFact } from "../kernel/recorded.ts";
 import { limits } from "../limits.ts";
 import type { RunReader, RunRow } from "../store/contract.ts";
+import { systemClock } from "../system/clock.ts";
+import { createHeapGuard } from "../system/heap-guard.ts";
 import { Artifacts } from "./artifacts.ts";
 import { type Divergence, Divergences } from "./divergence.ts";
 import { EvidenceCheck, type Sealing, sealingOf } from "./evidence-check.ts";
@@ -75,6 +77,7 @@ class Check {
   readonly #found: Divergences;
   /** What the events say that they cannot say: told after the chain, which says whether they are the ones that were written. */
   readonly #faults: Divergences;
+  readonly #guardHeap = createHeapGuard(systemClock.monotonicMs);
 
   constructor(
     reader: RunReader,
@@ -149,6 +152,7 @@ class Check {
     const last = this.#run.lastSeq;
     for (let after = 0; after < last; ) {
       const page = await this.#reader.events(after, limits.replayPageRows);
+      this.#guardHeap();
       if (page.length === 0) return;
       for (const event of page) {
         after = event.seq;

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { strongestContainment } from "../../src/system/sandbox.ts";
 import { workerEntries } from "../../src/system/worker-entries.ts";
 
@@ -43,8 +43,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("a compiled binary confines its children, and ignores a worker that lies about", async () => {
   const lure = join(folder, "lure");
-  mkdirSync(join(lure, "system"), { recursive: true });
   for (const entry of workerEntries) {
+    mkdirSync(dirname(join(lure, entry)), { recursive: true });
     writeFileSync(join(lure, entry), `console.log("lured"); process.exit(1);`);
     writeFileSync(join(lure, entry.replace(".ts", ".js")), `console.log("lured"); process.exit(1);`);
   }

@@ -16,9 +16,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cli: "autopilot run replay kernel reconciler validation adapters providers validators plugin-host store evidence service bundle coordination policy json system sdk".split(
     " ",
   ),
-  autopilot: "run replay kernel reconciler validation store evidence bundle coordination policy json system".split(
-    " ",
-  ),
+  autopilot:
+    "run replay kernel reconciler validation store evidence bundle coordination policy json system".split(
+      " ",
+    ),
   replay: "kernel store evidence bundle policy json system".split(" "),
   service: ["store", "evidence", "json", "system"],
   embed: "run kernel adapters store evidence bundle policy json system".split(" "),

@@ -6,7 +6,7 @@ import { expect } from "bun:test";
 import type { Scenario } from "./bundles.ts";
 import type { Counter } from "./counter.ts";
 import { faultsOf, leftovers, type Undisturbed, undisturbed } from "./judge.ts";
-import { type Live, type Picture, type Ran, type Stage, setStage } from "./stage.ts";
+import { attemptFolders, type Live, type Picture, type Ran, type Stage, setStage } from "./stage.ts";
 
 /** What happens to one process. Resolves when it is dead, or has ended before it could be killed. */
 export type Death = (live: (failpoint?: string) => Live, stage: Stage) => Promise<Ran>;
@@ -93,6 +93,8 @@ export async function tell(story: Story, counter: Counter): Promise<Told> {
     faults.push(...faultsOf(before, after, story.reference, judged));
     if (faults.length > 0) faults.push(`the last process said: ${last.stdout}\n${last.stderr}`);
     faults.push(...(await leftovers(stage)));
+    // Where all was done when the last one died, nobody comes who could clear them away.
+    if (!wasKilled(last)) faults.push(...attemptFolders(stage.base).map((name) => `left behind: ${name}`));
   } catch (cause) {
     faults.push(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
   }

@@ -11,7 +11,7 @@ import type { ActionRow, RunReader, RunRow, StoredEvent } from "../../src/store/
 import { databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import { plainEnv, root as repository } from "../e2e/akc.ts";
 import { type Json, runId } from "../e2e/bundle.ts";
-import { filesBelow, jsonObject, processesBelow } from "../e2e/world.ts";
+import { jsonObject, processesBelow } from "../e2e/world.ts";
 import { ledgerName, type Scenario } from "./bundles.ts";
 import type { Asked, Counter } from "./counter.ts";
 
@@ -239,18 +239,18 @@ export async function allEvents(reader: RunReader): Promise<readonly StoredEvent
   }
 }
 
+/** Where children work: those of steps, all of one role, and those that events set off. */
+const workdirs = ["roles/builder/scratch", "work"];
+
 function begunIn(runFolder: string): readonly Begun[] {
-  if (!existsSync(runFolder)) return [];
-  const ledgers = filesBelow(runFolder).filter((name) => name.split("/").at(-1) === ledgerName);
-  return ledgers.flatMap((name) =>
-    readFileSync(join(runFolder, name), "utf8")
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => {
-        const [, actionId = "", attempt = ""] = line.split(" ");
-        return { actionId, attempt: Number(attempt) };
-      }),
-  );
+  return workdirs
+    .map((workdir) => join(runFolder, workdir, ledgerName))
+    .filter((path) => existsSync(path))
+    .flatMap((path) => readFileSync(path, "utf8").split("\n").filter(Boolean))
+    .map((line) => {
+      const [, actionId = "", attempt = ""] = line.split(" ");
+      return { actionId, attempt: Number(attempt) };
+    });
 }
 
 /** What SQLite says of the database as it lies there. */
@@ -267,5 +267,14 @@ export function integrityOf(scope: string): string {
 
 /** Files that only somebody who died leaves. */
 export function halfDone(base: string): readonly string[] {
-  return filesBelow(base).filter((name) => /\.tmp[.-]|\/incoming\//.test(name));
+  return pathsBelow(base).filter((name) => /\.tmp\.|\/incoming\//.test(name));
+}
+
+/** Folders that an attempt had for itself. */
+export function attemptFolders(base: string): readonly string[] {
+  return pathsBelow(base).filter((name) => /\/\.(handoff-\w+|tmp-[0-9a-f-]+)$/.test(name));
+}
+
+function pathsBelow(base: string): readonly string[] {
+  return [...new Bun.Glob("**/*").scanSync({ cwd: base, dot: true, onlyFiles: false })];
 }

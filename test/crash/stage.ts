@@ -270,9 +270,13 @@ export function halfDone(base: string): readonly string[] {
   return pathsBelow(base).filter((name) => /\.tmp\.|\/incoming\//.test(name));
 }
 
-/** Folders that an attempt had for itself. */
+/** Folders that an attempt had for itself. Empty ones are kept for the next attempt, until the process ends. */
 export function attemptFolders(base: string): readonly string[] {
-  return pathsBelow(base).filter((name) => /\/\.(handoff-\w+|tmp-[0-9a-f-]+)$/.test(name));
+  const names = pathsBelow(base);
+  const isEmpty = (name: string) => !names.some((other) => other.startsWith(`${name}/`));
+  return names.filter(
+    (name) => /\/\.handoff-\w+$/.test(name) || (/\/\.tmp-[0-9a-f-]{36}$/.test(name) && !isEmpty(name)),
+  );
 }
 
 function pathsBelow(base: string): readonly string[] {

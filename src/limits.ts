@@ -109,4 +109,32 @@ export const limits = {
   eventsPageMax: 1_000,
   /** How often `events --follow` looks for new ones. */
   followPollMs: 200,
+  // plugins
+  /** Address space; JavaScript engines reserve far more than they use. */
+  pluginMemoryBytesDefault: 4 * 1024 * 1024 * 1024,
+  pluginMemoryBytesMin: 16 * 1024 * 1024,
+  pluginMemoryBytesMax: 64 * 1024 * 1024 * 1024,
+  pluginStartMsDefault: 5_000,
+  pluginStartMsMax: 60_000,
+  pluginCallMsDefault: 60_000,
+  pluginCallMsMax: 24 * 60 * 60 * 1_000,
+  pluginStopMsDefault: 2_000,
+  pluginStopMsMax: 60_000,
+  pluginIdleMsDefault: 5 * 60_000,
+  pluginIdleMsMax: 24 * 60 * 60 * 1_000,
+  pluginConcurrencyDefault: 4,
+  pluginConcurrencyMax: 256,
+  pluginMessageBytesDefault: 1024 * 1024,
+  pluginMessageBytesMin: 4 * 1024,
+  pluginMessageBytesMax: 64 * 1024 * 1024,
+  /** Folders looked at in one plugins directory. */
+  pluginsPerDirectoryMax: 1_000,
+  pluginManifestBytesMax: 256 * 1024,
+  pluginFilesMax: 20_000,
+  pluginFileBytesMax: 256 * 1024 * 1024,
+  pluginBytesMax: 1024 * 1024 * 1024,
+  pluginPathCharsMax: 512,
+  pluginPathDepthMax: 32,
+  /** Entries of one list of a manifest. */
+  pluginListItemsMax: 256,
 } as const;

@@ -137,4 +137,35 @@ export const limits = {
   pluginPathDepthMax: 32,
   /** Entries of one list of a manifest. */
   pluginListItemsMax: 256,
+  // a plugin's process
+  /** Calls that wait for a plugin's concurrency. */
+  pluginCallsWaitingMax: 4_096,
+  /** Calls of the plugin's own, to the host, at one time. */
+  pluginOwnCallsMax: 64,
+  /** Containers inside one another in one message. */
+  pluginMessageDepthMax: 256,
+  /** Log, progress and other small messages: so many a second on the average, and so many at once. */
+  pluginMessagesPerSecondMax: 2_000,
+  pluginMessagesBurst: 10_000,
+  /** Output that may be under way without credit, of one call. */
+  pluginOutputWindowBytes: 1024 * 1024,
+  /** Messages to a plugin that it has not read yet. */
+  pluginUnreadBytesMax: 64 * 1024 * 1024,
+  pluginLogLineBytesMax: 8 * 1024,
+  /** What a plugin may write to its log; it is made to wait beyond it, and lines beyond it are dropped. */
+  pluginLogBytesPerSecondMax: 256 * 1024,
+  /** Last lines of the log that an error shows. */
+  pluginLastWordsLines: 20,
+  pluginPingMs: 30_000,
+  pluginPingTimeoutMs: 10_000,
+  /** How often the memory of a plugin's processes is looked at while it works, and while it does not. */
+  pluginMemoryLookBusyMs: 100,
+  pluginMemoryLookIdleMs: 2_000,
+  /** After a crash: first wait, then twice as long each time. */
+  pluginBackoffMs: 100,
+  pluginBackoffMsMax: 30_000,
+  /** Faults in a row after which a plugin is left alone for a while, and that while. */
+  pluginFaultsInRowMax: 5,
+  pluginCircuitOpenMs: 30_000,
+  pluginRlimitProcesses: 512,
 } as const;

@@ -644,6 +644,21 @@ export const errorCodes = {
     message: "the plugin failed at what it was asked to do",
     hint: "The plugin's own message says why.",
   },
+  PLUGIN_ARCHIVE_INVALID: {
+    class: "usage",
+    message: "the file is not a plugin's archive",
+    hint: "Give a .tar.gz of the plugin's folder: plain files and folders, plugin.yaml at the top.",
+  },
+  PLUGIN_KEY_INVALID: {
+    class: "usage",
+    message: "the file is not a key for signing",
+    hint: "Make one with `akc plugin keygen`.",
+  },
+  PLUGIN_LOCK_INVALID: {
+    class: "usage",
+    message: "plugins.lock is not valid",
+    hint: "Mend it, or make it anew with `akc plugin lock` after looking at what is installed.",
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;

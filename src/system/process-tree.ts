@@ -33,6 +33,8 @@ export interface ProcessTree {
   ended(spawnId: string): Promise<void> | undefined;
   /** Kills what this child has sent away, while its own end is still awaited. */
   sweep(spawnId: string): void;
+  /** A child of the main thread that lives on between actions. What slips away from it is killed as soon as it is seen. */
+  spare(pid: number): void;
 }
 
 let tree: ProcessTree | undefined;
@@ -44,7 +46,12 @@ export function processTree(): ProcessTree {
   return tree;
 }
 
-const noOrphans: ProcessTree = { began: () => undefined, ended: () => undefined, sweep: () => undefined };
+const noOrphans: ProcessTree = {
+  began: () => undefined,
+  ended: () => undefined,
+  sweep: () => undefined,
+  spare: () => undefined,
+};
 
 type Orphan =
   /** A child of akc's own making. */
@@ -85,6 +92,10 @@ class AdoptedOrphans implements ProcessTree {
 
   sweep(spawnId: string): void {
     this.#look(spawnId);
+  }
+
+  spare(pid: number): void {
+    this.#orphans.set(pid, { kind: "foreign" });
   }
 
   /** The children of the killed come to us next: one look is one generation. */

@@ -135,6 +135,10 @@ export const limits = {
   pluginBytesMax: 1024 * 1024 * 1024,
   pluginPathCharsMax: 512,
   pluginPathDepthMax: 32,
+  /** A file that comes packed; unpacked it is bounded as a plugin is. */
+  pluginArchiveBytesMax: 128 * 1024 * 1024,
+  pluginUnpackedBytesMax: 256 * 1024 * 1024,
+  pluginsLockBytesMax: 64 * 1024 * 1024,
   /** Entries of one list of a manifest. */
   pluginListItemsMax: 256,
   // a plugin's process

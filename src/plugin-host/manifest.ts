@@ -21,6 +21,8 @@ export interface ReadManifest {
   readonly manifest: PluginManifest;
   /** What a signature is made over: the canonical JSON of the manifest as written, without its `signature`. */
   signedText(): string;
+  /** Line and column of the value at a path of keys. */
+  placeAt(keys: readonly string[]): Pick<Issue, "line" | "column">;
 }
 
 /**
@@ -33,7 +35,11 @@ export function parseManifest(text: string, path: string, folder?: FolderContent
   if (quick !== undefined) {
     const result = safeParse(ManifestSchema, quick);
     if (result.success && manifestFaults(result.output, folder).length === 0) {
-      return { manifest: manifestOf(result.output), signedText: () => signedTextOf(quick) };
+      return {
+        manifest: manifestOf(result.output),
+        signedText: () => signedTextOf(quick),
+        placeAt: (keys) => parseStrictly(text, path).placeAt(keys),
+      };
     }
   }
   return parseStrictly(text, path, folder);
@@ -58,7 +64,11 @@ export function parseStrictly(text: string, path: string, folder?: FolderContent
   );
   if (issues.length > 0) throw invalidManifest(path, issues.sort(byPlace));
   const { raw } = reading;
-  return { manifest: manifestOf(reading.value), signedText: () => signedTextOf(raw) };
+  return {
+    manifest: manifestOf(reading.value),
+    signedText: () => signedTextOf(raw),
+    placeAt: (keys) => reading.placeAt(keys),
+  };
 }
 
 function signedTextOf(raw: unknown): string {

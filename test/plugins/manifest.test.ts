@@ -146,7 +146,7 @@ limits: { call_ms: 0, memory_bytes: 16777216.5, idle_ms: soon }
     "10:1 /permisions unknown key `permisions`; did you mean `permissions`?",
     "11:20 /limits/call_ms `limits.call_ms` must be at least 1",
     "11:37 /limits/memory_bytes `limits.memory_bytes` must be a whole number of bytes",
-    "11:59 /limits/idle_ms `limits.idle_ms` must be a whole number of milliseconds",
+    "11:58 /limits/idle_ms `limits.idle_ms` must be a whole number of milliseconds",
   ]);
 });
 

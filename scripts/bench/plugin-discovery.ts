@@ -51,17 +51,20 @@ limits: { memory_bytes: 536870912, call_ms: 30000 }
   const passes: number[] = [];
   for (let pass = 0; pass < 21; pass++) {
     const startMs = performance.now();
-    const { plugins, broken } = await discoverPlugins(places, pass === 0 ? rules : { ...rules, trust: "locked" });
+    const { plugins, broken } = await discoverPlugins(
+      places,
+      pass === 0 ? rules : { ...rules, trust: "locked" },
+    );
     passes.push(performance.now() - startMs);
     if (plugins.length !== 50 || broken.length > 0) throw new Error("not all plugins were found");
     if (pass > 0 && plugins.some(({ state }) => state.kind !== "ready")) throw new Error("not all are ready");
     if (pass === 0) {
       await writeLock(
         directory,
-        plugins.map(({ manifest, root, digest, files }) => ({
+        plugins.map(({ manifest, folder, digest, files }) => ({
           id: manifest.id,
           version: manifest.version,
-          folder: root.slice(root.lastIndexOf("/") + 1),
+          folder,
           digest,
           files,
         })),
@@ -70,7 +73,9 @@ limits: { memory_bytes: 536870912, call_ms: 30000 }
   }
   const [first = 0, ...warm] = passes;
   warm.sort((a, b) => a - b);
-  console.log(`50 plugins found and judged   first ${first.toFixed(1)} ms   median ${(warm[10] ?? 0).toFixed(1)} ms`);
+  console.log(
+    `50 plugins found and judged   first ${first.toFixed(1)} ms   median ${(warm[10] ?? 0).toFixed(1)} ms`,
+  );
 } finally {
   rmSync(place, { recursive: true, force: true });
 }

@@ -107,6 +107,8 @@ export interface FoundPlugin {
   readonly manifest: PluginManifest;
   /** Absolute path without links. */
   readonly root: string;
+  /** Its name in the plugins directory, which is a link's where a link leads to it. */
+  readonly folder: string;
   readonly source: PluginSource;
   /** SHA-256 over all of `files`: one value for the whole folder. */
   readonly digest: string;

@@ -164,6 +164,7 @@ async function readPlugin(
       plugin: {
         manifest,
         root,
+        folder: name,
         source,
         digest: folder.digest,
         files: folder.files,

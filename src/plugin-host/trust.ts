@@ -96,9 +96,7 @@ function refusalOf(
   { trust }: TrustRules,
   signature: SignatureState["kind"],
 ): PluginState | undefined {
-  const entry =
-    lock.find((known) => known.folder === name) ??
-    lock.find((known) => known.id === manifest.id && known.version === manifest.version);
+  const entry = lock.find((known) => known.folder === name);
   if (entry !== undefined) {
     const changed = changedFiles(entry.files, folder.files);
     if (changed.length > 0) return { kind: "modified", files: changed };

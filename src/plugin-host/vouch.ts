@@ -1,0 +1,106 @@
+/**
+ * Vouching for plugins: writing them into plugins.lock, and signing their folders.
+ * Writes only plugins.lock and, for a signature, the plugin's manifest; it starts nothing.
+ */
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { parseDocument } from "yaml";
+import { AkcError } from "../errors.ts";
+import { lockFile, writeFileAtomic } from "../system/files.ts";
+import { type FoundPlugin, manifestFile, type PluginManifest } from "./contract.ts";
+import { type Folder, ownIdentity, readFolder } from "./folder.ts";
+import { type LockEntry, readLock, writeLock } from "./lock.ts";
+import { parseManifest, type ReadManifest } from "./manifest.ts";
+import { signerKey, signText } from "./signature.ts";
+
+export interface PluginFolder extends ReadManifest {
+  readonly root: string;
+  readonly folder: Folder;
+  /** The manifest's text. */
+  readonly text: string;
+}
+
+/**
+ * A folder as a plugin, wherever it stands.
+ * @throws AkcError PLUGIN_MANIFEST_INVALID, or PLUGIN_UNTRUSTED where others could change it or it holds what no plugin may
+ */
+export function readPluginFolder(root: string): PluginFolder {
+  const folder = readFolder(root, ownIdentity(), manifestFile);
+  if (folder.kind === "refused") {
+    throw new AkcError("PLUGIN_UNTRUSTED", {
+      message: `the folder cannot be a plugin: ${folder.why}`,
+      hint: "A plugin is a folder of plain files that only you and root may write (chmod -R go-w).",
+      details: { path: root },
+    });
+  }
+  const path = join(root, manifestFile);
+  if (folder.kept === undefined) throw new AkcError("FILE_NOT_FOUND", { details: { path } });
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(folder.kept);
+  } catch (cause) {
+    throw new AkcError("JSON_NOT_UTF8", { cause, details: { path } });
+  }
+  const read = parseManifest(text, path, {
+    has: (file) => folder.files.has(file),
+    isExecutable: (file) => folder.executables.has(file),
+  });
+  return { ...read, root, folder, text };
+}
+
+/** Accepts the plugins as they are now; entries of other folders stay. */
+export async function lockPlugins(directory: string, plugins: readonly FoundPlugin[]): Promise<void> {
+  await changeLock(directory, (entries) => {
+    const fresh = plugins.map((plugin) => entryOf(plugin.folder, plugin.manifest, plugin));
+    return [...entries.filter(({ folder }) => !fresh.some((entry) => entry.folder === folder)), ...fresh];
+  });
+}
+
+export function entryOf(
+  folder: string,
+  { id, version, signature }: PluginManifest,
+  { digest, files }: Pick<Folder, "digest" | "files">,
+): LockEntry {
+  const signer = signature === undefined ? {} : { signer: signerKey(signature) };
+  return { id, version, folder, digest, ...signer, files };
+}
+
+/** One change of plugins.lock at a time, also between processes. */
+export async function changeLock(
+  directory: string,
+  change: (entries: readonly LockEntry[]) => readonly LockEntry[],
+): Promise<void> {
+  await withPlace(directory, async () => {
+    await writeLock(directory, change(readLock(directory, ownIdentity())));
+  });
+}
+
+/** Holds the directory while `work` runs: installations and changes of the lock wait for each other. */
+export async function withPlace<Answer>(directory: string, work: () => Promise<Answer>): Promise<Answer> {
+  const handle = await open(directory, "r");
+  try {
+    await lockFile(handle.fd, directory);
+    return await work();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Writes the digests of all files and a signature into the manifest; comments and order stay as they are.
+ * @throws AkcError PLUGIN_KEY_INVALID, PLUGIN_MANIFEST_INVALID
+ */
+export async function signPlugin(root: string, privateKey: string): Promise<PluginFolder> {
+  const before = readPluginFolder(root);
+  const document = parseDocument(before.text, { schema: "core" });
+  const files = new Map(before.folder.files);
+  files.delete(manifestFile);
+  document.set("digests", document.createNode(Object.fromEntries(files)));
+  document.delete("signature");
+  const path = join(root, manifestFile);
+  const unsigned = parseManifest(String(document), path);
+  const signature = await signText(unsigned.signedText(), privateKey);
+  document.set("signature", document.createNode(signature));
+  await writeFileAtomic(path, document.toString({ lineWidth: 0 }));
+  return readPluginFolder(root);
+}

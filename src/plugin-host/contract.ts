@@ -143,6 +143,8 @@ export interface Granted {
   readonly run: readonly string[];
   readonly env: readonly string[];
   readonly secrets: readonly string[];
+  /** `net` counts only for requests through akc (`host/fetch`): the plugin itself may connect nowhere. */
+  readonly requestsOnly?: true;
   /** The least containment; the strongest that the host has is used anyway. */
   readonly containment: ContainmentLevel;
 }

@@ -92,7 +92,7 @@ async function signatureOf(candidate: Candidate, { signers }: TrustRules): Promi
 
 /** What was locked and is not as it was is modified whatever the rules; the rest depends on them. */
 function refusalOf(
-  { manifest, folder, name, lock }: Candidate,
+  { folder, name, lock }: Candidate,
   { trust }: TrustRules,
   signature: SignatureState["kind"],
 ): PluginState | undefined {

@@ -121,6 +121,8 @@ test("what is not trusted never keeps out what is", async () => {
   writePlugin(join(place.path, "one/newer"), { version: "2.0.0" });
   expect(told(await find(join(place.path, "one"), { trust: "locked" }))).toEqual([
     "acme/probe 2.0.0 untrusted",
+    // The copy of what was locked.
+    "acme/probe 1.0.0 untrusted",
     "acme/probe 1.0.0 ready",
   ]);
   expect(

@@ -93,8 +93,10 @@ export async function withPlace<Answer>(directory: string, work: () => Promise<A
 export async function signPlugin(root: string, privateKey: string): Promise<PluginFolder> {
   const before = readPluginFolder(root);
   const document = parseDocument(before.text, { schema: "core" });
-  const files = new Map(before.folder.files);
-  files.delete(manifestFile);
+  // What version control keeps is not installed either.
+  const files = [...before.folder.files].filter(
+    ([file]) => file !== manifestFile && !file.startsWith(".git/"),
+  );
   document.set("digests", document.createNode(Object.fromEntries(files)));
   document.delete("signature");
   const path = join(root, manifestFile);

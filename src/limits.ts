@@ -162,6 +162,8 @@ export const limits = {
   pluginLastWordsLines: 20,
   pluginPingMs: 30_000,
   pluginPingTimeoutMs: 10_000,
+  /** Who works may be slow to answer. */
+  pluginPingBusyTimeoutMs: 90_000,
   /** How often the memory of a plugin's processes is looked at while it works, and while it does not. */
   pluginMemoryLookBusyMs: 100,
   pluginMemoryLookIdleMs: 2_000,

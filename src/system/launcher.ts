@@ -23,7 +23,6 @@ function launch(): never {
   try {
     process.chdir(order.workdir);
     process.umask(0o077);
-    if (order.limits !== undefined) limitProcess(process.pid, order.limits);
     if (order.confinement !== undefined) confineThisThreadTo(order.confinement, order.parent);
     dieWith(host, order.parent);
   } catch (cause) {
@@ -32,7 +31,7 @@ function launch(): never {
   return execute(host, order);
 }
 
-function execute(host: Libc, { executable, argv, env, output }: LaunchOrder): never {
+function execute(host: Libc, { executable, argv, env, output, limits }: LaunchOrder): never {
   host.restoreSignal(SIGPIPE);
   const first = output === "descriptor3" ? 4 : 3;
   if (output === "descriptor3") {
@@ -41,7 +40,10 @@ function execute(host: Libc, { executable, argv, env, output }: LaunchOrder): ne
   }
   host.syscall(CLOSE_RANGE, first, 0xffff_ffff, CLOSE_RANGE_CLOEXEC);
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const result = host.execute(executable, argv, variables);
+  const becomeIt = host.execution(executable, argv, variables);
+  // Last: this engine has more memory in hand than the limits of many a program allow.
+  if (limits !== undefined) limitProcess(process.pid, limits);
+  const result = becomeIt();
   console.error(`cannot execute ${executable}: errno ${-result}`);
   process.exit(launcherExit.notExecuted);
 }

@@ -73,8 +73,10 @@ export interface Libc {
   /** Both ends of a pipe that no other child inherits: read first, then write. */
   pipe(): readonly [number, number] | undefined;
   close(fd: number): void;
-  /** Minus errno: it only returns when the program could not be executed. */
-  execute(path: string, argv: readonly string[], env: readonly string[]): number;
+  /**
+   * Ready to be called once: it becomes the program, or returns minus errno. Calling it needs next to no memory.
+   */
+  execution(path: string, argv: readonly string[], env: readonly string[]): () => number;
   /** The descriptor `to` becomes what `from` is, and lives over an exec. */
   duplicate(from: number, to: number): void;
   /** The signal does again what it does to a new program. */
@@ -155,7 +157,7 @@ function wrap(symbols: ReturnType<typeof load>, numbers: SyscallNumbers): Libc {
       return [readEnd, writeEnd];
     },
     close: (fd) => void symbols.close(fd),
-    execute(path, argv, env) {
+    execution(path, argv, env) {
       const held: Uint8Array[] = [];
       const text = (value: string) => {
         const bytes = Buffer.from(`${value}\0`);
@@ -165,8 +167,8 @@ function wrap(symbols: ReturnType<typeof load>, numbers: SyscallNumbers): Libc {
       const list = (values: readonly string[]) =>
         new BigUint64Array([...values.map((value) => BigInt(text(value))), 0n]);
       const arrays = [list(argv), list(env)] as const;
-      const result = symbols.execve(text(path), ptr(arrays[0]), ptr(arrays[1]));
-      return held.length > 0 && result < 0 ? -errno() : result;
+      const places = [text(path), ptr(arrays[0]), ptr(arrays[1])] as const;
+      return () => (held.length > 0 && symbols.execve(...places) < 0 ? -errno() : 0);
     },
     duplicate: (from, to) => void symbols.dup2(from, to),
     restoreSignal: (signal) => void symbols.signal(signal, 0n),

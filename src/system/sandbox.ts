@@ -128,14 +128,18 @@ export function pathRules(profile: Profile): readonly PathRule[] {
  * Landlock only ever adds, so a folder with a closed place somewhere in it is opened entry by entry around that place.
  * What appears in such a folder later stays closed.
  */
-function readable(place: string, closed: readonly string[]): readonly PathRule[] {
+export function readable(
+  place: string,
+  closed: readonly string[],
+  access: "read" | "look" = "read",
+): readonly PathRule[] {
   if (closed.some((one) => within(place, one))) return [];
-  if (!closed.some((one) => within(one, place))) return [{ path: place, access: "read", optional: true }];
+  if (!closed.some((one) => within(one, place))) return [{ path: place, access, optional: true }];
   const rules: PathRule[] = [{ path: place, access: "list", optional: true }];
   for (const entry of entriesOf(place)) {
     const path = join(place, entry.name);
     // A link is judged by where it leads, which has a rule of its own or none.
-    if (!entry.isSymbolicLink()) rules.push(...readable(path, closed));
+    if (!entry.isSymbolicLink()) rules.push(...readable(path, closed, access));
   }
   return rules;
 }

@@ -10,7 +10,7 @@ import { limits } from "../../limits.ts";
 import { executableAllowed } from "../../policy/executables.ts";
 import type { ContainmentLevel, SubprocessLane } from "../../policy/model.ts";
 import { atLeast } from "../../system/sandbox.ts";
-import { findExecutable } from "./executable.ts";
+import { findExecutable } from "../../system/executable.ts";
 
 export type Admission =
   | { readonly kind: "admitted"; readonly executable: string }

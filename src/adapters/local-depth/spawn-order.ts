@@ -13,7 +13,7 @@ import type { ResourceLimits } from "../../system/rlimits.ts";
 import type { SpawnOrder } from "../../system/spawn-protocol.ts";
 import type { ActionRequest } from "../contract.ts";
 import type { ChildPlace } from "./child-place.ts";
-import { fixedPath } from "./executable.ts";
+import { fixedPath } from "../../system/executable.ts";
 
 type Place = ChildPlace & {
   readonly spawnId: string;

@@ -10,7 +10,8 @@ export function jsonSchemaOf(schema: object): JsonSchema {
   if (pipe.length === 0) return bareSchemaOf(schema);
   const [first, ...actions] = pipe;
   if (first === undefined) throw new Error("a pipe has at least one item");
-  return Object.assign(jsonSchemaOf(first), ...actions.map(ruleOf));
+  const base = jsonSchemaOf(first);
+  return Object.assign(base, ...actions.map((action) => ruleOf(action, base)));
 }
 
 function bareSchemaOf(schema: object): JsonSchema {
@@ -57,7 +58,7 @@ function objectSchema(entries: object): JsonSchema {
 }
 
 /** What one action of a pipe adds. */
-function ruleOf(action: object): JsonSchema {
+function ruleOf(action: object, base: JsonSchema): JsonSchema {
   const requirement = member(action, "requirement");
   const type = member(action, "type");
   switch (type) {
@@ -70,9 +71,9 @@ function ruleOf(action: object): JsonSchema {
     case "max_value":
       return { maximum: requirement };
     case "min_length":
-      return { minItems: requirement };
+      return { [base["type"] === "string" ? "minLength" : "minItems"]: requirement };
     case "max_length":
-      return { maxItems: requirement };
+      return { [base["type"] === "string" ? "maxLength" : "maxItems"]: requirement };
     case "gt_value":
       return { exclusiveMinimum: requirement };
     case "safe_integer":

@@ -4,7 +4,7 @@
  */
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
+import { isMap, isNode, isScalar, parseDocument, stringify } from "yaml";
 import { AkcError } from "../errors.ts";
 import { lockFile, writeFileAtomic } from "../system/files.ts";
 import { type FoundPlugin, manifestFile, type PluginManifest } from "./contract.ts";
@@ -92,17 +92,31 @@ export async function withPlace<Answer>(directory: string, work: () => Promise<A
  */
 export async function signPlugin(root: string, privateKey: string): Promise<PluginFolder> {
   const before = readPluginFolder(root);
-  const document = parseDocument(before.text, { schema: "core" });
   // What version control keeps is not installed either.
   const files = [...before.folder.files].filter(
     ([file]) => file !== manifestFile && !file.startsWith(".git/"),
   );
-  document.set("digests", document.createNode(Object.fromEntries(files)));
-  document.delete("signature");
+  const unsigned = withoutTrust(before.text) + stringify({ digests: Object.fromEntries(files) });
   const path = join(root, manifestFile);
-  const unsigned = parseManifest(String(document), path);
-  const signature = await signText(unsigned.signedText(), privateKey);
-  document.set("signature", document.createNode(signature));
-  await writeFileAtomic(path, document.toString({ lineWidth: 0 }));
+  const signature = await signText(parseManifest(unsigned, path).signedText(), privateKey);
+  await writeFileAtomic(path, unsigned + stringify({ signature: { ...signature } }, { lineWidth: 0 }));
   return readPluginFolder(root);
+}
+
+/** The text without its `digests` and `signature`, and otherwise as its author wrote it. */
+function withoutTrust(text: string): string {
+  const { contents } = parseDocument(text);
+  if (!isMap(contents) || contents.flow === true) {
+    throw new AkcError("USAGE", {
+      message: "a manifest in braces cannot be signed",
+      hint: "Write plugin.yaml as lines of `key: value`.",
+    });
+  }
+  const cuts = contents.items.flatMap(({ key, value }) => {
+    const named = isScalar(key) && (key.value === "digests" || key.value === "signature");
+    const end = isNode(value) ? value.range?.[2] : undefined;
+    return named && key.range && end !== undefined ? [{ start: key.range[0], end }] : [];
+  });
+  const rest = cuts.reduceRight((so, { start, end }) => so.slice(0, start) + so.slice(end), text);
+  return rest === "" || rest.endsWith("\n") ? rest : `${rest}\n`;
 }

@@ -4,7 +4,7 @@
  */
 import { plugin } from "bun";
 import * as sdk from "../sdk/index.ts";
-import { serve } from "../sdk/serve.ts";
+import { serve, takeConsole } from "../sdk/serve.ts";
 
 const answers = Bun.file(3).writer({ highWaterMark: 1 });
 
@@ -15,6 +15,7 @@ plugin({
   },
 });
 
+takeConsole();
 const entry = process.argv[2] ?? "";
 const loaded = await import(entry);
 await serve(loaded.default, {
@@ -25,5 +26,9 @@ await serve(loaded.default, {
       await answers.flush();
     },
   }),
+  uncaught(log) {
+    process.on("uncaughtException", log);
+    process.on("unhandledRejection", log);
+  },
 });
 process.exit(0);

@@ -2,7 +2,7 @@
  * The first file that runs in a Deno plugin's process: loads the plugin and serves it. The import map gives `akc/sdk` to both.
  * Sends what the console prints to stderr, since stdout is for messages.
  */
-import { serve } from "../sdk/serve.ts";
+import { serve, takeConsole } from "../sdk/serve.ts";
 
 declare const Deno: {
   readonly args: readonly string[];
@@ -11,10 +11,24 @@ declare const Deno: {
   readonly stdout: { readonly writable: WritableStream<Uint8Array> };
 };
 
-for (const name of ["log", "info", "debug"] as const) {
-  console[name] = (...words: unknown[]) => console.error(...words);
-}
+/** The part of Deno's global scope that is used; the web's own. */
+declare function addEventListener(
+  type: "error" | "unhandledrejection",
+  listener: (event: { readonly error?: unknown; readonly reason?: unknown; preventDefault(): void }) => void,
+): void;
 
+takeConsole();
 const loaded = await import(Deno.args[0] ?? "");
-await serve(loaded.default, { input: Deno.stdin.readable, output: Deno.stdout.writable });
+await serve(loaded.default, {
+  input: Deno.stdin.readable,
+  output: Deno.stdout.writable,
+  uncaught(log) {
+    for (const type of ["error", "unhandledrejection"] as const) {
+      addEventListener(type, (event) => {
+        event.preventDefault();
+        log(event.reason ?? event.error);
+      });
+    }
+  },
+});
 Deno.exit(0);

@@ -3,4 +3,4 @@
  * It adds nothing of its own.
  */
 export * from "../sdk/index.ts";
-export { serve } from "../sdk/serve.ts";
+export { serve, takeConsole } from "../sdk/serve.ts";

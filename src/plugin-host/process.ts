@@ -189,13 +189,13 @@ class Started implements PluginProcess {
   }
 
   #launch(): Launched {
-    const { plugin, granted, files, workdir, level } = this.#input;
-    const program = programOf({ plugin, granted, files, workdir });
+    const { plugin, granted, files, workdir, level, env: own } = this.#input;
+    const program = programOf({ plugin, granted, files, workdir, env: own });
     const confinement = confinementOf({ ...this.#input, program });
     const resources = resourcesOf({ plugin, level });
     mkdirSync(join(workdir, "tmp"), { recursive: true, mode: 0o700 });
     const { executable, argv, output } = program;
-    const env = environmentOf({ granted, program, workdir }, this.#input.env);
+    const env = environmentOf({ granted, program, workdir }, own);
     try {
       return launch(launcherOf(files), spawnKey, {
         executable,

@@ -7,8 +7,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Program, type ProgramInput, programNamed } from "./runtime.ts";
 
-export function denoProgram({ plugin, granted, files, workdir }: ProgramInput, entry: string): Program {
-  const deno = programNamed("deno");
+/** `AKC_DENO` says where Deno is, when it is not in the fixed PATH. @throws AkcError PLUGIN_START_FAILED */
+export function denoProgram(
+  { plugin, granted, files, workdir, env = {} }: ProgramInput,
+  entry: string,
+): Program {
+  const deno = programNamed(env["AKC_DENO"] ?? "deno");
   const map = join(workdir, "import-map.json");
   const imports = { "akc/sdk": pathToFileURL(files.path("sdk.js")).href };
   writeFileSync(map, JSON.stringify({ imports }), { mode: 0o600 });

@@ -27,6 +27,8 @@ export interface ProgramInput {
   readonly granted: Granted;
   readonly files: RuntimeFiles;
   readonly workdir: string;
+  /** akc's own; the plugin gets nothing of it here. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Options by which Bun obeys nothing that lies about, and fetches nothing. */

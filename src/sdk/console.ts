@@ -1,31 +1,30 @@
 /**
  * The console of a plugin's process: all that it prints becomes lines of the plugin's log, with a level.
- * What is printed before anybody listens is kept, up to a bound; nothing ever reaches stdout.
+ * What is printed before anybody listens goes to stderr; nothing ever reaches stdout.
  */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogSink = (level: LogLevel, message: string) => void;
 
-const keptMax = 200;
 let sink: LogSink | undefined;
-let kept: [LogLevel, string][] | undefined;
+let taken = false;
 
-/** From now on `console` prints into the log. Call it before the plugin's own modules are loaded; again, it does nothing. */
+/** From now on `console` never prints to stdout. Call it before the plugin's own modules are loaded; again, it does nothing. */
 export function takeConsole(): void {
-  if (kept !== undefined) return;
-  kept = [];
+  if (taken) return;
+  taken = true;
+  const { error } = console;
+  const toStderr: LogSink = (_level, message) => error.call(console, message);
+  sink ??= toStderr;
   Object.assign(console, methods());
 }
 
-/** Hands over what was kept, and all that comes. */
+/** From now on `console` prints to this listener. */
 export function listenToConsole(listener: LogSink): void {
   sink = listener;
-  for (const [level, message] of kept?.splice(0) ?? []) listener(level, message);
 }
 
 function say(level: LogLevel, words: readonly unknown[]): void {
-  const message = formatted(words);
-  if (sink !== undefined) sink(level, message);
-  else if (kept !== undefined && kept.length < keptMax) kept.push([level, message]);
+  sink?.(level, formatted(words));
 }
 
 function methods() {

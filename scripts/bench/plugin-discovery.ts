@@ -9,7 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { discoverPlugins } from "../../src/plugin-host/discover.ts";
 import { writeLock } from "../../src/plugin-host/lock.ts";
+import { type BenchRow, median, printRows } from "./row.ts";
 
+export async function benchPluginDiscovery(): Promise<readonly BenchRow[]> {
 const place = mkdtempSync(join(tmpdir(), "akc-bench-"));
 const directory = join(place, "plugins");
 try {
@@ -72,7 +74,6 @@ limits: { memory_bytes: 536870912, call_ms: 30000 }
     }
   }
   const [first = 0, ...warm] = passes;
-  warm.sort((a, b) => a - b);
   console.log(
     `50 plugins found and judged   first ${first.toFixed(1)} ms   median ${(warm[10] ?? 0).toFixed(1)} ms`,
   );

@@ -94,7 +94,7 @@ const loaders = [
 /** Landlock knows ports and no hosts: a granted port is open to every host. */
 function networkOf(granted: Granted): Pick<Confinement, "tcp" | "sockets"> {
   const unix = granted.write.some(isSocket);
-  const net = granted.net.flatMap((text) => parseNetGrant(text) ?? []);
+  const net = granted.requestsOnly === true ? [] : granted.net.flatMap((text) => parseNetGrant(text) ?? []);
   if (net.length === 0) return { tcp: false, sockets: { datagrams: false, unix } };
   const ports = net.flatMap(({ port }) => (port === "*" ? [] : [port]));
   const all = ports.length < net.length;

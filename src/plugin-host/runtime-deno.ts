@@ -20,11 +20,12 @@ export function denoProgram(
     values.length === 0
       ? []
       : [`--allow-${name}=${values.map((value) => value.replaceAll(",", ",,")).join(",")}`];
-  const net = granted.net.some((one) => one.startsWith("*:"))
+  const targets = granted.requestsOnly === true ? [] : granted.net;
+  const net = targets.some((one) => one.startsWith("*:"))
     ? ["--allow-net"]
     : allow(
         "net",
-        granted.net.map((one) => one.replace(/:\*$/, "")),
+        targets.map((one) => one.replace(/:\*$/, "")),
       );
   return {
     executable: deno,

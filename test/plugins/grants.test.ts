@@ -1,10 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { confinementOf } from "../../src/plugin-host/confinement.ts";
 import type { PluginPermissions } from "../../src/plugin-host/contract.ts";
 import { type BundlePolicy, grantLines, grantsOf } from "../../src/plugin-host/grants.ts";
+import { parseManifest } from "../../src/plugin-host/manifest.ts";
 import { netAllows } from "../../src/plugin-host/net-grant.ts";
 import type { OperatorPolicy, PluginGrant } from "../../src/policy/model.ts";
 import { parseOperatorPolicy } from "../../src/policy/operator.ts";
+import { manifestText } from "./folders.ts";
 
 const none: PluginPermissions = { net: [], read: [], write: [], run: [], env: [], secrets: [] };
 const plugin = (permissions: Partial<PluginPermissions>) => ({
@@ -188,4 +191,28 @@ test("the entry that is suggested to the operator is valid and grants all that i
   const policy = parseOperatorPolicy(["schema: akc.policy/v1", ...grantLines(asked)].join("\n"), "p");
   expect(grantsOf(asked, policy).refusals).toEqual([]);
   expect(grantLines(plugin({}))).toEqual([]);
+});
+
+test("where the bundle permits requests only, the plugin itself may connect nowhere", () => {
+  const asked = plugin({ net: ["10.0.0.1:*"] });
+  const tcpUnder = (policy: BundlePolicy) =>
+    confinementOf({
+      plugin: {
+        manifest: { ...parseManifest(manifestText(), "p").manifest, ...asked },
+        root: "/",
+        folder: "probe",
+        source: { kind: "flag", directory: "/" },
+        digest: "",
+        files: new Map(),
+        state: { kind: "ready" },
+        shadows: [],
+      },
+      granted: grantsOf(asked, operator({ net: ["10.0.0.1:*"] }), policy),
+      program: { executable: "/bin/true", argv: [], env: {}, output: "stdout", executables: [], reads: [] },
+      workdir: "/tmp",
+      closed: [],
+      level: "landlock",
+    })?.tcp;
+  expect(tcpUnder(bundle({ http: true }))).toBe(false);
+  expect(tcpUnder(bundle({ http: true, network: true }))).toBe(true);
 });

@@ -11,7 +11,7 @@ export const sign = command({
   path: "plugin sign",
   summary: "Sign a plugin: its manifest, and through digests every file.",
   notes: [
-    "Sign what you ship, as the last step: any later change of a file or of the manifest breaks the signature. Comments in plugin.yaml stay.",
+    "Sign what you ship, as the last step; a later change of a file or of the manifest breaks the signature. Comments in plugin.yaml stay.",
   ],
   examples: [{ command: "akc plugin sign ./scanner --key acme.key", says: "Then pack the folder." }],
   exits: [0, 2],

@@ -79,7 +79,7 @@ export function changedFiles(
 }
 
 /** Why the file or folder at `path` could be changed by somebody who is neither root nor this user; undefined if by nobody. */
-export function foreignHand(stats: Stats, who: Identity): string | undefined {
+export function foreignHand(stats: Pick<Stats, "uid" | "gid" | "mode">, who: Identity): string | undefined {
   if (stats.uid !== 0 && stats.uid !== who.uid) return `it belongs to another user (${stats.uid})`;
   if ((stats.mode & 0o002) !== 0) return "everybody may write it";
   // Many systems give each user a group of his own, and then let the group write.

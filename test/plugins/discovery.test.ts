@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import type { FoundPlugin, PluginSource } from "../../src/plugin-host/contract.ts";
 import { type Discovery, discoverPlugins, pluginById } from "../../src/plugin-host/discover.ts";
+import { foreignHand } from "../../src/plugin-host/folder.ts";
 import { writeDisabled, writeLock } from "../../src/plugin-host/lock.ts";
 import { installPlace, pluginPlaces } from "../../src/plugin-host/places.ts";
 import type { TrustRules } from "../../src/plugin-host/trust.ts";
@@ -157,6 +158,17 @@ test("whoever could write into a plugin is never somebody else", async () => {
   chmodSync(place.path, 0o777);
   const { plugins, broken } = await find(place.path);
   expect([plugins, broken.map(({ root }) => root)]).toEqual([[], [place.path]]);
+});
+
+test("a file is believed that only root or this user could have written", () => {
+  const hand = (uid: number, gid: number, mode: number, who = { uid: 1000, gid: 1000 }) =>
+    foreignHand({ uid, gid, mode }, who) === undefined;
+  expect([hand(1000, 1000, 0o644), hand(0, 0, 0o644), hand(1001, 1000, 0o644)]).toEqual([true, true, false]);
+  // A private group may write, any other may not.
+  expect([hand(1000, 1000, 0o664), hand(1000, 50, 0o664), hand(0, 0, 0o664)]).toEqual([true, false, false]);
+  expect(hand(1000, 50, 0o664, { uid: 1000, gid: 50 })).toBe(false);
+  expect(hand(1000, 1000, 0o646)).toBe(false);
+  expect(hand(1000, 1000, 0o644, { uid: 0, gid: 0 })).toBe(false);
 });
 
 test("a place that was named must be there, and must not be a plugin itself", async () => {

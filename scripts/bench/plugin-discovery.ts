@@ -7,7 +7,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { FoundPlugin } from "../../src/plugin-host/contract.ts";
+import type { PlacedPlugin } from "../../src/plugin-host/contract.ts";
 import { discoverPlugins } from "../../src/plugin-host/discover.ts";
 import type { TrustRules } from "../../src/plugin-host/trust.ts";
 import { lockPlugins } from "../../src/plugin-host/vouch.ts";
@@ -46,7 +46,7 @@ export async function benchPluginDiscovery(): Promise<readonly BenchRow[]> {
   }
 }
 
-async function search(directory: string, trust: TrustRules["trust"]): Promise<readonly FoundPlugin[]> {
+async function search(directory: string, trust: TrustRules["trust"]): Promise<readonly PlacedPlugin[]> {
   const rules = { trust, signers: new Map(), deny: [] };
   const { plugins } = await discoverPlugins([{ kind: "flag", directory }], rules);
   const ready = plugins.filter(({ state }) => state.kind === "ready");

@@ -107,8 +107,6 @@ export interface FoundPlugin {
   readonly manifest: PluginManifest;
   /** Absolute path without links. */
   readonly root: string;
-  /** Its name in the plugins directory, which is a link's where a link leads to it. */
-  readonly folder: string;
   readonly source: PluginSource;
   /** SHA-256 over all of `files`: one value for the whole folder. */
   readonly digest: string;
@@ -119,6 +117,12 @@ export interface FoundPlugin {
   readonly signer?: string;
   /** Others of the same id that this one keeps out. */
   readonly shadows: readonly ShadowedPlugin[];
+}
+
+/** One that stands in a plugins directory. */
+export interface PlacedPlugin extends FoundPlugin {
+  /** Its name there, which is a link's where a link leads to it. */
+  readonly folder: string;
 }
 
 export interface ShadowedPlugin {

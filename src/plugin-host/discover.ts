@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { errnoOf } from "../system/files.ts";
-import { type BrokenPlugin, type FoundPlugin, manifestFile, type PluginSource } from "./contract.ts";
+import { type BrokenPlugin, manifestFile, type PlacedPlugin, type PluginSource } from "./contract.ts";
 import { foreignHandAbove, type Identity, ownIdentity, readFolder } from "./folder.ts";
 import { type LockEntry, readDisabled, readLock } from "./lock.ts";
 import { invalidManifest, parseManifest, type ReadManifest } from "./manifest.ts";
@@ -15,7 +15,7 @@ import { judge, readyPlugin, type TrustRules } from "./trust.ts";
 
 export interface Discovery {
   /** By place and id: those that count, and those that are refused. What is shadowed stands only in `shadows`. */
-  readonly plugins: readonly FoundPlugin[];
+  readonly plugins: readonly PlacedPlugin[];
   /** Folders that cannot be read as a plugin, and directories that may not be searched. */
   readonly broken: readonly BrokenPlugin[];
 }
@@ -28,7 +28,7 @@ export async function discoverPlugins(
   rules: TrustRules,
   who: Identity = ownIdentity(),
 ): Promise<Discovery> {
-  const found: FoundPlugin[] = [];
+  const found: PlacedPlugin[] = [];
   const broken: BrokenPlugin[] = [];
   const disabled = new Set<string>();
   const searched = new Set<string>();
@@ -51,21 +51,21 @@ export async function discoverPlugins(
 }
 
 /** The plugin that counts for `id`. @throws AkcError PLUGIN_NOT_FOUND, or why it may not be started */
-export function pluginById({ plugins }: Discovery, id: string): FoundPlugin {
+export function pluginById({ plugins }: Discovery, id: string): PlacedPlugin {
   const plugin = countingPlugin(plugins, id);
   if (plugin === undefined) throw new AkcError("PLUGIN_NOT_FOUND", { details: { plugin: id } });
   return readyPlugin(plugin);
 }
 
 /** The one that keeps others out, else the first that was refused. */
-export function countingPlugin(plugins: readonly FoundPlugin[], id: string): FoundPlugin | undefined {
+export function countingPlugin(plugins: readonly PlacedPlugin[], id: string): PlacedPlugin | undefined {
   const named = plugins.filter(({ manifest }) => manifest.id === id);
   return named.find(keepsOut) ?? named[0];
 }
 
 /** A plugin, and where its manifest says what. */
 interface WithPlace {
-  readonly plugin: FoundPlugin;
+  readonly plugin: PlacedPlugin;
   readonly placeAt: ReadManifest["placeAt"];
 }
 
@@ -188,14 +188,14 @@ function textOf(bytes: Uint8Array, path: string): string {
 }
 
 /** Later versions first; folders of one version by name. */
-function laterFirst(a: FoundPlugin, b: FoundPlugin): number {
+function laterFirst(a: PlacedPlugin, b: PlacedPlugin): number {
   if (a.manifest.id !== b.manifest.id) return a.manifest.id < b.manifest.id ? -1 : 1;
   return Bun.semver.order(b.manifest.version, a.manifest.version) || (a.root < b.root ? -1 : 1);
 }
 
 /** One version of one id may stand in a directory once; what is not trusted anyway does not count. */
-function withoutDuplicates(sorted: readonly WithPlace[]): readonly FoundPlugin[] {
-  const first = new Map<string, FoundPlugin>();
+function withoutDuplicates(sorted: readonly WithPlace[]): readonly PlacedPlugin[] {
+  const first = new Map<string, PlacedPlugin>();
   return sorted.map(({ plugin, placeAt }) => {
     if (!keepsOut(plugin)) return plugin;
     const { id, version } = plugin.manifest;
@@ -219,16 +219,16 @@ function withoutDuplicates(sorted: readonly WithPlace[]): readonly FoundPlugin[]
 }
 
 /** What is invalid or not trusted is not believed to be who it says; it keeps nobody out. */
-function keepsOut({ state }: FoundPlugin): boolean {
+function keepsOut({ state }: PlacedPlugin): boolean {
   return state.kind === "ready" || state.kind === "modified" || state.kind === "disabled";
 }
 
-function withShadows(found: readonly FoundPlugin[]): readonly FoundPlugin[] {
-  const winners = new Map<string, FoundPlugin>();
+function withShadows(found: readonly PlacedPlugin[]): readonly PlacedPlugin[] {
+  const winners = new Map<string, PlacedPlugin>();
   for (const plugin of found) {
     if (keepsOut(plugin) && !winners.has(plugin.manifest.id)) winners.set(plugin.manifest.id, plugin);
   }
-  const shadowed = (plugin: FoundPlugin) => {
+  const shadowed = (plugin: PlacedPlugin) => {
     const winner = winners.get(plugin.manifest.id);
     return winner !== undefined && winner !== plugin && keepsOut(plugin);
   };

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { isMap, isNode, isScalar, parseDocument, stringify } from "yaml";
 import { AkcError } from "../errors.ts";
 import { lockFile, writeFileAtomic } from "../system/files.ts";
-import { type FoundPlugin, manifestFile, type PluginManifest } from "./contract.ts";
+import { manifestFile, type PlacedPlugin, type PluginManifest } from "./contract.ts";
 import { type Folder, ownIdentity, readFolder } from "./folder.ts";
 import { type LockEntry, readLock, writeLock } from "./lock.ts";
 import { parseManifest, type ReadManifest } from "./manifest.ts";
@@ -49,7 +49,7 @@ export function readPluginFolder(root: string): PluginFolder {
 }
 
 /** Accepts the plugins as they are now; entries of other folders stay. */
-export async function lockPlugins(directory: string, plugins: readonly FoundPlugin[]): Promise<void> {
+export async function lockPlugins(directory: string, plugins: readonly PlacedPlugin[]): Promise<void> {
   await changeLock(directory, (entries) => {
     const fresh = plugins.map((plugin) => entryOf(plugin.folder, plugin.manifest, plugin));
     return [...entries.filter(({ folder }) => !fresh.some((entry) => entry.folder === folder)), ...fresh];

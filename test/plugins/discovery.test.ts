@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { FoundPlugin, PluginSource } from "../../src/plugin-host/contract.ts";
+import type { PlacedPlugin, PluginSource } from "../../src/plugin-host/contract.ts";
 import { type Discovery, discoverPlugins, pluginById } from "../../src/plugin-host/discover.ts";
 import { foreignHand } from "../../src/plugin-host/folder.ts";
 import { writeDisabled, writeLock } from "../../src/plugin-host/lock.ts";
@@ -131,7 +131,7 @@ test("what is not trusted never keeps out what is", async () => {
   ).toBe("1.0.0");
 });
 
-async function lockOnly(directory: string, plugins: readonly FoundPlugin[], folder: string): Promise<void> {
+async function lockOnly(directory: string, plugins: readonly PlacedPlugin[], folder: string): Promise<void> {
   const found = plugins.find(({ root }) => root.endsWith(`/${folder}`)) ?? plugins[0];
   if (found === undefined) throw new Error("nothing to lock");
   const { manifest, digest, files } = found;

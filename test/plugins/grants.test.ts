@@ -200,7 +200,6 @@ test("where the bundle permits requests only, the plugin itself may connect nowh
       plugin: {
         manifest: { ...parseManifest(manifestText(), "p").manifest, ...asked },
         root: "/",
-        folder: "probe",
         source: { kind: "flag", directory: "/" },
         digest: "",
         files: new Map(),

@@ -1,6 +1,6 @@
 /** `akc plugin lock`: accepts plugins as they are now. Says what changed since they were locked before. */
 import { AkcError } from "../../errors.ts";
-import type { FoundPlugin } from "../../plugin-host/contract.ts";
+import type { PlacedPlugin } from "../../plugin-host/contract.ts";
 import { lockPlugins } from "../../plugin-host/vouch.ts";
 import { command } from "../command.ts";
 import { policyArgs } from "../policy/policy-args.ts";
@@ -73,7 +73,7 @@ export const lock = command({
   },
 });
 
-function line({ old, now }: { readonly old: FoundPlugin; readonly now: FoundPlugin }): string {
+function line({ old, now }: { readonly old: PlacedPlugin; readonly now: PlacedPlugin }): string {
   const changed = old.state.kind === "modified" ? `  changed: ${old.state.files.join(", ")}` : "";
   const still = now.state.kind === "ready" ? "" : `  but ${now.state.kind}: ${whyOf(now.state)}`;
   return printable(`locked  ${now.manifest.id} ${now.manifest.version}${changed}${still}`);

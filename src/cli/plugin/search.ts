@@ -1,7 +1,7 @@
 /** Looks for plugins as every command does: the places, the operator's policy, and what was found there. */
 
 import { AkcError } from "../../errors.ts";
-import type { FoundPlugin, PluginSource } from "../../plugin-host/contract.ts";
+import type { PlacedPlugin, PluginSource } from "../../plugin-host/contract.ts";
 import { countingPlugin, type Discovery, discoverPlugins } from "../../plugin-host/discover.ts";
 import { ownIdentity } from "../../plugin-host/folder.ts";
 import { installPlace, pluginPlaces } from "../../plugin-host/places.ts";
@@ -40,7 +40,7 @@ export function targetOf({ places }: Surroundings): string {
 }
 
 /** The plugin that counts for `id`, in whatever state. @throws AkcError PLUGIN_NOT_FOUND */
-export function pluginNamed({ plugins }: Discovery, id: string): FoundPlugin {
+export function pluginNamed({ plugins }: Discovery, id: string): PlacedPlugin {
   const plugin = countingPlugin(plugins, id);
   if (plugin !== undefined) return plugin;
   const near = nearestWord(

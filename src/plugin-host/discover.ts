@@ -7,7 +7,13 @@ import { basename, join } from "node:path";
 import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { errnoOf } from "../system/files.ts";
-import { type BrokenPlugin, manifestFile, type PlacedPlugin, type PluginSource } from "./contract.ts";
+import {
+  type BrokenPlugin,
+  type FoundPlugin,
+  manifestFile,
+  type PlacedPlugin,
+  type PluginSource,
+} from "./contract.ts";
 import { foreignHandAbove, type Identity, ownIdentity, readFolder } from "./folder.ts";
 import { type LockEntry, readDisabled, readLock } from "./lock.ts";
 import { invalidManifest, parseManifest, type ReadManifest } from "./manifest.ts";
@@ -51,7 +57,7 @@ export async function discoverPlugins(
 }
 
 /** The plugin that counts for `id`. @throws AkcError PLUGIN_NOT_FOUND, or why it may not be started */
-export function pluginById({ plugins }: Discovery, id: string): PlacedPlugin {
+export function pluginById({ plugins }: Discovery, id: string): FoundPlugin {
   const plugin = countingPlugin(plugins, id);
   if (plugin === undefined) throw new AkcError("PLUGIN_NOT_FOUND", { details: { plugin: id } });
   return readyPlugin(plugin);

@@ -354,6 +354,11 @@ export const errorCodes = {
     message: "there is no adapter of this id",
     hint: "Use native, local_depth, or a registered one.",
   },
+  ADAPTER_CAPABILITY_MISSING: {
+    class: "usage",
+    message: "the bundle needs what its adapter cannot do",
+    hint: "Choose an adapter that can, or take it out of runtime_execution.required_adapter_capabilities.",
+  },
   ADAPTER_FAILED: {
     class: "retryable",
     message: "the adapter failed",
@@ -644,6 +649,11 @@ export const errorCodes = {
     message: "the plugin failed at what it was asked to do",
     hint: "The plugin's own message says why.",
   },
+  PLUGIN_SECRET_UNAVAILABLE: {
+    class: "usage",
+    message: "a secret that was granted to a plugin cannot be had",
+    hint: "Say where it is in the operator's policy, `plugins.secrets`, and see that it is there.",
+  },
   PLUGIN_ARCHIVE_INVALID: {
     class: "usage",
     message: "the file is not a plugin's archive",
@@ -658,6 +668,16 @@ export const errorCodes = {
     class: "usage",
     message: "plugins.lock is not valid",
     hint: "Mend it, or make it anew with `akc plugin lock` after looking at what is installed.",
+  },
+  PLUGIN_CASES_INVALID: {
+    class: "usage",
+    message: "the plugin's test cases are not valid",
+    hint: "Mend plugin.test.yaml at the line and column shown; docs/plugin-guide.md says what may be in it.",
+  },
+  PLUGIN_SCAFFOLD_EXISTS: {
+    class: "conflict",
+    message: "the folder of the new plugin exists already",
+    hint: "Choose another name, or another folder with --dir.",
   },
 } as const satisfies Record<string, CodeEntry>;
 

@@ -174,4 +174,8 @@ export const limits = {
   pluginFaultsInRowMax: 5,
   pluginCircuitOpenMs: 30_000,
   pluginRlimitProcesses: 512,
+  /** What a plugin reports of an action, as JSON; what is larger belongs into its output. */
+  pluginOutputsBytesMax: 256 * 1024,
+  pluginErrorChars: 2_000,
+  pluginSecretBytesMax: 64 * 1024,
 } as const;

@@ -112,9 +112,14 @@ export interface PluginPolicy {
   readonly grants?: ReadonlyMap<string, PluginGrant>;
   /** Plugin id → its settings, which must be valid under the `config` of its manifest. */
   readonly settings?: ReadonlyMap<string, JsonObject>;
+  /** Name → where its value is, looked up when a plugin asks for it. */
+  readonly secrets?: ReadonlyMap<string, SecretSource>;
   /** The least containment of a plugin; `landlock` when absent, `none` only where the operator wrote it. */
   readonly containment?: ContainmentLevel;
 }
+
+/** A variable of akc's environment, or the absolute path of a file; a line break at a file's end does not count. */
+export type SecretSource = { readonly env: string } | { readonly file: string };
 
 export interface HttpLane {
   readonly enabled: boolean;

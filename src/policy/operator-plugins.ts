@@ -56,6 +56,14 @@ const Grant = v.strictObject(
   "must be a map of grants",
 );
 
+const SecretSource = v.union(
+  [
+    v.strictObject({ env: v.pipe(VariableName, v.description("A variable of akc's own environment.")) }),
+    v.strictObject({ file: v.pipe(AbsolutePath, v.description("A file that holds nothing else.")) }),
+  ],
+  "must be { env: NAME } or { file: PATH }",
+);
+
 /** What YAML can write and JSON cannot, such as `.inf`, is no setting. */
 const Settings = v.pipe(
   v.record(v.string(), v.unknown(), "must be a map of settings"),
@@ -104,6 +112,12 @@ export const PluginsSection = v.strictObject(
         v.description("Plugin id to its settings, as the `config` of its manifest describes them."),
       ),
     ),
+    secrets: v.optional(
+      v.pipe(
+        v.record(SecretName, SecretSource, "must be a map of names"),
+        v.description("Where the secrets are that `grants` names: each is read when a plugin asks for it."),
+      ),
+    ),
     containment: v.optional(
       v.pipe(
         v.picklist(["none", "limits", "landlock"], "must be none, limits or landlock"),
@@ -117,7 +131,7 @@ export const PluginsSection = v.strictObject(
 );
 
 export function pluginPolicyOf(section: v.InferOutput<typeof PluginsSection>): PluginPolicy {
-  const { trust, signers, allow, deny, grants, settings, containment } = section;
+  const { trust, signers, allow, deny, grants, settings, secrets, containment } = section;
   return {
     ...(trust === undefined ? {} : { trust }),
     ...(signers === undefined ? {} : { signers: new Map(Object.entries(signers)) }),
@@ -127,6 +141,7 @@ export function pluginPolicyOf(section: v.InferOutput<typeof PluginsSection>): P
       ? {}
       : { grants: new Map(Object.entries(grants).map(([id, grant]) => [id, withoutAbsent(grant)])) }),
     ...(settings === undefined ? {} : { settings: new Map(Object.entries(settings)) }),
+    ...(secrets === undefined ? {} : { secrets: new Map(Object.entries(secrets)) }),
     ...(containment === undefined ? {} : { containment }),
   };
 }

@@ -2,6 +2,7 @@
  * Vouching for plugins: writing them into plugins.lock, and signing their folders.
  * Writes only plugins.lock and, for a signature, the plugin's manifest; it starts nothing.
  */
+import { realpathSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { isMap, isNode, isScalar, parseDocument, stringify } from "yaml";
@@ -21,10 +22,11 @@ export interface PluginFolder extends ReadManifest {
 }
 
 /**
- * A folder as a plugin, wherever it stands.
- * @throws AkcError PLUGIN_MANIFEST_INVALID, or PLUGIN_UNTRUSTED where others could change it or it holds what no plugin may
+ * A folder as a plugin, wherever it stands; a link is followed to it.
+ * @throws AkcError FILE_NOT_FOUND, PLUGIN_MANIFEST_INVALID, or PLUGIN_UNTRUSTED where others could change it or it holds what no plugin may
  */
-export function readPluginFolder(root: string): PluginFolder {
+export function readPluginFolder(place: string): PluginFolder {
+  const root = realPathOf(place);
   const folder = readFolder(root, ownIdentity(), manifestFile);
   if (folder.kind === "refused") {
     throw new AkcError("PLUGIN_UNTRUSTED", {
@@ -46,6 +48,15 @@ export function readPluginFolder(root: string): PluginFolder {
     isExecutable: (file) => folder.executables.has(file),
   });
   return { ...read, root, folder, text };
+}
+
+/** @throws AkcError FILE_NOT_FOUND */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    throw new AkcError("FILE_NOT_FOUND", { cause, details: { path } });
+  }
 }
 
 /** Accepts the plugins as they are now; entries of other folders stay. */
@@ -90,8 +101,9 @@ export async function withPlace<Answer>(directory: string, work: () => Promise<A
  * Writes the digests of all files and a signature into the manifest; comments and order stay as they are.
  * @throws AkcError PLUGIN_KEY_INVALID, PLUGIN_MANIFEST_INVALID
  */
-export async function signPlugin(root: string, privateKey: string): Promise<PluginFolder> {
-  const before = readPluginFolder(root);
+export async function signPlugin(place: string, privateKey: string): Promise<PluginFolder> {
+  const before = readPluginFolder(place);
+  const { root } = before;
   // What version control keeps is not installed either.
   const files = [...before.folder.files].filter(
     ([file]) => file !== manifestFile && !file.startsWith(".git/"),

@@ -63,6 +63,9 @@ test("a folder and its archive install as the same plugin: locked, ready, and no
   expect(statSync(join(folder.root, "bin/run")).mode & 0o777).toBe(0o755);
   expect(await states(join(place.path, "a"))).toEqual(["1.0.0 ready"]);
 
+  symlinkSync("src", join(place.path, "linked"));
+  expect((await install(join(place.path, "linked"), join(place.path, "d"))).digest).toBe(folder.digest);
+
   const plain = writePlugin(join(place.path, "plain"), { files: { "bin/run": "#!/bin/sh\n" } });
   const one = await install(plain, join(place.path, "b"));
   const other = await install(pack(plain, join(place.path, "p.tar.gz")), join(place.path, "c"));

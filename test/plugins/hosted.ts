@@ -90,7 +90,6 @@ export class PluginWorld {
         ...manifest,
       },
       root,
-      folder: `plugin-${this.#plugins}`,
       source: { kind: "flag", directory: this.folder },
       digest: folder.digest,
       files: folder.files,

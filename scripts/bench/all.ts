@@ -5,6 +5,7 @@ import { benchCommands } from "./commands.ts";
 import { benchCoordination } from "./coordination.ts";
 import { benchJson } from "./json.ts";
 import { benchKernel } from "./kernel.ts";
+import { benchPluginCalls } from "./plugin-calls.ts";
 import { benchProof } from "./proof.ts";
 import { type BenchRow, printRows } from "./row.ts";
 import { benchStore } from "./store.ts";
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   kernel: benchKernel,
   proof: benchProof,
   subprocess: benchSubprocess,
+  plugins: benchPluginCalls,
   commands: benchCommands,
 };
 

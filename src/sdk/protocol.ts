@@ -180,6 +180,26 @@ export interface ExecuteParams {
   readonly timeout_ms: number;
   /** The action's working directory; readable and writable for the plugin while granted. */
   readonly workdir: string;
+  /** On coordination steps: what the bundle says about the step and the action does not. */
+  readonly step?: WireStep;
+}
+
+export interface WireStep {
+  readonly step_id: string;
+  readonly role_id: string;
+  readonly allowed_tools: readonly string[];
+  readonly allow_network: boolean;
+  /** Of the bundle's intent. */
+  readonly goal?: string;
+  readonly label?: string;
+  /** The name that the role is bound to. */
+  readonly agent?: string;
+  /** Of the bundle's intent, for one turn. */
+  readonly bounds: {
+    readonly max_seconds?: number;
+    readonly max_input_tokens?: number;
+    readonly max_output_tokens?: number;
+  };
 }
 
 /** Result of `adapter/execute` (spec kernel §4.5); `recover` answers `{ "kind": "unknown" }` or `{ "kind": "ended", "result": … }`. */

@@ -1,16 +1,20 @@
 /** `akc runtime start`: runs a bundle to its end, shows it while it goes, and says what came of it. */
 import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import { policyModes } from "../../bundle/model.ts";
 import { inferOutputsRoot } from "../../run/bundle-files.ts";
-import type { RunReport } from "../../run/start.ts";
+import type { RunReport, StartRunInput } from "../../run/start.ts";
 import { systemClock } from "../../system/clock.ts";
+import { systemIds } from "../../system/ids.ts";
 import { command, commonArgs } from "../command.ts";
-import { createDiagnostics, type Diagnostics } from "../diagnostics.ts";
+import { createDiagnostics, type Diagnostics, pluginLog } from "../diagnostics.ts";
 import { asExitCode } from "../exit-codes.ts";
+import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { readProject } from "../project.ts";
 import { formats } from "../render/output.ts";
 import { silentWatcher, type Watcher, watchRun } from "../render/progress/watcher.ts";
+import { valuesOf } from "../strict.ts";
 import { aftermathOf, complaint, explainCommand, withStopCommand } from "./aftermath.ts";
 import { denialData } from "./denial.ts";
 import { watchSignals } from "./interrupt.ts";
@@ -42,6 +46,7 @@ export const start = command({
   environment: {
     AKC_OUTPUTS_ROOT: "Where the run is kept, unless --outputs-root says so.",
     AKC_DEVELOPER_ROLE_PROFILE: "classic or emerging, unless --developer-role-profile says so.",
+    ...pluginEnvironment,
   },
   args: {
     bundle: {
@@ -60,8 +65,9 @@ export const start = command({
       type: "string",
       default: "auto",
       valueHint: "ID",
-      description: "auto, native, local_depth or the id of a registered adapter.",
+      description: "auto, native, local_depth, a plugin (vendor/name) or the id of a plugin's adapter.",
     },
+    ...pluginArgs,
     bundleSha256: {
       type: "string",
       valueHint: "SHA256",
@@ -154,6 +160,7 @@ interface RunFlags {
   readonly requireEffects?: boolean | undefined;
   readonly strictIntentAuthority?: boolean | undefined;
   readonly runtimeRunId?: string | undefined;
+  readonly pluginsDir?: string | undefined;
 }
 
 async function runWatched(
@@ -166,7 +173,9 @@ async function runWatched(
   const { startRun } = await import("../../run/start.ts");
   const { bundlePath, mode, outputsRoot, coordinationOverrides, deadlineMs, maxInFlight, expectedSha256 } =
     options;
-  const report = await startRun({
+  const pluginsDirs = valuesOf(flags.pluginsDir).map((directory) => resolve(directory));
+  const onPluginLog = pluginLog(diagnostics);
+  const run: StartRunInput = {
     bundlePath,
     mode,
     adapter: flags.adapter,
@@ -180,6 +189,7 @@ async function runWatched(
     ...(flags.policy === undefined ? {} : { policyPath: flags.policy }),
     ...(flags.requireEffects === true ? { requireEffects: true } : {}),
     ...(flags.strictIntentAuthority === true ? { strictIntentAuthority: true } : {}),
+    ...(pluginsDirs.length === 0 ? {} : { pluginsDirs }),
     ...(flags.runtimeRunId === undefined ? {} : { runtimeRunId: flags.runtimeRunId }),
     onPlan: (plan) => {
       const { runtimeRunId, adapterId: adapter, total } = plan;
@@ -208,7 +218,8 @@ async function runWatched(
             if (moment !== undefined) watcher.happened(moment);
           },
         }),
-  });
+  };
+  const report = await startRun(run, { clock: systemClock, ids: systemIds, env: process.env, onPluginLog });
   watcher.finish();
   const { outcome, scopeDir, bundleSha256 } = report;
   diagnostics.debug("evidence written", { outcome, folder: scopeDir, bundle_sha256: bundleSha256 });

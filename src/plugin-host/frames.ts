@@ -57,7 +57,7 @@ export class LineCutter {
   #keep(rest: Uint8Array): void {
     this.#mind(rest.length);
     // A copy: whoever reads the stream may fill the same memory again.
-    this.#pieces.push(rest.slice());
+    this.#pieces.push(new Uint8Array(rest));
     this.#bytes += rest.length;
   }
 

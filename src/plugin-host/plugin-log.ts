@@ -83,7 +83,7 @@ export class PluginLog {
       this.#finish();
       from = end + 1;
     }
-    if (from < chunk.length) this.#keep(chunk.slice(from));
+    if (from < chunk.length) this.#keep(new Uint8Array(chunk.subarray(from)));
   }
 
   #keep(bytes: Uint8Array): void {

@@ -158,6 +158,21 @@ export const tree: Group = {
           summary: "Print the JSON schema of plugin.yaml.",
           load: async () => (await import("./plugin/schema.ts")).schema,
         },
+        new: {
+          kind: "leaf",
+          summary: "Begin a plugin: a folder that works, with its test.",
+          load: async () => (await import("./plugin/new.ts")).newPlugin,
+        },
+        dev: {
+          kind: "leaf",
+          summary: "Run a plugin while you write it: start it again at every change, show its log.",
+          load: async () => (await import("./plugin/dev.ts")).dev,
+        },
+        test: {
+          kind: "leaf",
+          summary: "Try whether a plugin keeps to the protocol and does what its cases say.",
+          load: async () => (await import("./plugin/test.ts")).test,
+        },
       },
     },
     version: {

@@ -40,11 +40,23 @@ const depthMax = 32;
  */
 export function settingsOf(manifest: PluginManifest, operator: OperatorPolicy | undefined): JsonObject {
   const given = operator?.plugins?.settings?.get(manifest.id) ?? {};
-  const settings = { ...defaultsOf(manifest.config), ...given };
-  const issues = settingIssues(manifest.config, settings, []);
+  return completeSettings(manifest, given, operator === undefined ? {} : { policy: operator.path });
+}
+
+/**
+ * `given` with the schema's defaults for those left out. `from` says in an error where they stand.
+ * @throws AkcError PLUGIN_CONFIG_INVALID with every issue
+ */
+export function completeSettings(
+  { id, config }: PluginManifest,
+  given: JsonObject,
+  from: Readonly<Record<string, string>>,
+): JsonObject {
+  const settings = { ...defaultsOf(config), ...given };
+  const issues = settingIssues(config, settings, []);
   if (issues.length === 0) return settings;
   throw new AkcError("PLUGIN_CONFIG_INVALID", {
-    details: { plugin: manifest.id, ...(operator === undefined ? {} : { policy: operator.path }) },
+    details: { plugin: id, ...from },
     issues: issues.slice(0, limits.issuesShownMax),
   });
 }

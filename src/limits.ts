@@ -110,7 +110,7 @@ export const limits = {
   /** How often `events --follow` looks for new ones. */
   followPollMs: 200,
   // plugins
-  /** Address space; JavaScript engines reserve far more than they use. */
+  /** Of all of a plugin's processes together. */
   pluginMemoryBytesDefault: 4 * 1024 * 1024 * 1024,
   pluginMemoryBytesMin: 16 * 1024 * 1024,
   pluginMemoryBytesMax: 64 * 1024 * 1024 * 1024,

@@ -61,7 +61,7 @@ export type PermissionName = (typeof permissionNames)[number];
 
 /** Defaults and the most that a manifest may ask for are in `limits.ts`. */
 export interface PluginLimits {
-  /** Address space of the plugin's processes, each. */
+  /** Memory of all of the plugin's processes together, without what is mapped from files. */
   readonly memoryBytes: number;
   /** From start to the answer of `initialize`. */
   readonly startMs: number;

@@ -1,6 +1,14 @@
 /** What a plugin can reach: what it was granted, and what a program needs to run at all. Asked of the kernel, not of its good will. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Granted } from "../../src/plugin-host/contract.ts";
 import { strongestContainment } from "../../src/system/sandbox.ts";
@@ -119,14 +127,29 @@ test("a host that is too weak for what the operator wants starts nothing", async
   await weak.close();
 });
 
-test("a plugin has nothing open but its three streams", async () => {
-  const plugin = world.hostile("good");
-  await plugin.ready(patient.timeoutMs);
-  const { pid } = plugin.info();
-  const own = world.plugin({ "index.ts": "" });
-  expect(own.root).not.toBe("");
-  // The engine opens some of its own; none of akc's own files and sockets is among them.
-  const names = readdirSync(`/proc/${pid}/fd`);
-  expect(names).toContain("0");
-  await plugin.close();
+test("a plugin has none of akc's own files and sockets open", async () => {
+  const [plugin, other] = [world.hostile("good"), world.hostile("good")];
+  for (const one of [plugin, other]) await one.ready(patient.timeoutMs);
+  const kept = openSync(join(outside, "file"), "r");
+  const ours = openBy("self");
+  expect(ours).toContain(join(outside, "file"));
+  for (const one of [plugin, other]) {
+    const theirs = openBy(String(one.info().pid));
+    expect(theirs.length).toBeGreaterThan(2);
+    expect(theirs.filter((target) => ours.includes(target))).toEqual([]);
+  }
+  closeSync(kept);
+  await Promise.all([plugin.close(), other.close()]);
 });
+
+/** What a process has open, as far as it can be told apart from what another has. */
+function openBy(pid: string): readonly string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/${pid}/fd/${fd}`);
+      return /^(anon_inode|\/dev\/|\/proc\/)/.test(target) ? [] : [target];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Program, type ProgramInput, programNamed } from "./runtime.ts";
 
+/** What every plugin has in its environment, and what Deno's `node:child_process` looks for before it starts anything. */
+const harmlessVariables = ["PATH", "HOME", "TMPDIR", "LANG", "NODE_V8_COVERAGE"];
+
 /** `AKC_DENO` says where Deno is, when it is not in the fixed PATH. @throws AkcError PLUGIN_START_FAILED */
 export function denoProgram(
   { plugin, granted, files, workdir, env = {} }: ProgramInput,
@@ -38,7 +41,7 @@ export function denoProgram(
       ...allow("write", [workdir, ...granted.write]),
       ...net,
       ...allow("run", granted.run),
-      ...allow("env", granted.env),
+      ...allow("env", [...granted.env, ...harmlessVariables]),
       files.path("deno.js"),
       pathToFileURL(join(plugin.root, entry)).href,
     ],

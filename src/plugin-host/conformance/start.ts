@@ -5,6 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Wire } from "../../sdk/conformance/subject.ts";
+import { findExecutable } from "../../system/executable.ts";
 import { launch } from "../../system/launch.ts";
 import { strongestContainment } from "../../system/sandbox.ts";
 import { confinementOf, environmentOf, resourcesOf } from "../confinement.ts";
@@ -23,11 +24,13 @@ export interface StartInput {
   readonly onLog?: (entry: LogEntry) => void;
 }
 
-/** All that the manifest asks for, and the folder of this test. */
+/** All that the manifest asks for and this host has, and the folder of this test. */
 export function grantAll({ manifest }: FoundPlugin, scratch: string): Granted {
   const { permissions } = manifest;
   return {
     ...permissions,
+    // A manifest may name programs of which one is enough.
+    run: permissions.run.filter((name) => findExecutable(name).kind === "found"),
     write: [...permissions.write, scratch],
     containment: strongestContainment(),
   };

@@ -11,6 +11,8 @@ import { executeResultFault, recoverResultFault } from "./shapes.ts";
 
 const aMomentMs = 200;
 const shortTimeoutMs = 300;
+const recoverMs = 1_000;
+const wellUnderWayMs = 1_000;
 
 export function adapterChecks(id: string, capabilities: readonly string[], cases: readonly AdapterCase[]) {
   const [first] = cases.filter(({ slow }) => !slow);
@@ -139,19 +141,33 @@ function killedAndStartedAgain(
       const key = context.newKey();
       const cutOff = slow ?? one;
       first.send(hostCalls.adapterExecute, await executeParams(context, first, id, cutOff, key));
-      await pause(slow === undefined ? 0 : aMomentMs);
+      await pause(slow === undefined ? 0 : wellUnderWayMs);
       await first.kill();
       const second = await context.client();
       if (recovers) {
         const asked = { ...(await executeParams(context, second, id, cutOff, key)), attempt: 2 };
-        const fault = recoverResultFault(await second.result(hostCalls.adapterRecover, asked));
-        if (fault !== undefined) throw new Broken(`recover: ${fault}`);
+        await endsOrIsCancelled(context, second, asked);
       }
       const again = await executeParams(context, second, id, one, cutOff === one ? key : context.newKey());
       mustBeExpected(one, await second.call(hostCalls.adapterExecute, { ...again, attempt: 2 }));
       return undefined;
     },
   };
+}
+
+/** An adapter may wait for what it finds still at work; then it must end when it is told to. */
+async function endsOrIsCancelled(context: Context, client: Client, asked: JsonMap): Promise<void> {
+  const sent = client.send(hostCalls.adapterRecover, asked);
+  const early = await Promise.race([sent.reply(context.subject.limits.callMs), pause(recoverMs)]);
+  if (early === undefined) client.notify("$/cancel", { id: sent.id });
+  const reply = early ?? (await sent.reply(context.subject.limits.stopMs));
+  if (reply.kind === "error") {
+    if (early === undefined) mustBeCancelled(reply);
+    else throw new Broken(`recover: ${reply.error.code} ${brief(reply.error.message)}`);
+    return;
+  }
+  const fault = recoverResultFault(reply.result);
+  if (fault !== undefined) throw new Broken(`recover: ${fault}`);
 }
 
 function recovers(id: string, one: AdapterCase | undefined): Check<Context> {

@@ -22,6 +22,8 @@ export class Context {
   readonly #all: Client[] = [];
   #handshakeBroken: string | undefined;
   #lastKey = 0;
+  /** Keys of an earlier test must not be met again: a plugin may remember them. */
+  readonly #test = crypto.randomUUID();
 
   constructor(subject: Subject) {
     const limits = { ...subject.limits, callMs: Math.min(subject.limits.callMs, patienceMs) };
@@ -72,7 +74,7 @@ export class Context {
   /** An idempotency key that was not used before. */
   newKey(): string {
     this.#lastKey += 1;
-    return `conformance-${this.#lastKey}`;
+    return `conformance-${this.#test}-${this.#lastKey}`;
   }
 
   async settle(): Promise<void> {

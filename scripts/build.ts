@@ -8,6 +8,7 @@
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { BunPlugin } from "bun";
+import { pluginTexts } from "../src/plugin-host/embedded.ts";
 import { bundleRuntime } from "../src/plugin-host/runtime-bundle.ts";
 import { workerEntries } from "../src/system/worker-entries.ts";
 
@@ -41,6 +42,7 @@ export async function build({ outfile, failpoints = false }: BuildOptions): Prom
       AKC_FAILPOINTS: String(failpoints),
       // What a plugin's process is started with, as text: akc writes it to its cache and compares it there before each use.
       AKC_PLUGIN_RUNTIME: JSON.stringify(await bundleRuntime()),
+      AKC_EMBEDDED_PLUGINS: JSON.stringify(pluginTexts(join(root, "plugins"))),
     },
     plugins: failpoints ? [] : [withoutFailpoints],
     compile: {

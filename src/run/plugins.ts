@@ -13,13 +13,15 @@ import { unknownAdapter } from "../adapters/registry.ts";
 import { AkcError } from "../errors.ts";
 import type { FoundPlugin } from "../plugin-host/contract.ts";
 import { countingPlugin, type Discovery, discoverPlugins } from "../plugin-host/discover.ts";
+import { embeddedPlugins } from "../plugin-host/embedded.ts";
 import { ownIdentity } from "../plugin-host/folder.ts";
 import { grantsOf } from "../plugin-host/grants.ts";
 import { createPluginHost, type LogEntry } from "../plugin-host/host.ts";
 import { pluginPlaces } from "../plugin-host/places.ts";
+import { defaultCacheRoot } from "../plugin-host/runtime-files.ts";
 import { settingsOf } from "../plugin-host/settings.ts";
 import { readyPlugin, trustRulesOf } from "../plugin-host/trust.ts";
-import type { OperatorPolicy, RunPolicy, SecretSource } from "../policy/model.ts";
+import type { HttpLane, OperatorPolicy, RunPolicy, SecretSource } from "../policy/model.ts";
 import { artifactsRoot, databasePath } from "../store/sqlite/open.ts";
 import type { Clock } from "../system/clock.ts";
 import { builtinIds } from "./adapters.ts";
@@ -58,7 +60,13 @@ export function identityOf({ plugin: { manifest, digest } }: NamedPlugin): Plugi
  */
 export async function namedPlugin(name: string, search: PluginSearch): Promise<NamedPlugin> {
   const { directories, env, operator, pluginId } = search;
-  const places = pluginPlaces({ flags: directories, env, uid: ownIdentity().uid });
+  const embedded = embeddedPlugins(defaultCacheRoot(env));
+  const places = pluginPlaces({
+    flags: directories,
+    env,
+    uid: ownIdentity().uid,
+    ...(embedded === undefined ? {} : { embedded }),
+  });
   const discovery = await discoverPlugins(places, trustRulesOf(operator));
   if (pluginId !== undefined) return offered(byId(discovery, pluginId), name);
   return name.includes("/") ? onlyAdapter(byId(discovery, name)) : byAdapter(discovery, name);
@@ -138,7 +146,10 @@ export interface OpenedPlugin {
 export function openPlugin({ plugin, offer }: NamedPlugin, deps: PluginRunDeps): OpenedPlugin {
   const { clock, env, operator, policy, place, onLog } = deps;
   const { manifest, source } = plugin;
-  const granted = grantsOf(manifest, operator, policy, { embedded: source.kind === "embedded" });
+  const embedded = source.kind === "embedded";
+  const asks = embedded ? ownLanes.get(manifest.id) : undefined;
+  const lanes = asks === undefined ? policy : { ...policy, http: asks.laneOf(policy) ?? policy.http };
+  const granted = grantsOf(manifest, operator, lanes, { embedded });
   const config = wireMap(settingsOf(manifest, operator));
   const host = createPluginHost({
     env,
@@ -151,13 +162,16 @@ export function openPlugin({ plugin, offer }: NamedPlugin, deps: PluginRunDeps):
   const secrets = new HandedOver();
   const notes = new PluginNotes({ handle, granted, adapterId: offer.id, secrets });
   host.onFault(({ error }) => notes.ended(error));
-  const sources: ReadonlyMap<string, SecretSource> | undefined = operator?.plugins?.secrets;
+  const sources = new Map([...(asks?.secrets ?? []), ...(operator?.plugins?.secrets ?? [])]);
   const adapter = createPluginAdapter(handle, offer, {
     clock,
     notes,
     secrets,
     secretOf: (name) => readSecret(name, sources, env),
-    laneOf: ({ http }) => http,
+    laneOf: ({ policy, step }) => {
+      if (asks !== undefined) return asks.laneOf(policy);
+      return step?.allowNetwork === false ? { ...policy.http, enabled: false } : policy.http;
+    },
   });
   return {
     adapter: {
@@ -170,6 +184,23 @@ export function openPlugin({ plugin, offer }: NamedPlugin, deps: PluginRunDeps):
     noted: () => notes.take(),
   };
 }
+
+/** What akc's own plugins get beside what everybody may be granted. */
+interface OwnLane {
+  readonly laneOf: (policy: RunPolicy) => HttpLane | undefined;
+  /** Where its secrets are, unless the operator says. */
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+}
+
+const ownLanes: ReadonlyMap<string, OwnLane> = new Map([
+  [
+    "akc/agent-worker",
+    {
+      laneOf: ({ agentWorkerHttp }) => agentWorkerHttp,
+      secrets: new Map([["agent_worker_api_key", { env: "AKC_HTTP_AGENT_WORKER_API_KEY" }]]),
+    },
+  ],
+]);
 
 /** Where actions work (`workdirs.ts`): the folders must be there before the process is shut in. */
 function workplacesIn({ scopeDir }: Place): readonly string[] {

@@ -3,7 +3,7 @@
  * and never tries again by itself; it carries out one attempt and says what came of it.
  */
 import type { Call } from "./call.ts";
-import type { Json, JsonMap } from "./protocol.ts";
+import type { Json, JsonMap, WireStep } from "./protocol.ts";
 
 /** What cannot be told from the functions that an adapter has. */
 export type DeclaredCapability = "durable_waits" | "compensation_hooks" | "stream";
@@ -73,6 +73,8 @@ export interface ExecuteRequest {
   readonly timeoutMs: number;
   /** Absolute path of the action's working directory. */
   readonly workdir: string;
+  /** On coordination steps: what the bundle says about the step, as it came. */
+  readonly step?: WireStep;
 }
 
 export interface Action {

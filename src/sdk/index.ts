@@ -31,7 +31,7 @@ export {
   type PluginErrorDetails,
   retryable,
 } from "./errors.ts";
-export type { Json, JsonMap, Offers } from "./protocol.ts";
+export type { Json, JsonMap, Offers, WireStep } from "./protocol.ts";
 export type {
   Change,
   ChangeOptions,

@@ -199,6 +199,8 @@ export interface WireStep {
     readonly max_seconds?: number;
     readonly max_input_tokens?: number;
     readonly max_output_tokens?: number;
+    /** Body of a request by `host/fetch`. */
+    readonly max_request_bytes?: number;
   };
 }
 

@@ -3,7 +3,7 @@
  * The host is trusted, but it may be of another version.
  */
 import type { Action, ExecuteRequest, RunContext } from "./adapter.ts";
-import type { Json, JsonMap } from "./protocol.ts";
+import type { Json, JsonMap, WireStep } from "./protocol.ts";
 import type { ChangeOptions, Observed, Resource, ResourceName } from "./provider.ts";
 
 /** Params that are not as the method has them; becomes JSON-RPC's -32602. */
@@ -59,6 +59,30 @@ export function executeRequestOf(params: JsonMap): ExecuteRequest {
     handoffs: handoffsAt(params),
     timeoutMs: numberAt(params, "timeout_ms"),
     workdir: textAt(params, "workdir"),
+    ...(params["step"] === undefined ? {} : { step: stepOf(mapAt(params, "step")) }),
+  };
+}
+
+function stepOf(step: JsonMap): WireStep {
+  const { allowed_tools: tools = [], allow_network: network, goal, label, agent } = step;
+  const bounds = isMap(step["bounds"]) ? step["bounds"] : {};
+  const number = (key: string) => (bounds[key] === undefined ? {} : { [key]: numberAt(bounds, key) });
+  return {
+    step_id: textAt(step, "step_id"),
+    role_id: textAt(step, "role_id"),
+    allowed_tools: Array.isArray(tools)
+      ? tools.filter((tool): tool is string => typeof tool === "string")
+      : [],
+    allow_network: network === true,
+    ...(typeof goal === "string" ? { goal } : {}),
+    ...(typeof label === "string" ? { label } : {}),
+    ...(typeof agent === "string" ? { agent } : {}),
+    bounds: {
+      ...number("max_seconds"),
+      ...number("max_input_tokens"),
+      ...number("max_output_tokens"),
+      ...number("max_request_bytes"),
+    },
   };
 }
 

@@ -49,8 +49,10 @@ test("what a predecessor handed over is read by its hash, and nothing else is", 
     const chain = steps({ a: {}, b: { worker: { do: "handoff" } } }).coordination({
       coordination_graph: {
         nodes: ["a", "b"].map((node_id) => ({ node_id, kind: "step" })),
-        edges: [edge("a", "b", "handoff")],
+        edges: [{ ...edge("a", "b", "handoff"), metadata: { handoff_id: "words" } }],
       },
+      spec_version: 2,
+      coordination_spec_version: 2,
     });
     const run = await plugins.run("worker", chain);
     expectOutcome(run, "succeeded", 0, null);
@@ -146,19 +148,23 @@ test("what a plugin may not do, or is not, is refused before anything runs", asy
     expectError(await plugins.run("nobody", one), "ADAPTER_UNKNOWN", 2);
     plugins.policy({ trust: "locked" });
     expectError(await plugins.run("worker", one), "PLUGIN_UNTRUSTED", 2);
-    const lock = ["plugin", "lock", ...plugins.flags];
+    const lock = ["plugin", "lock", "acme/worker", ...plugins.flags];
     expect((await plugins.akc(lock)).code).toBe(0);
     expectOutcome(await plugins.run("worker", one), "succeeded", 0, null);
     appendFileSync(join(plugins.folder, "worker/worker.py"), "# changed\n");
     const said = expectError(await plugins.run("worker", one), "PLUGIN_MODIFIED", 2);
     expect(JSON.stringify(said)).toContain("worker.py");
     plugins.policy({});
-    rmSync(join(plugins.folder, "plugins.lock"));
+    rmSync(join(world.side, "plugins.lock"), { force: true });
     expect((await plugins.akc(["plugin", "disable", "acme/worker", ...plugins.flags])).code).toBe(0);
     expectError(await plugins.run("worker", one), "PLUGIN_DISABLED", 2);
     expect((await plugins.akc(["plugin", "enable", "acme/worker", ...plugins.flags])).code).toBe(0);
     const needs = (...capabilities: string[]) => one.lanes({ required_adapter_capabilities: capabilities });
-    expectError(await plugins.run("worker", needs("recover", "durable_waits")), "ADAPTER_CAPABILITY_MISSING", 2);
+    expectError(
+      await plugins.run("worker", needs("recover", "durable_waits")),
+      "ADAPTER_CAPABILITY_MISSING",
+      2,
+    );
     expectError(await plugins.run("native", needs("recover")), "ADAPTER_CAPABILITY_MISSING", 2);
     expectOutcome(await plugins.run("worker", needs("recover")), "succeeded", 0, null);
     expectError(await plugins.run("worker", needs("anything")), "BUNDLE_INVALID", 2);

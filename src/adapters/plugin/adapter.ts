@@ -11,7 +11,7 @@ import { fromPlain } from "../../json/plain.ts";
 import type { JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import type { PluginHandle } from "../../plugin-host/host.ts";
-import type { HttpLane, RunPolicy } from "../../policy/model.ts";
+import type { HttpLane } from "../../policy/model.ts";
 import { type AdapterCapability, hostCalls, type Json, rpcErrors } from "../../sdk/protocol.ts";
 import type { Clock } from "../../system/clock.ts";
 import type { GuardedRequest } from "../../system/http.ts";
@@ -35,8 +35,8 @@ export interface PluginAdapterDeps extends Pick<GuardedRequest, "resolve" | "tls
   readonly notes: PluginNotes;
   readonly secrets: HandedOver;
   readonly secretOf: (name: string) => Promise<string>;
-  /** The lane of a run's policy that the plugin's requests take. */
-  readonly laneOf: (policy: RunPolicy) => HttpLane | undefined;
+  /** The lane of the run's policy that the plugin's requests take for an action; undefined: none may be made. */
+  readonly laneOf: (request: ActionRequest) => HttpLane | undefined;
 }
 
 /** The handle is the adapter's from here on: closing the one closes the other. */
@@ -168,7 +168,7 @@ class PluginAdapter {
     try {
       await this.#prepare(request);
       const answer = read(
-        await this.#handle.call(method, executeParams(this.#offer.id, request, this.#words), {
+        await this.#handle.call(method, executeParams(this.#offer.id, request, this.#wordsFor(request)), {
           timeoutMs: Math.max(1, timeoutMs - elapsedMs()),
           signal,
           services: this.#services(request),
@@ -204,6 +204,11 @@ class PluginAdapter {
     if (answer.output_base64 !== undefined) output.write(Buffer.from(answer.output_base64, "base64"));
     const kept = await output.finish();
     return kept === undefined ? result : { ...result, output: kept };
+  }
+
+  #wordsFor(request: ActionRequest): BundleWords | undefined {
+    const requestBytesMax = this.#deps.laneOf(request)?.bodyBytesMax;
+    return this.#words && { ...this.#words, ...(requestBytesMax === undefined ? {} : { requestBytesMax }) };
   }
 
   /** Once for each process, before its first action. What does not offer it need not be told. */
@@ -254,7 +259,7 @@ class PluginAdapter {
       granted: this.#handle.granted,
       secrets,
       secretOf,
-      lane: laneOf(request.policy),
+      lane: laneOf(request),
       ...(resolve === undefined ? {} : { resolve }),
       ...(tls === undefined ? {} : { tls }),
     });

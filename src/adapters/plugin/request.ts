@@ -12,6 +12,7 @@ import type { ActionRequest, RunContext } from "../contract.ts";
 export interface BundleWords {
   readonly goal?: string;
   readonly bounds: AgentBounds;
+  readonly requestBytesMax?: number;
   factsOf(stepId: string): StepFacts;
 }
 
@@ -89,6 +90,7 @@ function stepOf(
       ...(maxSeconds === undefined ? {} : { max_seconds: maxSeconds }),
       ...(maxInputTokens === undefined ? {} : { max_input_tokens: maxInputTokens }),
       ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
+      ...(words?.requestBytesMax === undefined ? {} : { max_request_bytes: words.requestBytesMax }),
     },
   };
 }

@@ -41,13 +41,12 @@ export function servicesFor(request: ActionRequest, deps: ServiceDeps): CallServ
 }
 
 async function fetchFor(
-  { step, timeoutMs }: ActionRequest,
+  { timeoutMs }: ActionRequest,
   { url, method, headers, body }: HostFetchRequest,
   signal: AbortSignal,
   { granted, lane, resolve, tls }: ServiceDeps,
 ): Promise<HostFetchResponse> {
   const open = openLane(lane, method, url);
-  if (step !== undefined && !step.allowNetwork) throw new AkcError("HTTP_NETWORK_DENIED");
   const guards = guardsOf(open);
   const response = await guardedFetch({
     url,

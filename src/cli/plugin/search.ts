@@ -3,8 +3,10 @@
 import { AkcError } from "../../errors.ts";
 import type { PlacedPlugin, PluginSource } from "../../plugin-host/contract.ts";
 import { countingPlugin, type Discovery, discoverPlugins } from "../../plugin-host/discover.ts";
+import { embeddedPlugins } from "../../plugin-host/embedded.ts";
 import { ownIdentity } from "../../plugin-host/folder.ts";
 import { installPlace, pluginPlaces } from "../../plugin-host/places.ts";
+import { defaultCacheRoot } from "../../plugin-host/runtime-files.ts";
 import { type TrustRules, trustRulesOf } from "../../plugin-host/trust.ts";
 import type { OperatorPolicy } from "../../policy/model.ts";
 import { readOperatorPolicy } from "../../run/prepare.ts";
@@ -26,7 +28,13 @@ export interface Surroundings {
 /** @throws AkcError USAGE, POLICY_FILE_INVALID */
 export async function surroundings(args: SearchArgs, env: Environment): Promise<Surroundings> {
   const operator = await readOperatorPolicy(args.policy);
-  const places = pluginPlaces({ flags: valuesOf(args.pluginsDir), env, uid: ownIdentity().uid });
+  const embedded = embeddedPlugins(defaultCacheRoot(env));
+  const places = pluginPlaces({
+    flags: valuesOf(args.pluginsDir),
+    env,
+    uid: ownIdentity().uid,
+    ...(embedded === undefined ? {} : { embedded }),
+  });
   return { places, operator, rules: trustRulesOf(operator) };
 }
 

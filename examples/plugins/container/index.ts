@@ -37,11 +37,12 @@ export default definePlugin({
         const there = await look(engine, name, call.signal);
         const failedBefore =
           there?.state === "exited" && there.exitCode !== 0 && there.attempt !== request.attempt;
-        if (failedBefore) await must(engine, ["rm", "--force", name], call.signal);
+        // Never cut off in the middle: the engine would go on, and nobody would know. `finish` obeys the signal.
+        if (failedBefore) await must(engine, ["rm", "--force", name]);
         if (there === undefined || failedBefore) await create(order, request, call, name);
         // Created by an attempt that died before it could start it, or just now.
         if (there === undefined || failedBefore || there.state === "created") {
-          await must(engine, ["start", name], call.signal);
+          await must(engine, ["start", name]);
         }
         return finish(request, call, name);
       },
@@ -75,22 +76,18 @@ async function create(
   const [program, ...args] = order.argv;
   const { workdir } = order;
   const mount = workdir === "none" ? [] : mountArgs(request.workdir, workdir === "read");
-  await must(
-    engine,
-    [
-      ...["create", "--name", name, "--pull", pull],
-      ...["--label", label, "--label", `${label}.attempt=${request.attempt}`],
-      ...["--label", `${label}.until=${Date.now() + request.timeoutMs}`],
-      ...["--network", order.network, "--read-only", "--cap-drop", "ALL"],
-      ...["--security-opt", "no-new-privileges", "--memory", `${memoryMb}m`, "--memory-swap", `${memoryMb}m`],
-      ...["--pids-limit", String(pids), "--cpus", String(cpus), "--restart", "no"],
-      ...mount,
-      ...Object.entries(order.env).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
-      // The argv is the action's, and nothing of the image's is put before it.
-      ...["--entrypoint", program, "--", order.image, ...args],
-    ],
-    call.signal,
-  );
+  await must(engine, [
+    ...["create", "--name", name, "--pull", pull],
+    ...["--label", label, "--label", `${label}.attempt=${request.attempt}`],
+    ...["--label", `${label}.until=${Date.now() + request.timeoutMs}`],
+    ...["--network", order.network, "--read-only", "--cap-drop", "ALL"],
+    ...["--security-opt", "no-new-privileges", "--memory", `${memoryMb}m`, "--memory-swap", `${memoryMb}m`],
+    ...["--pids-limit", String(pids), "--cpus", String(cpus), "--restart", "no"],
+    ...mount,
+    ...Object.entries(order.env).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
+    // The argv is the action's, and nothing of the image's is put before it.
+    ...["--entrypoint", program, "--", order.image, ...args],
+  ]);
 }
 
 function mountArgs(folder: string, readOnly: boolean): readonly string[] {

@@ -56,7 +56,7 @@ export function launch(launcher: Launcher, key: string, order: Omit<LaunchOrder,
     // A session and a process group of its own: signals reach all of it.
     detached: true,
   });
-  tree.spare(child.pid);
+  const release = tree.spare(child.pid);
   const env = { ...order.env, [spawnIdVariable]: spawnId };
   child.stdin.write(encodeOrder({ ...order, env, parent: process.pid }));
   void child.stdin.flush();
@@ -66,6 +66,7 @@ export function launch(launcher: Launcher, key: string, order: Omit<LaunchOrder,
     else host.kill(-child.pid, numbers[name]);
   };
   const exited = child.exited.then((exitCode) => {
+    release();
     // What it left behind in its group. The number cannot be another's while that group has members.
     signal("SIGKILL");
     return {

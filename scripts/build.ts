@@ -8,6 +8,8 @@
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { BunPlugin } from "bun";
+import { pluginTexts } from "../src/plugin-host/embedded.ts";
+import { bundleRuntime } from "../src/plugin-host/runtime-bundle.ts";
 import { workerEntries } from "../src/system/worker-entries.ts";
 
 const root = join(import.meta.dir, "..");
@@ -36,7 +38,12 @@ export async function build({ outfile, failpoints = false }: BuildOptions): Prom
     bytecode: true,
     env: "disable",
     throw: false,
-    define: { AKC_FAILPOINTS: String(failpoints) },
+    define: {
+      AKC_FAILPOINTS: String(failpoints),
+      // What a plugin's process is started with, as text: akc writes it to its cache and compares it there before each use.
+      AKC_PLUGIN_RUNTIME: JSON.stringify(await bundleRuntime()),
+      AKC_EMBEDDED_PLUGINS: JSON.stringify(pluginTexts(join(root, "plugins"))),
+    },
     plugins: failpoints ? [] : [withoutFailpoints],
     compile: {
       outfile: temporary,

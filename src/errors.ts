@@ -354,6 +354,11 @@ export const errorCodes = {
     message: "there is no adapter of this id",
     hint: "Use native, local_depth, or a registered one.",
   },
+  ADAPTER_CAPABILITY_MISSING: {
+    class: "usage",
+    message: "the bundle needs what its adapter cannot do",
+    hint: "Choose an adapter that can, or take it out of runtime_execution.required_adapter_capabilities.",
+  },
   ADAPTER_FAILED: {
     class: "retryable",
     message: "the adapter failed",
@@ -536,6 +541,143 @@ export const errorCodes = {
     class: "internal",
     message: "a value could not be redacted",
     hint: "Nothing was written.",
+  },
+  // plugins: manifest, trust
+  PLUGIN_MANIFEST_INVALID: {
+    class: "usage",
+    message: "the plugin's manifest is not valid",
+    hint: "Mend plugin.yaml at the line and column shown; `akc plugin check DIR` shows all faults.",
+  },
+  PLUGIN_NOT_FOUND: {
+    class: "usage",
+    message: "there is no such plugin",
+    hint: "See the plugins with `akc plugin list`; add a folder with --plugins-dir.",
+  },
+  PLUGIN_DUPLICATE: {
+    class: "usage",
+    message: "two plugins of one directory have the same id and version",
+    hint: "Remove one of the folders named.",
+  },
+  PLUGIN_DISABLED: {
+    class: "denied",
+    message: "the plugin is disabled",
+    hint: "Enable it with `akc plugin enable ID`.",
+  },
+  PLUGIN_UNTRUSTED: {
+    class: "denied",
+    message: "the plugin is not trusted",
+    hint: "Look at it with `akc plugin inspect ID`, then lock it with `akc plugin lock`, or have it signed.",
+  },
+  PLUGIN_MODIFIED: {
+    class: "denied",
+    message: "files of the plugin are not what they were when it was trusted",
+    hint: "See the files named; if the change is meant, lock or sign the plugin again.",
+  },
+  PLUGIN_SIGNATURE_INVALID: {
+    class: "denied",
+    message: "the plugin's signature does not hold",
+    hint: "Get the plugin from its author again, or have it signed again.",
+  },
+  PLUGIN_NOT_GRANTED: {
+    class: "denied",
+    message: "the plugin was not granted this",
+    hint: "See what it asked for and was granted with `akc plugin inspect ID`; the operator's policy grants under `plugins`.",
+  },
+  // plugins: what goes wrong with a process. Each kind of misbehaviour has its own code.
+  PLUGIN_START_FAILED: {
+    class: "retryable",
+    message: "the plugin ended before it was ready",
+    hint: "See its last words in its log; `akc plugin test DIR` starts it alone.",
+  },
+  PLUGIN_GARBAGE: {
+    class: "terminal",
+    message: "the plugin wrote what is not the protocol",
+    hint: "Only messages may go to its stdout, one a line (docs/plugin-protocol.md); logs go to stderr.",
+  },
+  PLUGIN_WRONG_ANSWER: {
+    class: "terminal",
+    message: "the plugin answered a call that was not made",
+    hint: "An answer has the id of a call that is under way, and each call is answered once.",
+  },
+  PLUGIN_TIMEOUT: {
+    class: "retryable",
+    message: "the plugin did not answer in time",
+    hint: "Raise the call's time-out, or `limits.call_ms` in the plugin's manifest.",
+  },
+  PLUGIN_CRASHED: {
+    class: "retryable",
+    message: "the plugin ended while a call was under way",
+    hint: "See its last words in its log.",
+  },
+  PLUGIN_FLOOD: {
+    class: "terminal",
+    message: "the plugin sent more than it may",
+    hint: "Send output only as far as there is credit, and fewer log and progress messages.",
+  },
+  PLUGIN_MESSAGE_TOO_LARGE: {
+    class: "terminal",
+    message: "a message between akc and the plugin is larger than allowed",
+    hint: "Send large output in pieces with `$/output`, or raise `limits.message_bytes` in the plugin's manifest.",
+  },
+  PLUGIN_MEMORY: {
+    class: "terminal",
+    message: "the plugin used more memory than allowed",
+    hint: "Raise `limits.memory_bytes` in the plugin's manifest if it really needs more.",
+  },
+  PLUGIN_LIES: {
+    class: "terminal",
+    message: "the plugin is or offers something else than its manifest says",
+    hint: "Make the manifest and the plugin's code agree; `akc plugin check DIR` compares them.",
+  },
+  PLUGIN_CIRCUIT_OPEN: {
+    class: "retryable",
+    message: "the plugin failed too often and is left alone for a while",
+    hint: "See why in its log; it is tried again after the time shown.",
+  },
+  PLUGIN_PROTOCOL_UNSUPPORTED: {
+    class: "terminal",
+    message: "akc and the plugin have no version of the protocol in common",
+    hint: "Use a version of the plugin for this akc.",
+  },
+  PLUGIN_CONFIG_INVALID: {
+    class: "usage",
+    message: "the plugin's settings are not valid",
+    hint: "Mend the settings at the paths shown; `akc plugin inspect ID` shows what the plugin accepts.",
+  },
+  PLUGIN_FAILED: {
+    class: "terminal",
+    message: "the plugin failed at what it was asked to do",
+    hint: "The plugin's own message says why.",
+  },
+  PLUGIN_SECRET_UNAVAILABLE: {
+    class: "usage",
+    message: "a secret that was granted to a plugin cannot be had",
+    hint: "Say where it is in the operator's policy, `plugins.secrets`, and see that it is there.",
+  },
+  PLUGIN_ARCHIVE_INVALID: {
+    class: "usage",
+    message: "the file is not a plugin's archive",
+    hint: "Give a .tar.gz of the plugin's folder: plain files and folders, plugin.yaml at the top.",
+  },
+  PLUGIN_KEY_INVALID: {
+    class: "usage",
+    message: "the file is not a key for signing",
+    hint: "Make one with `akc plugin keygen`.",
+  },
+  PLUGIN_LOCK_INVALID: {
+    class: "usage",
+    message: "plugins.lock is not valid",
+    hint: "Mend it, or make it anew with `akc plugin lock` after looking at what is installed.",
+  },
+  PLUGIN_CASES_INVALID: {
+    class: "usage",
+    message: "the plugin's test cases are not valid",
+    hint: "Mend plugin.test.yaml at the line and column shown; docs/plugin-guide.md says what may be in it.",
+  },
+  PLUGIN_SCAFFOLD_EXISTS: {
+    class: "conflict",
+    message: "the folder of the new plugin exists already",
+    hint: "Choose another name, or another folder with --dir.",
   },
 } as const satisfies Record<string, CodeEntry>;
 

@@ -111,4 +111,73 @@ export const limits = {
   eventsPageMax: 1_000,
   /** How often `events --follow` looks for new ones. */
   followPollMs: 200,
+  // plugins
+  /** Of all of a plugin's processes together. */
+  pluginMemoryBytesDefault: 4 * 1024 * 1024 * 1024,
+  pluginMemoryBytesMin: 16 * 1024 * 1024,
+  pluginMemoryBytesMax: 64 * 1024 * 1024 * 1024,
+  pluginStartMsDefault: 5_000,
+  pluginStartMsMax: 60_000,
+  pluginCallMsDefault: 60_000,
+  pluginCallMsMax: 24 * 60 * 60 * 1_000,
+  pluginStopMsDefault: 2_000,
+  pluginStopMsMax: 60_000,
+  pluginIdleMsDefault: 5 * 60_000,
+  pluginIdleMsMax: 24 * 60 * 60 * 1_000,
+  pluginConcurrencyDefault: 4,
+  pluginConcurrencyMax: 256,
+  pluginMessageBytesDefault: 1024 * 1024,
+  pluginMessageBytesMin: 4 * 1024,
+  pluginMessageBytesMax: 64 * 1024 * 1024,
+  /** Folders looked at in one plugins directory. */
+  pluginsPerDirectoryMax: 1_000,
+  pluginManifestBytesMax: 256 * 1024,
+  pluginFilesMax: 20_000,
+  pluginFileBytesMax: 256 * 1024 * 1024,
+  pluginBytesMax: 1024 * 1024 * 1024,
+  pluginPathCharsMax: 512,
+  pluginPathDepthMax: 32,
+  /** A file that comes packed; unpacked it is bounded as a plugin is. */
+  pluginArchiveBytesMax: 128 * 1024 * 1024,
+  pluginUnpackedBytesMax: 256 * 1024 * 1024,
+  pluginsLockBytesMax: 64 * 1024 * 1024,
+  /** Entries of one list of a manifest. */
+  pluginListItemsMax: 256,
+  // a plugin's process
+  /** Calls that wait for a plugin's concurrency. */
+  pluginCallsWaitingMax: 4_096,
+  /** Calls of the plugin's own, to the host, at one time. */
+  pluginOwnCallsMax: 64,
+  /** Containers inside one another in one message. */
+  pluginMessageDepthMax: 256,
+  /** Log, progress and other small messages: so many a second on the average, and so many at once. */
+  pluginMessagesPerSecondMax: 2_000,
+  pluginMessagesBurst: 10_000,
+  /** Output that may be under way without credit, of one call. */
+  pluginOutputWindowBytes: 1024 * 1024,
+  /** Messages to a plugin that it has not read yet. */
+  pluginUnreadBytesMax: 64 * 1024 * 1024,
+  pluginLogLineBytesMax: 8 * 1024,
+  /** What a plugin may write to its log; it is made to wait beyond it, and lines beyond it are dropped. */
+  pluginLogBytesPerSecondMax: 256 * 1024,
+  /** Last lines of the log that an error shows. */
+  pluginLastWordsLines: 20,
+  pluginPingMs: 30_000,
+  pluginPingTimeoutMs: 10_000,
+  /** Who works may be slow to answer. */
+  pluginPingBusyTimeoutMs: 90_000,
+  /** How often the memory of a plugin's processes is looked at while it works, and while it does not. */
+  pluginMemoryLookBusyMs: 100,
+  pluginMemoryLookIdleMs: 2_000,
+  /** After a crash: first wait, then twice as long each time. */
+  pluginBackoffMs: 100,
+  pluginBackoffMsMax: 30_000,
+  /** Faults in a row after which a plugin is left alone for a while, and that while. */
+  pluginFaultsInRowMax: 5,
+  pluginCircuitOpenMs: 30_000,
+  pluginRlimitProcesses: 512,
+  /** What a plugin reports of an action, as JSON; what is larger belongs into its output. */
+  pluginOutputsBytesMax: 256 * 1024,
+  pluginErrorChars: 2_000,
+  pluginSecretBytesMax: 64 * 1024,
 } as const;

@@ -23,13 +23,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   replay: "kernel store evidence bundle policy json system".split(" "),
   service: ["store", "evidence", "json", "system"],
   embed: "run kernel adapters store evidence bundle policy json system".split(" "),
-  run: "replay kernel reconciler adapters providers store evidence bundle coordination policy json system".split(
+  run: "replay kernel reconciler adapters providers plugin-host store evidence bundle coordination policy json system".split(
     " ",
   ),
   kernel: "adapters store evidence bundle coordination policy json system".split(" "),
   reconciler: "providers store evidence bundle policy json system".split(" "),
   validation: "validators store evidence bundle policy json system".split(" "),
-  adapters: "plugin-host bundle coordination policy json system store".split(" "),
+  adapters: "plugin-host sdk bundle coordination policy json system store".split(" "),
   providers: "plugin-host bundle policy json system".split(" "),
   validators: "plugin-host bundle policy json system".split(" "),
   "plugin-host": "sdk store bundle policy json system".split(" "),
@@ -107,7 +107,7 @@ test("every import names its file", () => {
   const wrong = sources.flatMap((source) =>
     source.imports
       .filter(
-        ({ specifier }) => specifier.startsWith(".") && !/\.(ts|json|sql|html|css|svg)$/.test(specifier),
+        ({ specifier }) => specifier.startsWith(".") && !/\.(ts|json|sql|html|css|svg|txt)$/.test(specifier),
       )
       .map(({ specifier }) => `${source.path} imports ${specifier}`),
   );

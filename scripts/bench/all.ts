@@ -5,6 +5,7 @@ import { benchCommands } from "./commands.ts";
 import { benchCoordination } from "./coordination.ts";
 import { benchJson } from "./json.ts";
 import { benchKernel } from "./kernel.ts";
+import { benchPluginCalls } from "./plugin-calls.ts";
 import { benchProof } from "./proof.ts";
 import { benchReplay } from "./replay.ts";
 import { benchResume } from "./resume.ts";
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   proof: benchProof,
   resume: benchResume,
   subprocess: benchSubprocess,
+  plugins: benchPluginCalls,
   commands: benchCommands,
   replay: benchReplay,
 };

@@ -22,3 +22,15 @@ export async function createDiagnostics(io: Io, verbose: boolean): Promise<Diagn
     },
   };
 }
+
+/** What plugins say, as far as somebody wants to know. */
+export function pluginLog({ debug }: Diagnostics) {
+  return (plugin: string, { level, message, source }: PluginWords): void =>
+    debug("plugin says", { plugin, level, message, source });
+}
+
+interface PluginWords {
+  readonly level: string;
+  readonly message: string;
+  readonly source: string;
+}

@@ -3,7 +3,7 @@ import type { ArgsDef } from "citty";
 import { parseArgs } from "citty";
 import fc from "fast-check";
 import { AkcError } from "../errors.ts";
-import { strictArgv } from "./strict.ts";
+import { strictArgv, valuesOf } from "./strict.ts";
 
 const args = {
   file: { type: "positional", required: true, valueHint: "FILE" },
@@ -104,3 +104,15 @@ function refusal(argv: readonly string[]): AkcError {
   }
   throw new Error(`${argv.join(" ")} was taken`);
 }
+
+test("only a flag that says so may be given several times, and keeps every value in order", () => {
+  const pluginsDir = { type: "string", repeatable: true } as const;
+  const read = (...argv: string[]) =>
+    valuesOf(
+      parseArgs<{ pluginsDir: typeof pluginsDir }>(strictArgv(argv, { pluginsDir }, "test"), { pluginsDir })
+        .pluginsDir,
+    );
+  expect(read("--plugins-dir", "b", "--plugins-dir=a=1", "--plugins-dir", "b")).toEqual(["b", "a=1", "b"]);
+  expect(read()).toEqual([]);
+  expect(() => strict("x", "--max-in-flight=1", "--max-in-flight=1")).toThrow("given twice");
+});

@@ -7,6 +7,14 @@ import type { ArgDef, ArgsDef } from "citty";
 import { AkcError } from "../errors.ts";
 import { nearestWord } from "../spelling.ts";
 
+/** Between the values of a flag that may be given several times; no argument can hold it. */
+const between = "\0";
+
+/** The values of a flag with `repeatable: true`, in the order given. */
+export function valuesOf(joined: string | undefined): readonly string[] {
+  return joined === undefined ? [] : joined.split(between);
+}
+
 /** @throws AkcError USAGE */
 export function strictArgv(argv: readonly string[], args: ArgsDef, path: string): string[] {
   const reader = new ArgvReader(args, path);
@@ -70,7 +78,8 @@ class ArgvReader {
     const { spelling, value: attached } = this.#split(word);
     const known = this.#spellings.get(spelling);
     if (known === undefined) throw this.#unknown(spelling);
-    if (this.#given.has(known.name)) throw this.#usage(`${spelling} is given twice`);
+    const before = this.#given.get(known.name);
+    if (before !== undefined && !isRepeatable(known.def)) throw this.#usage(`${spelling} is given twice`);
     if (known.def.type === "boolean") {
       if (attached !== undefined) throw this.#usage(`${spelling} takes no value`);
       this.#given.set(known.name, known.off ? `--no-${known.name}` : `--${known.name}`);
@@ -84,7 +93,10 @@ class ArgvReader {
       );
     }
     this.#checkChoice(spelling, known.def, value);
-    this.#given.set(known.name, `--${known.name}=${value}`);
+    this.#given.set(
+      known.name,
+      before === undefined ? `--${known.name}=${value}` : `${before}${between}${value}`,
+    );
     return attached === undefined;
   }
 
@@ -150,6 +162,11 @@ class ArgvReader {
 /** The other names of a flag. */
 export function aliasesOf(def: ArgDef): readonly string[] {
   return "alias" in def && def.alias !== undefined ? [def.alias].flat() : [];
+}
+
+/** citty has no word for it. */
+function isRepeatable(def: ArgDef): boolean {
+  return "repeatable" in def && def.repeatable === true;
 }
 
 /** `-5` is a number, `-` is stdin; both are values. */

@@ -176,6 +176,87 @@ export const tree: Group = {
         },
       },
     },
+    plugin: {
+      kind: "group",
+      summary: "Plugins",
+      nodes: {
+        list: {
+          kind: "leaf",
+          summary: "List the plugins that are found, and whether each may run.",
+          load: async () => (await import("./plugin/list.ts")).list,
+        },
+        inspect: {
+          kind: "leaf",
+          summary: "Show what a plugin asks for, what it is granted, and how that is enforced here.",
+          load: async () => (await import("./plugin/inspect.ts")).inspect,
+        },
+        install: {
+          kind: "leaf",
+          summary: "Install a plugin from a folder or a .tar.gz, and lock it.",
+          load: async () => (await import("./plugin/install.ts")).install,
+        },
+        remove: {
+          kind: "leaf",
+          summary: "Remove a plugin from the directory that it is in.",
+          load: async () => (await import("./plugin/remove.ts")).remove,
+        },
+        enable: {
+          kind: "leaf",
+          summary: "Switch a plugin on again.",
+          load: async () => (await import("./plugin/enable.ts")).enable,
+        },
+        disable: {
+          kind: "leaf",
+          summary: "Switch a plugin off, wherever it is.",
+          load: async () => (await import("./plugin/disable.ts")).disable,
+        },
+        lock: {
+          kind: "leaf",
+          summary: "Accept a plugin as it is now: write its digests into plugins.lock.",
+          load: async () => (await import("./plugin/lock.ts")).lock,
+        },
+        verify: {
+          kind: "leaf",
+          summary: "Say whether plugins are as they were locked and signed, file by file.",
+          load: async () => (await import("./plugin/verify.ts")).verify,
+        },
+        check: {
+          kind: "leaf",
+          summary: "Say everything that is wrong with a plugin's folder.",
+          load: async () => (await import("./plugin/check.ts")).check,
+        },
+        keygen: {
+          kind: "leaf",
+          summary: "Make a key to sign plugins with.",
+          load: async () => (await import("./plugin/keygen.ts")).keygen,
+        },
+        sign: {
+          kind: "leaf",
+          summary: "Sign a plugin: its manifest, and through digests every file.",
+          load: async () => (await import("./plugin/sign.ts")).sign,
+        },
+        schema: {
+          kind: "leaf",
+          summary: "Print the JSON schema of plugin.yaml.",
+          load: async () => (await import("./plugin/schema.ts")).schema,
+        },
+        new: {
+          kind: "leaf",
+          summary: "Begin a plugin: a folder that works, with its test.",
+          load: async () => (await import("./plugin/new.ts")).newPlugin,
+        },
+        dev: {
+          kind: "leaf",
+          summary: "Run a plugin while you write it: start it again at every change, show its log.",
+          load: async () => (await import("./plugin/dev.ts")).dev,
+        },
+        test: {
+          kind: "leaf",
+          summary: "Try whether a plugin keeps to the protocol and does what its cases say.",
+          load: async () => (await import("./plugin/test.ts")).test,
+        },
+      },
+    },
     version: {
       kind: "leaf",
       summary: "Say which akc this is, and what it is made of.",

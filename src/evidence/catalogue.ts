@@ -79,6 +79,25 @@ export const eventPayloads = {
     capability: Text,
     reason: Text,
   }),
+  /** A process of the run's plugin is ready. `granted` has the lists that are not empty. */
+  "runtime.plugin.started": v.looseObject({
+    plugin_id: Text,
+    version: Text,
+    adapter_id: Text,
+    digest: Digest,
+    protocol: Count,
+    containment: Text,
+    granted: v.record(v.string(), v.array(Text)),
+  }),
+  /** What the plugin did wrong; `action_id` where an attempt met it. */
+  "runtime.plugin.fault": v.looseObject({
+    plugin_id: Text,
+    version: Text,
+    adapter_id: Text,
+    code: Text,
+    message: v.string(),
+    action_id: v.optional(Text),
+  }),
   "runtime.kernel.loop_finished": v.looseObject({
     terminal_status: Text,
     iterations: Count,

@@ -31,6 +31,8 @@ export const eventTypes = {
   stopRequested: "runtime.kernel.stop_requested",
   deadlineExceeded: "runtime.kernel.deadline_exceeded",
   fallback: "runtime.adapter.fallback",
+  pluginStarted: "runtime.plugin.started",
+  pluginFault: "runtime.plugin.fault",
   resourceStatus: "runtime.reconcile.resource_status",
   evidenceMissing: "runtime.evidence.expectations_unmet",
   loopFinished: "runtime.kernel.loop_finished",

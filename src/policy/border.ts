@@ -6,7 +6,10 @@
  */
 import * as v from "valibot";
 import type { Issue } from "../errors.ts";
+import { pointer } from "../json/pointer.ts";
 import { asDouble, JsonFloat, type JsonNumber, type JsonValue } from "../json/value.ts";
+
+export { pointer } from "../json/pointer.ts";
 
 /** A switch. The strings "true" and "yes" are not switches. */
 export const Switch = v.boolean("must be true or false");
@@ -41,9 +44,4 @@ export function readPart<const Schema extends v.GenericSchema>(
     issues.push({ path: at + pointer(...keys), message: issue.message });
   }
   return undefined;
-}
-
-/** The JSON pointer of a path of keys; empty for the whole document. */
-export function pointer(...keys: readonly (string | number)[]): string {
-  return keys.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }

@@ -72,6 +72,7 @@ export interface OperatorPolicy {
   readonly readOnlyRoots?: readonly string[];
   /** Policy id → what it means; also narrows a policy that has lists of its own. */
   readonly policies?: ReadonlyMap<string, PolicyResolution>;
+  readonly plugins?: PluginPolicy;
   readonly limits?: {
     readonly runSeconds?: number;
     readonly actionSeconds?: number;
@@ -83,6 +84,42 @@ export interface OperatorPolicy {
     readonly fileBytes?: number;
   };
 }
+
+export const pluginTrusts = ["locked", "signed", "any"] as const;
+/** Which plugins may be started: those in plugins.lock, those that a known signer signed, or whichever are found. */
+export type PluginTrust = (typeof pluginTrusts)[number];
+
+/** What the operator lets one plugin touch; an absent list grants nothing. */
+export interface PluginGrant {
+  readonly net?: readonly string[];
+  readonly read?: readonly string[];
+  readonly write?: readonly string[];
+  readonly run?: readonly string[];
+  readonly env?: readonly string[];
+  readonly secrets?: readonly string[];
+}
+
+/** The operator's word on plugins. */
+export interface PluginPolicy {
+  /** `locked` when absent. */
+  readonly trust?: PluginTrust;
+  /** Name → public key, `ed25519:` and base64 of 32 bytes. */
+  readonly signers?: ReadonlyMap<string, string>;
+  /** Ids, or `vendor/*`; absent does not narrow. */
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+  /** Plugin id → what it may touch. A plugin without an entry may touch nothing. */
+  readonly grants?: ReadonlyMap<string, PluginGrant>;
+  /** Plugin id → its settings, which must be valid under the `config` of its manifest. */
+  readonly settings?: ReadonlyMap<string, JsonObject>;
+  /** Name → where its value is, looked up when a plugin asks for it. */
+  readonly secrets?: ReadonlyMap<string, SecretSource>;
+  /** The least containment of a plugin; `landlock` when absent, `none` only where the operator wrote it. */
+  readonly containment?: ContainmentLevel;
+}
+
+/** A variable of akc's environment, or the absolute path of a file; a line break at a file's end does not count. */
+export type SecretSource = { readonly env: string } | { readonly file: string };
 
 export interface HttpLane {
   readonly enabled: boolean;

@@ -21,14 +21,20 @@ test("every example is a valid operator's file", async () => {
 
 test("the page for operators names every key", async () => {
   const page = await Bun.file(`${root}docs/policy.md`).text();
-  const keys = [[], ["limits"], ["policies", "p"]].flatMap((path) => keysAt(path) ?? []);
+  const keys = [[], ["limits"], ["policies", "p"], ["plugins"], ["plugins", "grants", "p"]].flatMap(
+    (path) => keysAt(path) ?? [],
+  );
   expect(keys.length).toBeGreaterThan(20);
   expect(keys.filter((key) => !page.includes(`\`${key}\``))).toEqual([]);
 });
 
 test("a map is wanted only where the format has one", () => {
-  expect([isMapAt([]), isMapAt(["limits"]), isMapAt(["policies"]), isMapAt(["policies", "p"])]).toEqual(
-    Array(4).fill(true),
-  );
+  expect([
+    isMapAt([]),
+    isMapAt(["limits"]),
+    isMapAt(["policies"]),
+    isMapAt(["policies", "p"]),
+    isMapAt(["plugins", "grants", "a/b"]),
+  ]).toEqual(Array(5).fill(true));
   expect([isMapAt(["http"]), isMapAt(["policies", "p", "deny_actions"])]).toEqual([false, false]);
 });

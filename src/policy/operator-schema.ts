@@ -3,7 +3,10 @@
  * The JSON schema in docs/ is made from it; nothing here reads a file.
  */
 import * as v from "valibot";
+import { shapeOf } from "../json/yaml-shape.ts";
 import { policyActions } from "./model.ts";
+import { PluginsSection } from "./operator-plugins.ts";
+import { AbsolutePath } from "./plugin-words.ts";
 
 const Action = v.picklist(policyActions, "is not one of the policy's actions");
 const Actions = v.array(Action, "must be a list of actions");
@@ -16,13 +19,7 @@ const PolicyId = v.pipe(
   v.regex(/^\S(?:.*\S)?$/, "must not be empty, or begin or end with a space"),
 );
 
-/** Clean, so that two ways to write one path cannot disagree: no `.`, `..`, `//`, NUL or slash at the end. */
-const absolutePath = /^\/(?:(?!\.{1,2}(?:\/|$))[^/\0]+(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)*)?$/;
-const Path = v.pipe(
-  v.string("must be a path"),
-  v.regex(absolutePath, "must be an absolute path without '.', '..' or a slash at the end"),
-);
-const Paths = v.array(Path, "must be a list of absolute paths");
+const Paths = v.array(AbsolutePath, "must be a list of absolute paths");
 
 const Seconds = v.pipe(v.number("must be a number of seconds"), v.gtValue(0, "must be more than 0"));
 const Count = v.pipe(
@@ -61,7 +58,7 @@ const Resolution = v.pipe(
     },
     "must be a map with allow_actions, deny_actions or acknowledge",
   ),
-  v.check((entry) => Object.keys(entry).length > 0, "needs allow_actions, deny_actions or acknowledge: true"),
+  v.minEntries(1, "needs allow_actions, deny_actions or acknowledge: true"),
 );
 
 export const OperatorFileSchema = v.strictObject(
@@ -119,6 +116,9 @@ export const OperatorFileSchema = v.strictObject(
         ),
       ),
     ),
+    plugins: v.optional(
+      v.pipe(PluginsSection, v.description("Which plugins may run, and what they may touch.")),
+    ),
     limits: v.optional(
       v.pipe(Limits, v.description("Upper bounds. A value above akc's own bound changes nothing.")),
     ),
@@ -126,19 +126,10 @@ export const OperatorFileSchema = v.strictObject(
   "must be a map of settings",
 );
 
-/** Policy ids that no map can hold; the record schema would drop them without a word. */
-export const impossiblePolicyIds: readonly string[] = ["__proto__", "prototype", "constructor"];
-
-/** The keys that may stand in the map at `path`; undefined where any key may, or where there is no map. */
-export function keysAt(path: readonly string[]): readonly string[] | undefined {
-  const [first] = path;
-  if (path.length === 0) return Object.keys(OperatorFileSchema.entries);
-  if (path.length === 1 && first === "limits") return Object.keys(Limits.entries);
-  if (path.length === 2 && first === "policies") return ["allow_actions", "deny_actions", "acknowledge"];
-  return undefined;
-}
-
-/** Whether a map must stand at `path`. */
-export function isMapAt(path: readonly string[]): boolean {
-  return keysAt(path) !== undefined || (path.length === 1 && path[0] === "policies");
-}
+export const operatorShape = shapeOf(OperatorFileSchema, {
+  policies: "a policy id",
+  grants: "a plugin id",
+  settings: "a plugin id",
+  signers: "a name",
+});
+export const { keysAt, isMapAt } = operatorShape;

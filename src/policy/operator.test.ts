@@ -32,6 +32,16 @@ read_only_roots: [/, /opt/data]
 policies:
   pol.one: { allow_actions: [], deny_actions: [service.reconcile.apply] }
   pol two: { acknowledge: true }
+plugins:
+  trust: signed
+  signers: { acme: "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" }
+  allow: ["acme/*", other/one]
+  deny: [acme/bad]
+  grants:
+    acme/scanner: { net: ["*.example.com:443", "[::1]:*"], read: [/srv], write: [/srv/out], run: [/usr/bin/tar], env: [LANG], secrets: [token] }
+    acme/quiet: {}
+  settings: { acme/scanner: { depth: 2, tags: [a, null] } }
+  containment: none
 limits: { run_seconds: 0.5, action_seconds: 2, actions_in_flight: 3, output_bytes: 4, memory_bytes: 5, processes: 6, open_files: 7, file_bytes: 8 }
 `,
     path,
@@ -51,6 +61,28 @@ limits: { run_seconds: 0.5, action_seconds: 2, actions_in_flight: 3, output_byte
       ["pol.one", { allowActions: [], denyActions: ["service.reconcile.apply"] }],
       ["pol two", { acknowledge: true }],
     ]),
+    plugins: {
+      trust: "signed",
+      signers: new Map([["acme", "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]]),
+      allow: ["acme/*", "other/one"],
+      deny: ["acme/bad"],
+      grants: new Map([
+        [
+          "acme/scanner",
+          {
+            net: ["*.example.com:443", "[::1]:*"],
+            read: ["/srv"],
+            write: ["/srv/out"],
+            run: ["/usr/bin/tar"],
+            env: ["LANG"],
+            secrets: ["token"],
+          },
+        ],
+        ["acme/quiet", {}],
+      ]),
+      settings: new Map([["acme/scanner", { depth: 2, tags: ["a", null] }]]),
+      containment: "none",
+    },
     limits: {
       runSeconds: 0.5,
       actionSeconds: 2,
@@ -62,6 +94,32 @@ limits: { run_seconds: 0.5, action_seconds: 2, actions_in_flight: 3, output_byte
       fileBytes: 8,
     },
   });
+});
+
+test("what a plugin may touch is written exactly, or refused at its place", () => {
+  expect(
+    issuesOf(`schema: akc.policy/v1
+plugins:
+  trust: sometimes
+  signers: { acme: "ed25519:short" }
+  allow: ["*", Acme/x]
+  grants:
+    scanner: {}
+    acme/scanner:
+      net: [example.com, "EXAMPLE.com:1", "a:0", "a:65536", "a.*:1", "https://a:1"]
+      read: [relative, /a/../b, /a/]
+      run: [docker]
+      env: ["A=B"]
+      secret: [x]
+    __proto__: {}
+  settings: { acme/scanner: { big: .inf } }
+  containment: some
+`).map((issue) => issue.replace(/ .*/, "")),
+  ).toEqual(
+    "3:10 4:20 5:11 5:16 7:5 9:13 9:26 9:43 9:50 9:61 9:70 10:14 10:24 10:33 11:13 12:13 13:7 14:5 15:29 16:16".split(
+      " ",
+    ),
+  );
 });
 
 test("the least file narrows nothing", () => {

@@ -63,7 +63,7 @@ function kernel(held: HeldRun): Promise<KernelReport> {
       writer,
       adapter,
       context,
-      workdirOf: createWorkdirs(place.scopeDir),
+      workdirOf: createWorkdirs(place.scopeDir, ready.plugin !== undefined),
       stopRequested: () => store.stopRequested(context.runtimeRunId),
       openSignals: () => store.openSignals(context.runtimeRunId),
       signal: AbortSignal.any([held.signal, held.lost]),

@@ -2,22 +2,37 @@
  * A run that may start: all that it needs, and nothing of the bundle's text, which is large and not looked at again.
  */
 import type { Adapter, RunContext } from "../adapters/contract.ts";
-import type { AdapterRegistry } from "../adapters/registry.ts";
+import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
 import { type BundleFacts, bundleFacts } from "../evidence/facts.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Ids } from "../system/ids.ts";
-import { adaptersOf, preparedAdapter, refuseUnknownAdapter } from "./adapters.ts";
+import { adaptersOf, isBuiltin, preparedAdapter } from "./adapters.ts";
 import { inferOutputsRoot } from "./bundle-files.ts";
+import { refuseMissingCapabilities } from "./capabilities.ts";
 import { createFallbackNotes, type RunNotes } from "./fallback-notes.ts";
 import { contextOf, partsOf, type RunParts } from "./parts.ts";
 import { makePlace, type Place } from "./place.ts";
-import { type PrepareInput, prepareRun } from "./prepare.ts";
+import {
+  identityOf,
+  type NamedPlugin,
+  namedPlugin,
+  openPlugin,
+  type PluginIdentity,
+  type PluginRunDeps,
+} from "./plugins.ts";
+import { type Prepared, type PrepareInput, prepareRun } from "./prepare.ts";
 
 export interface ReadyInput extends PrepareInput {
   /** Folder above `<tenant>/<repo>`; absent means inferred from the bundle's place. */
   readonly outputsRoot?: string;
   /** The caller's own id for the run: starting it twice runs it once. */
   readonly runtimeRunId?: string;
+  /** Absolute paths of directories to look for plugins in first. */
+  readonly pluginsDirs?: readonly string[];
+  /** Only this plugin counts as the one that offers the adapter. */
+  readonly pluginId?: string;
+  /** Whether a run may go on with a plugin that is not as it was. */
+  readonly acceptPluginChange?: boolean;
 }
 
 export interface RunHost {
@@ -26,13 +41,18 @@ export interface RunHost {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What a run may name beside `native` and `local_depth`. */
   readonly adapters?: AdapterRegistry;
+  /** Told what a run's plugin says, free of the secrets that it was handed. */
+  readonly onPluginLog?: PluginRunDeps["onLog"];
 }
 
 export interface ReadyRun extends RunParts {
   readonly context: RunContext;
   readonly place: Place;
   readonly adapter: Adapter;
-  /** Fallbacks of a registered adapter. */
+  /** The plugin that the adapter is of. */
+  readonly plugin?: PluginIdentity;
+  readonly acceptPluginChange: boolean;
+  /** Fallbacks of a registered adapter, and what its plugin did beside its actions. */
   readonly noted: RunNotes["noted"];
   readonly divergenceCounts: boolean;
   readonly facts: BundleFacts;
@@ -41,23 +61,42 @@ export interface ReadyRun extends RunParts {
 /** @throws AkcError everything that can be wrong with a bundle, its policy or the place for its outputs */
 export async function makeReady(input: ReadyInput, host: RunHost): Promise<ReadyRun> {
   const prepared = await prepareRun(input);
-  const { bundle, policy } = prepared;
-  const context = contextOf(prepared, input.runtimeRunId, host.ids);
+  const { bundle, policy, operator } = prepared;
+  const named = await pluginOf(prepared, input, host);
+  const adapterId = named?.offer.id ?? prepared.adapterId;
+  const context = contextOf({ ...prepared, adapterId }, input.runtimeRunId, host.ids);
   const parts = partsOf(prepared, host.env);
-  refuseUnknownAdapter(context.adapterId, host.adapters);
   const place = await makePlace(inferOutputsRoot(bundle.path, input.outputsRoot), context);
   const fallbacks = createFallbackNotes();
-  const { noted } = fallbacks.open(context);
-  const registered = host.adapters && { adapters: host.adapters, onFallback: fallbacks.observe };
+  const fallen = fallbacks.open(context);
+  const opened = named && openPlugin(named, { ...host, operator, policy, place, onLog: host.onPluginLog });
+  const outside =
+    opened === undefined
+      ? host.adapters
+      : createAdapterRegistry([{ id: adapterId, create: () => opened.adapter }]);
+  const registered = outside && { adapters: outside, onFallback: fallbacks.observe };
   const adapters = adaptersOf({ ...host, repoRoot: bundle.repoRoot, place }, context.mode, registered);
-  const adapter = adapters.create(context.adapterId, context.mode);
+  const adapter = adapters.create(adapterId, context.mode);
+  refuseMissingCapabilities(bundle, adapter, named?.offer.capabilities);
   return {
     ...parts,
     context,
     place,
     adapter: await preparedAdapter(adapter, context, bundle),
-    noted,
+    ...(named === undefined ? {} : { plugin: identityOf(named) }),
+    acceptPluginChange: input.acceptPluginChange === true,
+    noted: opened === undefined ? fallen.noted : () => [...opened.noted(), ...fallen.noted()],
     divergenceCounts: bundle.metadata["runtime_nonzero_exit_on_reconcile_divergence"] === true,
     facts: { ...bundleFacts(bundle, policy), desiredResources: parts.convergence?.desired.length ?? 0 },
   };
+}
+
+/** Plugins are looked for only when the adapter is none that is known without them. */
+async function pluginOf(
+  { adapterId, operator }: Prepared,
+  { pluginsDirs = [], pluginId }: ReadyInput,
+  { env, adapters }: RunHost,
+): Promise<NamedPlugin | undefined> {
+  if (isBuiltin(adapterId) || adapters?.ids.includes(adapterId) === true) return undefined;
+  return namedPlugin(adapterId, { directories: pluginsDirs, env, operator, pluginId });
 }

@@ -16,7 +16,7 @@ import { systemIds } from "../system/ids.ts";
 import { refuseChanged, runChanged } from "./continuation/changed.ts";
 import { continueRun, type Deadline, type Watching } from "./continuation/continue.ts";
 import { finishEvidence, placeOf } from "./continuation/finish.ts";
-import { keptOptions } from "./continuation/kept-options.ts";
+import { keptOptions, keptPlugin } from "./continuation/kept-options.ts";
 import { type BegunRun, begunRun, leftoverOf, type Wanted } from "./continuation/leftover.ts";
 import { endStrays } from "./continuation/strays.ts";
 import { keepingLease } from "./lease-keeper.ts";
@@ -39,6 +39,10 @@ export interface ResumeRunInput extends Watching {
   readonly policyPath?: string;
   /** From now; absent means what is left of the one that the run was started with. */
   readonly deadlineMs?: number;
+  /** Absolute; absent means those that the run was started with. */
+  readonly pluginsDirs?: readonly string[];
+  /** Go on although the run's plugin is not as it was. */
+  readonly acceptPluginChange?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -128,6 +132,7 @@ async function readyAgain(input: ResumeRunInput, row: RunRow, host: RunHost): Pr
   const { context } = row;
   const kept = keptOptions(row);
   const policyPath = input.policyPath ?? kept.policyPath;
+  const plugin = keptPlugin(row);
   try {
     return await makeReady(
       {
@@ -137,6 +142,9 @@ async function readyAgain(input: ResumeRunInput, row: RunRow, host: RunHost): Pr
         expectedSha256: row.bundleSha256,
         mode: context.mode,
         adapter: context.adapterId,
+        ...(plugin === undefined ? {} : { pluginId: plugin.id }),
+        ...(input.pluginsDirs === undefined ? {} : { pluginsDirs: input.pluginsDirs }),
+        ...(input.acceptPluginChange === true ? { acceptPluginChange: true } : {}),
         runtimeRunId: context.runtimeRunId,
         outputsRoot: placeOf(input.scopeRoot, row).outputsRoot,
       },

@@ -178,7 +178,8 @@ function extraOf(input: StartRunInput, ready: ReadyRun): string {
     ...input,
     ...(policyPath === undefined ? {} : { policyPath: resolve(policyPath) }),
   });
-  if (chosen === undefined) return JSON.stringify({ start_options });
+  const { plugin } = ready;
+  if (chosen === undefined) return JSON.stringify({ start_options, plugin });
   const became: Readonly<Record<string, string>> = {
     mode: ready.context.mode,
     bundle: ready.bundlePath,
@@ -190,6 +191,7 @@ function extraOf(input: StartRunInput, ready: ReadyRun): string {
   ]);
   return JSON.stringify({
     start_options,
+    plugin,
     developer_role_profile: chosen.developerRoleProfile,
     developer_profile_decisions: { resolved: Object.fromEntries(resolved) },
   });

@@ -12,13 +12,17 @@ import { resolveConfined } from "../system/files.ts";
 
 /**
  * @param scopeDir the run's own folder; it exists
+ * @param forAll whether every action gets one: what comes from outside must not work beside the evidence
  * @throws (the returned function) AkcError PATH_UNSAFE when a link leads outside
  */
-export function createWorkdirs(scopeDir: string): (item: Item, route: Route) => Promise<string> | string {
+export function createWorkdirs(
+  scopeDir: string,
+  forAll = false,
+): (item: Item, route: Route) => Promise<string> | string {
   const made = new Map<string, Promise<string>>();
   const ready = new Map<string, string>();
   return (item, route) => {
-    if (route.kind !== "subprocess") return scopeDir;
+    if (route.kind !== "subprocess" && !forAll) return scopeDir;
     const relative = relativeWorkdir(item);
     const known = ready.get(relative);
     if (known !== undefined) return known;

@@ -13,6 +13,11 @@ const LANDLOCK_ADD_RULE = 445;
 const LANDLOCK_RESTRICT_SELF = 446;
 const CREATE_RULESET_VERSION = 1;
 const RULE_PATH_BENEATH = 1;
+const RULE_NET_PORT = 2;
+/** LANDLOCK_ACCESS_NET_BIND_TCP, LANDLOCK_ACCESS_NET_CONNECT_TCP. */
+const tcpRight = { bind: 1n << 0n, connect: 1n << 1n } as const;
+/** The first ABI that watches over TCP. */
+export const landlockAbiOfTcp = 4;
 const O_PATH = 0o10000000;
 
 const right = {
@@ -41,6 +46,21 @@ const fileRights = right.execute | right.writeFile | right.readFile | right.trun
 const granted = {
   read: right.execute | right.readFile | right.readDir,
   list: right.readDir,
+  look: right.readFile | right.readDir,
+  // Without executing: what a plugin writes it cannot start.
+  change:
+    right.writeFile |
+    right.readFile |
+    right.readDir |
+    right.removeDir |
+    right.removeFile |
+    right.makeDir |
+    right.makeReg |
+    right.makeSock |
+    right.makeFifo |
+    right.makeSym |
+    right.refer |
+    right.truncate,
   // Everything in a folder but device nodes. Executing is in it: builds run what they have just made.
   write:
     right.execute |
@@ -62,7 +82,10 @@ const granted = {
 export interface PathRule {
   /** Absolute; symbolic links are followed once, when the rule is made. */
   readonly path: string;
-  /** `list` shows names only, `device` reads and writes a device that is there. */
+  /**
+   * `read` executes too and `look` does not, `write` executes too and `change` does not; `list` shows names only, `device`
+   * reads and writes a device that is there.
+   */
   readonly access: keyof typeof granted;
   /** Whether a path that does not exist is left out; otherwise it is an error. */
   readonly optional?: boolean;
@@ -70,8 +93,13 @@ export interface PathRule {
 
 export interface LandlockRules {
   readonly paths: readonly PathRule[];
-  /** Whether TCP may be bound and connected. */
-  readonly tcp: boolean;
+  /** Whether TCP may be bound and connected: at all, or by port. */
+  readonly tcp: boolean | TcpPorts;
+}
+
+export interface TcpPorts {
+  readonly connect: readonly number[];
+  readonly bind: readonly number[];
 }
 
 /** What a kernel of this ABI can watch over; a ruleset must name no right that it does not know. */
@@ -116,13 +144,15 @@ export function restrictThisThread(rules: LandlockRules): void {
   const abi = landlockAbi();
   if (host === undefined || abi < 1) throw new Error("this kernel has no Landlock");
   const handled = handledBy(abi);
-  const attribute = new BigUint64Array([handled.files, rules.tcp ? 0n : handled.tcp, handled.scopes]);
+  const watched = rules.tcp === true ? 0n : handled.tcp;
+  const attribute = new BigUint64Array([handled.files, watched, handled.scopes]);
   const ruleset = must(
     host.syscall(LANDLOCK_CREATE_RULESET, attribute, handled.attributeBytes, 0),
     "landlock_create_ruleset",
   );
   try {
     for (const rule of rules.paths) addRule(host, ruleset, rule, handled.files);
+    if (typeof rules.tcp === "object" && watched !== 0n) addPorts(host, ruleset, rules.tcp);
     must(host.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self");
   } finally {
     closeSync(ruleset);
@@ -148,6 +178,16 @@ function addRule(host: Libc, ruleset: number, rule: PathRule, files: bigint): vo
     must(host.syscall(LANDLOCK_ADD_RULE, ruleset, RULE_PATH_BENEATH, attribute, 0), "landlock_add_rule");
   } finally {
     closeSync(place);
+  }
+}
+
+function addPorts(host: Libc, ruleset: number, ports: TcpPorts): void {
+  for (const kind of ["connect", "bind"] as const) {
+    for (const port of ports[kind]) {
+      // struct landlock_net_port_attr: u64 rights, u64 port.
+      const attribute = new BigUint64Array([tcpRight[kind], BigInt(port)]);
+      must(host.syscall(LANDLOCK_ADD_RULE, ruleset, RULE_NET_PORT, attribute, 0), "landlock_add_rule");
+    }
   }
 }
 

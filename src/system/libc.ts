@@ -11,6 +11,9 @@ export interface SyscallNumbers {
   readonly gettid: number;
   readonly prlimit64: number;
   readonly socket: number;
+  readonly sendto: number;
+  readonly sendmsg: number;
+  readonly sendmmsg: number;
   readonly kill: number;
   readonly tkill: number;
   readonly tgkill: number;
@@ -25,6 +28,9 @@ const numbersOf: Readonly<Record<string, SyscallNumbers>> = {
     gettid: 186,
     prlimit64: 302,
     socket: 41,
+    sendto: 44,
+    sendmsg: 46,
+    sendmmsg: 307,
     kill: 62,
     tkill: 200,
     tgkill: 234,
@@ -37,6 +43,9 @@ const numbersOf: Readonly<Record<string, SyscallNumbers>> = {
     gettid: 178,
     prlimit64: 261,
     socket: 198,
+    sendto: 206,
+    sendmsg: 211,
+    sendmmsg: 269,
     kill: 129,
     tkill: 130,
     tgkill: 131,
@@ -64,6 +73,14 @@ export interface Libc {
   /** Both ends of a pipe that no other child inherits: read first, then write. */
   pipe(): readonly [number, number] | undefined;
   close(fd: number): void;
+  /**
+   * Ready to be called once: it becomes the program, or returns minus errno. Calling it needs next to no memory.
+   */
+  execution(path: string, argv: readonly string[], env: readonly string[]): () => number;
+  /** The descriptor `to` becomes what `from` is, and lives over an exec. */
+  duplicate(from: number, to: number): void;
+  /** The signal does again what it does to a new program. */
+  restoreSignal(signal: number): void;
   /** Reads what is there, without waiting: how many bytes, 0 at the end, undefined when nothing has come yet. */
   readNow(fd: number, buffer: Uint8Array): number | undefined;
 }
@@ -99,6 +116,9 @@ function load(name: string) {
     close: { args: ["i32"], returns: "i32" },
     poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
     read: { args: ["i32", "ptr", "u64"], returns: "i64" },
+    execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+    dup2: { args: ["i32", "i32"], returns: "i32" },
+    signal: { args: ["i32", "u64"], returns: "u64" },
     __errno_location: { args: [], returns: "ptr" },
   }).symbols;
 }
@@ -137,6 +157,21 @@ function wrap(symbols: ReturnType<typeof load>, numbers: SyscallNumbers): Libc {
       return [readEnd, writeEnd];
     },
     close: (fd) => void symbols.close(fd),
+    execution(path, argv, env) {
+      const held: Uint8Array[] = [];
+      const text = (value: string) => {
+        const bytes = Buffer.from(`${value}\0`);
+        held.push(bytes);
+        return ptr(bytes);
+      };
+      const list = (values: readonly string[]) =>
+        new BigUint64Array([...values.map((value) => BigInt(text(value))), 0n]);
+      const arrays = [list(argv), list(env)] as const;
+      const places = [text(path), ptr(arrays[0]), ptr(arrays[1])] as const;
+      return () => (held.length > 0 && symbols.execve(...places) < 0 ? -errno() : 0);
+    },
+    duplicate: (from, to) => void symbols.dup2(from, to),
+    restoreSignal: (signal) => void symbols.signal(signal, 0n),
     readNow(fd, buffer) {
       // struct pollfd: s32 fd, s16 events, s16 revents.
       watched[0] = fd;

@@ -33,6 +33,11 @@ export interface ProcessTree {
   ended(spawnId: string): Promise<void> | undefined;
   /** Kills what this child has sent away, while its own end is still awaited. */
   sweep(spawnId: string): void;
+  /**
+   * A child of the main thread that lives on between actions: it is neither killed nor reaped here until `release` is called.
+   * What slips away from it is killed as soon as it is seen.
+   */
+  spare(pid: number): () => void;
 }
 
 let tree: ProcessTree | undefined;
@@ -44,7 +49,12 @@ export function processTree(): ProcessTree {
   return tree;
 }
 
-const noOrphans: ProcessTree = { began: () => undefined, ended: () => undefined, sweep: () => undefined };
+const noOrphans: ProcessTree = {
+  began: () => undefined,
+  ended: () => undefined,
+  sweep: () => undefined,
+  spare: () => () => undefined,
+};
 
 type Orphan =
   /** A child of akc's own making. */
@@ -58,6 +68,7 @@ class AdoptedOrphans implements ProcessTree {
   readonly #host: Libc;
   readonly #running = new Set<string>();
   readonly #orphans = new Map<number, Orphan>();
+  readonly #spared = new Set<number>();
   readonly #children = openChildren();
   readonly #buffer = Buffer.alloc(64 * 1024);
   /** System call filters on the main thread: a contained process has more, and cannot get rid of them. */
@@ -87,6 +98,12 @@ class AdoptedOrphans implements ProcessTree {
     this.#look(spawnId);
   }
 
+  spare(pid: number): () => void {
+    // Not among the orphans: those are forgotten when the kernel's list of children misses them, as it may while one exits.
+    this.#spared.add(pid);
+    return () => this.#spared.delete(pid);
+  }
+
   /** The children of the killed come to us next: one look is one generation. */
   async #sweepUntilGone(spawnId: string): Promise<void> {
     for (let round = 0; round < sweepRoundsMax; round++) {
@@ -109,7 +126,7 @@ class AdoptedOrphans implements ProcessTree {
 
   #judge(pid: number, spawnId: string): boolean {
     const known = this.#orphans.get(pid);
-    if (known?.kind === "foreign") return false;
+    if (known?.kind === "foreign" || this.#spared.has(pid)) return false;
     if (isZombie(pid)) return this.#bury(pid, known);
     if (known?.kind === "killed") return true;
     const owner = spawnIdOf(pid);

@@ -14,12 +14,22 @@ export interface ResourceLimits {
   readonly fileBytes: number;
   /** Address space of one process. */
   readonly memoryBytes?: number;
+  /** Memory of one process that it could write to. Unlike address space, engines do not reserve it far ahead of their needs. */
+  readonly dataBytes?: number;
   /** Processor time of one process: a backstop for when nobody is left to enforce the deadline. */
-  readonly cpuSeconds: number;
+  readonly cpuSeconds?: number;
 }
 
 /** Resource numbers of asm-generic/resource.h, the same on x64 and arm64. */
-const resource = { cpu: 0, fileBytes: 1, core: 4, processes: 6, openFiles: 7, memoryBytes: 9 } as const;
+const resource = {
+  cpu: 0,
+  fileBytes: 1,
+  dataBytes: 2,
+  core: 4,
+  processes: 6,
+  openFiles: 7,
+  memoryBytes: 9,
+} as const;
 
 /** Reused for every call: limits are set on one thread, one after the other. */
 const value = new BigUint64Array(2);
@@ -42,7 +52,8 @@ export function limitProcess(pid: number, limits: ResourceLimits): void {
   set(resource.openFiles, limits.openFiles);
   set(resource.processes, limits.processes);
   set(resource.fileBytes, limits.fileBytes);
-  set(resource.cpu, limits.cpuSeconds);
+  if (limits.cpuSeconds !== undefined) set(resource.cpu, limits.cpuSeconds);
+  if (limits.dataBytes !== undefined) set(resource.dataBytes, limits.dataBytes);
   if (limits.memoryBytes !== undefined) set(resource.memoryBytes, limits.memoryBytes);
   for (const child of startedBy(pid)) limitProcess(child, limits);
 }

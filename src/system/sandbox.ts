@@ -7,10 +7,10 @@
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { type ContainmentLevel, containmentLevels } from "../policy/model.ts";
-import { landlockAbi, type PathRule, restrictThisThread } from "./landlock.ts";
+import { type LandlockRules, landlockAbi, type PathRule, restrictThisThread } from "./landlock.ts";
 import { libc } from "./libc.ts";
 import { dropCapabilities, forbidNewPrivileges } from "./privileges.ts";
-import { compileFilter, filterThisThread, refusalsFor } from "./seccomp.ts";
+import { compileFilter, filterThisThread, refusalsFor, type SocketKinds } from "./seccomp.ts";
 
 /** What children of one worker thread may reach. Paths are absolute. */
 export interface Profile {
@@ -55,12 +55,23 @@ export function profileKey(profile: Profile): string {
  */
 export function confineThisThread(profile: Profile, processId: number): void {
   if (profile.level !== "landlock") return;
+  confineThisThreadTo({ paths: pathRules(profile), tcp: profile.network }, processId);
+}
+
+/** All that Landlock allows, and what else there is of the network where TCP is opened by port. */
+export interface Confinement extends LandlockRules {
+  readonly sockets?: SocketKinds;
+}
+
+/** As `confineThisThread`, for rules that are ready. @throws Error if any part fails. */
+export function confineThisThreadTo({ sockets, ...rules }: Confinement, processId: number): void {
   const host = libc();
   if (host === undefined) throw new Error("this host's C library is not known");
-  const rules = { paths: pathRules(profile), tcp: profile.network };
   const { numbers } = host;
+  const threadId = host.syscall(numbers.gettid);
+  const network = rules.tcp !== false;
   const filter = compileFilter(
-    refusalsFor({ numbers, network: profile.network, processId, threadId: host.syscall(numbers.gettid) }),
+    refusalsFor({ numbers, network, processId, threadId, ...(sockets === undefined ? {} : { sockets }) }),
     process.arch,
   );
   forbidNewPrivileges(host);
@@ -70,10 +81,20 @@ export function confineThisThread(profile: Profile, processId: number): void {
 }
 
 /** Read and execute: programs and their libraries. */
-const systemFolders = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sys"];
+export const systemFolders = [
+  "/usr",
+  "/bin",
+  "/sbin",
+  "/lib",
+  "/lib32",
+  "/lib64",
+  "/libx32",
+  "/proc",
+  "/sys",
+];
 
 /** Read: what programs look up. No shadow, no keys of hosts or users, nothing of other services. */
-const systemSettings = [
+export const systemSettings = [
   ...["ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ld.so.preload", "ld-musl-x86_64.path"],
   ...["passwd", "group", "nsswitch.conf", "hosts", "host.conf", "resolv.conf", "gai.conf"],
   ...["services", "protocols", "networks", "localtime", "timezone", "locale.alias", "locale.conf"],
@@ -83,7 +104,7 @@ const systemSettings = [
   ...["profile", "bash.bashrc", "os-release", "debian_version", "alpine-release", "mtab"],
 ].map((name) => `/etc/${name}`);
 
-const systemDevices = ["null", "zero", "full", "random", "urandom"].map((name) => `/dev/${name}`);
+export const systemDevices = ["null", "zero", "full", "random", "urandom"].map((name) => `/dev/${name}`);
 
 /** @throws Error if a writable folder holds a closed place: the kernel could not keep the two apart. */
 export function pathRules(profile: Profile): readonly PathRule[] {
@@ -107,14 +128,18 @@ export function pathRules(profile: Profile): readonly PathRule[] {
  * Landlock only ever adds, so a folder with a closed place somewhere in it is opened entry by entry around that place.
  * What appears in such a folder later stays closed.
  */
-function readable(place: string, closed: readonly string[]): readonly PathRule[] {
+export function readable(
+  place: string,
+  closed: readonly string[],
+  access: "read" | "look" = "read",
+): readonly PathRule[] {
   if (closed.some((one) => within(place, one))) return [];
-  if (!closed.some((one) => within(one, place))) return [{ path: place, access: "read", optional: true }];
+  if (!closed.some((one) => within(one, place))) return [{ path: place, access, optional: true }];
   const rules: PathRule[] = [{ path: place, access: "list", optional: true }];
   for (const entry of entriesOf(place)) {
     const path = join(place, entry.name);
     // A link is judged by where it leads, which has a rule of its own or none.
-    if (!entry.isSymbolicLink()) rules.push(...readable(path, closed));
+    if (!entry.isSymbolicLink()) rules.push(...readable(path, closed, access));
   }
   return rules;
 }

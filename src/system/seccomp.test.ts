@@ -8,6 +8,9 @@ const x64 = {
   gettid: 186,
   prlimit64: 302,
   socket: 41,
+  sendto: 44,
+  sendmsg: 46,
+  sendmmsg: 307,
   kill: 62,
   tkill: 200,
   tgkill: 234,
@@ -66,6 +69,36 @@ test("sockets are of the listed kinds only, and of next to none without network"
       const allowed = (network ? [1, 2, 10, 16] : [16]).includes(domain);
       expect(verdict(compiled(network), native(numbers.socket, domain, 1, 0))).toBe(allowed ? 0 : 13);
     }),
+  );
+});
+
+test("where TCP is opened by port, nothing else leads past the ports", () => {
+  const kinds = (datagrams: boolean, unix: boolean) =>
+    compileFilter(refusalsFor({ numbers, network: true, sockets: { datagrams, unix }, ...us }), "x64");
+  fc.assert(
+    fc.property(
+      fc.boolean(),
+      fc.boolean(),
+      fc.constantFrom(2, 10),
+      fc.constantFrom(0, 0x800, 0x80000, 0x80800),
+      (datagrams, unix, domain, flags) => {
+        const program = kinds(datagrams, unix);
+        const socket = (family: number, type: number, protocol: number) =>
+          verdict(program, native(numbers.socket, family, type | flags, protocol));
+        expect(socket(1, 1, 0)).toBe(unix ? 0 : 13);
+        for (const protocol of [0, 6]) expect(socket(domain, 1, protocol)).toBe(0);
+        expect(socket(domain, 2, 17)).toBe(datagrams ? 0 : 13);
+        // Multipath TCP, SCTP, and a raw socket.
+        expect(socket(domain, 1, 262)).toBe(13);
+        expect(socket(domain, 1, 132)).toBe(13);
+        expect(socket(domain, 3, 255)).toBe(13);
+        // MSG_FASTOPEN, with MSG_NOSIGNAL beside it.
+        expect(verdict(program, native(numbers.sendto, 3, 0, 0, 0x20004000))).toBe(13);
+        expect(verdict(program, native(numbers.sendmsg, 3, 0, 0x20000000))).toBe(13);
+        expect(verdict(program, native(numbers.sendmmsg, 3, 0, 0, 0x20000000))).toBe(13);
+        expect(verdict(program, native(numbers.sendto, 3, 0, 0, 0x4000))).toBe(0);
+      },
+    ),
   );
 });
 

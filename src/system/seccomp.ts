@@ -17,7 +17,8 @@ interface Refusal {
 /** The low half of an argument, numbered from 0, is (or is not) one of these. */
 type Condition =
   | { readonly argument: number; readonly among: readonly number[] }
-  | { readonly argument: number; readonly except: readonly number[] };
+  | { readonly argument: number; readonly except: readonly number[] }
+  | { readonly argument: number; readonly anyBit: number };
 
 const errno = { EPERM: 1, EACCES: 13, ENOSYS: 38 } as const;
 const domain = { unix: 1, inet: 2, inet6: 10, netlink: 16 } as const;
@@ -26,13 +27,27 @@ const harmlessSignals = [0, 30];
 
 /** The same on both architectures, as all calls added since 2011. */
 const common = { ioUringSetup: 425, pidfdSendSignal: 424 } as const;
+/** SOCK_STREAM, alone or with SOCK_CLOEXEC and SOCK_NONBLOCK. */
+const streamTypes = [0, 0x80000, 0x800, 0x80800].map((flags) => 1 | flags);
+/** Any, TCP, UDP. MPTCP and SCTP would connect where Landlock does not look. */
+const watchedProtocols = [0, 6, 17];
+const MSG_FASTOPEN = 0x20000000;
 
 export interface FilterInput {
   readonly numbers: Libc["numbers"];
   readonly network: boolean;
+  /** What of the network there is beside it, where TCP is watched over by port. */
+  readonly sockets?: SocketKinds;
   /** Our process, and the thread that will be filtered. */
   readonly processId: number;
   readonly threadId: number;
+}
+
+export interface SocketKinds {
+  /** UDP, to any port: nothing watches over it. */
+  readonly datagrams: boolean;
+  /** Unix sockets, to any that the user may write to. */
+  readonly unix: boolean;
 }
 
 /**
@@ -41,12 +56,15 @@ export interface FilterInput {
  * Threads that the runtime starts later have ids that no filter can know; a child that tries ids one by one can still
  * end this process, never reach into it. Recovery after a crash covers that.
  */
-export function refusalsFor({ numbers, network, processId, threadId }: FilterInput): readonly Refusal[] {
+export function refusalsFor(input: FilterInput): readonly Refusal[] {
+  const { numbers, network, sockets, processId, threadId } = input;
   const us = [processId, threadId];
   // Without network not even unix sockets: through one, a service outside would do what the child may not.
-  const domains = network ? [domain.unix, domain.inet, domain.inet6, domain.netlink] : [domain.netlink];
+  const domains: number[] = [domain.netlink, ...(network ? [domain.inet, domain.inet6] : [])];
+  if (sockets?.unix ?? network) domains.push(domain.unix);
   return [
     { call: numbers.socket, errno: errno.EACCES, when: [{ argument: 0, except: domains }] },
+    ...(network && sockets !== undefined ? refusedKinds(numbers, sockets) : []),
     // io_uring makes sockets without the call above.
     { call: common.ioUringSetup, errno: errno.ENOSYS },
     { call: numbers.kill, errno: errno.EPERM, when: [{ argument: 0, among: us }] },
@@ -70,6 +88,25 @@ export function refusalsFor({ numbers, network, processId, threadId }: FilterInp
     { call: numbers.rtTgsigqueueinfo, errno: errno.EPERM, when: [{ argument: 0, among: us }] },
     { call: common.pidfdSendSignal, errno: errno.ENOSYS },
     { call: numbers.prlimit64, errno: errno.EPERM, when: [{ argument: 0, among: us }] },
+  ];
+}
+
+/** Where TCP is watched over by port, nothing else may lead past that. */
+function refusedKinds(numbers: Libc["numbers"], { datagrams }: SocketKinds): readonly Refusal[] {
+  const inet = { argument: 0, among: [domain.inet, domain.inet6] };
+  const refused = { call: numbers.socket, errno: errno.EACCES };
+  // Connecting in the moment of sending is not asked about.
+  const fastOpen = (call: number, argument: number) => ({
+    call,
+    errno: errno.EACCES,
+    when: [{ argument, anyBit: MSG_FASTOPEN }],
+  });
+  return [
+    { ...refused, when: [inet, { argument: 2, except: watchedProtocols }] },
+    ...(datagrams ? [] : [{ ...refused, when: [inet, { argument: 1, except: streamTypes }] }]),
+    fastOpen(numbers.sendto, 3),
+    fastOpen(numbers.sendmsg, 2),
+    fastOpen(numbers.sendmmsg, 3),
   ];
 }
 
@@ -117,14 +154,18 @@ export function compileFilter(refusals: readonly Refusal[], arch: string): reado
 
 /** Falls through to its last instruction, the refusal, or jumps past it. */
 function block({ call, errno: code, when = [] }: Refusal): readonly Instruction[] {
-  const length = 3 + when.reduce((sum, one) => sum + 1 + ("among" in one ? one.among : one.except).length, 0);
+  const length = 3 + when.reduce((sum, one) => sum + 1 + valuesOf(one).length, 0);
   const out: Instruction[] = [plain(LOAD, offsetOf.call)];
   /** Distance from the instruction about to be added to the end of the block. */
   const toEnd = () => length - out.length - 1;
   out.push({ code: JUMP_IF_EQUAL, jumpTrue: 0, jumpFalse: toEnd(), k: call });
   for (const condition of when) {
     out.push(plain(LOAD, offsetOf.argument(condition.argument)));
-    const values = "among" in condition ? condition.among : condition.except;
+    if ("anyBit" in condition) {
+      out.push({ code: JUMP_IF_SET, jumpTrue: 0, jumpFalse: toEnd(), k: condition.anyBit });
+      continue;
+    }
+    const values = valuesOf(condition);
     for (const [index, value] of values.entries()) {
       const left = values.length - index - 1;
       out.push(
@@ -136,6 +177,11 @@ function block({ call, errno: code, when = [] }: Refusal): readonly Instruction[
   }
   out.push(plain(RETURN, FAIL_WITH | code));
   return out;
+}
+
+function valuesOf(condition: Condition): readonly number[] {
+  if ("anyBit" in condition) return [condition.anyBit];
+  return "among" in condition ? condition.among : condition.except;
 }
 
 const PR_SET_SECCOMP = 22;

@@ -52,7 +52,7 @@ export function boundsOf({ intentProjection }: Bundle): AgentBounds {
   };
 }
 
-function stepFacts({ coordination }: Bundle): ReadonlyMap<string, StepFacts> {
+export function stepFacts({ coordination }: Bundle): ReadonlyMap<string, StepFacts> {
   const facts = new Map<string, StepFacts>();
   for (const { nodeId, label } of coordination?.spec.nodes ?? []) {
     if (label !== undefined) facts.set(nodeId, { label });

@@ -9,8 +9,8 @@ import { type ErrorCode, errorCodes } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { executableAllowed } from "../../policy/executables.ts";
 import type { ContainmentLevel, SubprocessLane } from "../../policy/model.ts";
+import { findExecutable } from "../../system/executable.ts";
 import { atLeast } from "../../system/sandbox.ts";
-import { findExecutable } from "./executable.ts";
 
 export type Admission =
   | { readonly kind: "admitted"; readonly executable: string }

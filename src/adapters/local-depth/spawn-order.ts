@@ -8,12 +8,12 @@ import { availableParallelism } from "node:os";
 import type { SubprocessRoute } from "../../bundle/model.ts";
 import { limits } from "../../limits.ts";
 import type { SubprocessLane } from "../../policy/model.ts";
+import { fixedPath } from "../../system/executable.ts";
 import { spawnIdVariable } from "../../system/process-table.ts";
 import type { ResourceLimits } from "../../system/rlimits.ts";
 import type { SpawnOrder } from "../../system/spawn-protocol.ts";
 import type { ActionRequest } from "../contract.ts";
 import type { ChildPlace } from "./child-place.ts";
-import { fixedPath } from "./executable.ts";
 
 type Place = ChildPlace & {
   readonly spawnId: string;

@@ -34,6 +34,18 @@ const routeKind: Rule = (value, report) => {
     fault(report, `must be one of ${routeKinds.map((kind) => `"${kind}"`).join(", ")}`);
 };
 
+/** What a bundle may need of the adapter that a run of it gets (spec bundle §14.1; docs/plugins.md). */
+export const adapterCapabilityNames = [
+  "durable_waits",
+  "external_signals",
+  "compensation_hooks",
+  "external_checkpointing",
+  "recover",
+  "cancel",
+  "stream",
+] as const;
+export type AdapterCapabilityName = (typeof adapterCapabilityNames)[number];
+
 const runtimeExecution = record(
   {},
   {
@@ -44,6 +56,7 @@ const runtimeExecution = record(
     http_method_allowlist: texts,
     http_max_body_bytes: integer({ min: 0 }),
     http_max_response_bytes: integer({ min: 0 }),
+    required_adapter_capabilities: listOf(oneOf(adapterCapabilityNames)),
   },
 );
 

@@ -1,11 +1,13 @@
 /** `akc runtime resume`: goes on with a run, or runs a part of it again, and shows it as `start` does. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { bundlePath } from "../bundle/bundle-path.ts";
 import { command, commonArgs } from "../command.ts";
+import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { formats } from "../render/output.ts";
+import { valuesOf } from "../strict.ts";
 import { duration } from "../values.ts";
 import { withStopCommand } from "./aftermath.ts";
 import { locatingEnvironment, oneRun, runArgs } from "./locate.ts";
@@ -30,7 +32,7 @@ export const resume = command({
     },
   ],
   exits: [0, 1, 2, 3, 5, 129, 130, 143],
-  environment: locatingEnvironment,
+  environment: { ...locatingEnvironment, ...pluginEnvironment },
   args: {
     ...runArgs,
     from: {
@@ -52,6 +54,11 @@ export const resume = command({
       valueHint: "TIME",
       description: "Longest time from now; else what is left of the start's.",
     },
+    ...pluginArgs,
+    acceptPluginChange: {
+      type: "boolean",
+      description: "Go on although the plugin of the run is not as it was.",
+    },
     quiet: { type: "boolean", alias: ["q"], description: "No progress on stderr." },
     output: { ...commonArgs.output, options: [...formats], alias: ["o", "format"] },
   },
@@ -61,6 +68,7 @@ export const resume = command({
         ? undefined
         : duration("--deadline", args.deadline, { min: 1, max: limits.runDeadlineMsMax });
     const from = stepsOf(args.from);
+    const pluginsDirs = valuesOf(args.pluginsDir).map((directory) => resolve(directory));
     const bundle = args.bundle === undefined ? undefined : bundlePath(args.bundle);
     const { row, scopeRoot } = await oneRun(session.io, args);
     const watched = {
@@ -69,17 +77,22 @@ export const resume = command({
       policyPath: args.policy,
     };
     try {
-      return await watchedRun(session, watched, async (hands) => {
+      return await watchedRun(session, watched, async (hands, host) => {
         const { resumeRun } = await import("../../run/resume.ts");
-        return resumeRun({
-          ...hands,
-          scopeRoot,
-          runtimeRunId: row.context.runtimeRunId,
-          from,
-          ...(bundle === undefined ? {} : { bundlePath: bundle }),
-          ...(args.policy === undefined ? {} : { policyPath: args.policy }),
-          ...(deadlineMs === undefined ? {} : { deadlineMs }),
-        });
+        return resumeRun(
+          {
+            ...hands,
+            scopeRoot,
+            runtimeRunId: row.context.runtimeRunId,
+            from,
+            ...(bundle === undefined ? {} : { bundlePath: bundle }),
+            ...(args.policy === undefined ? {} : { policyPath: args.policy }),
+            ...(deadlineMs === undefined ? {} : { deadlineMs }),
+            ...(pluginsDirs.length === 0 ? {} : { pluginsDirs }),
+            ...(args.acceptPluginChange === true ? { acceptPluginChange: true } : {}),
+          },
+          host,
+        );
       });
     } catch (thrown) {
       throw await withStopCommand(thrown, session.io, () => join(scopeRoot, "../.."));

@@ -1,12 +1,16 @@
 /** `akc runtime start`: runs a bundle to its end, shows it while it goes, and says what came of it. */
 import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import { policyModes } from "../../bundle/model.ts";
 import { inferOutputsRoot } from "../../run/bundle-files.ts";
-import type { RunReport } from "../../run/start.ts";
+import type { RunHost } from "../../run/ready.ts";
+import type { RunReport, StartRunInput } from "../../run/start.ts";
 import { command, commonArgs } from "../command.ts";
+import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { readProject } from "../project.ts";
 import { formats } from "../render/output.ts";
+import { valuesOf } from "../strict.ts";
 import { withStopCommand } from "./aftermath.ts";
 import { dispatchChoices, roleProfiles, type StartOptions, startOptions } from "./start-options.ts";
 import { type Hands, watchedRun } from "./watched-run.ts";
@@ -36,6 +40,7 @@ export const start = command({
   environment: {
     AKC_OUTPUTS_ROOT: "Where the run is kept, unless --outputs-root says so.",
     AKC_DEVELOPER_ROLE_PROFILE: "classic or emerging, unless --developer-role-profile says so.",
+    ...pluginEnvironment,
   },
   args: {
     bundle: {
@@ -54,8 +59,9 @@ export const start = command({
       type: "string",
       default: "auto",
       valueHint: "ID",
-      description: "auto, native, local_depth or the id of a registered adapter.",
+      description: "auto, native, local_depth, a plugin (vendor/name) or the id of a plugin's adapter.",
     },
+    ...pluginArgs,
     bundleSha256: {
       type: "string",
       valueHint: "SHA256",
@@ -116,7 +122,7 @@ export const start = command({
       return await watchedRun(
         session,
         { quiet: args.quiet === true, bundlePath, policyPath: args.policy },
-        (hands) => run(options, args, hands),
+        (hands, host) => run(options, args, { hands, host }),
       );
     } catch (thrown) {
       throw await withStopCommand(thrown, session.io, () =>
@@ -132,13 +138,19 @@ interface RunFlags {
   readonly requireEffects?: boolean | undefined;
   readonly strictIntentAuthority?: boolean | undefined;
   readonly runtimeRunId?: string | undefined;
+  readonly pluginsDir?: string | undefined;
 }
 
-async function run(options: StartOptions, flags: RunFlags, hands: Hands): Promise<RunReport> {
+async function run(
+  options: StartOptions,
+  flags: RunFlags,
+  { hands, host }: { readonly hands: Hands; readonly host: RunHost },
+): Promise<RunReport> {
   const { startRun } = await import("../../run/start.ts");
   const { bundlePath, mode, outputsRoot, coordinationOverrides, deadlineMs, maxInFlight, expectedSha256 } =
     options;
-  return startRun({
+  const pluginsDirs = valuesOf(flags.pluginsDir).map((directory) => resolve(directory));
+  const run: StartRunInput = {
     ...hands,
     bundlePath,
     mode,
@@ -152,6 +164,8 @@ async function run(options: StartOptions, flags: RunFlags, hands: Hands): Promis
     ...(flags.policy === undefined ? {} : { policyPath: flags.policy }),
     ...(flags.requireEffects === true ? { requireEffects: true } : {}),
     ...(flags.strictIntentAuthority === true ? { strictIntentAuthority: true } : {}),
+    ...(pluginsDirs.length === 0 ? {} : { pluginsDirs }),
     ...(flags.runtimeRunId === undefined ? {} : { runtimeRunId: flags.runtimeRunId }),
-  });
+  };
+  return startRun(run, host);
 }

@@ -3,10 +3,12 @@
  * what came of it and what to type next. The same for a run that begins and for one that goes on.
  */
 import type { FoundPast } from "../../run/continuation/found.ts";
+import type { RunHost } from "../../run/ready.ts";
 import type { AnnouncedPlan, RunReport, StartRunInput } from "../../run/start.ts";
 import { systemClock } from "../../system/clock.ts";
+import { systemIds } from "../../system/ids.ts";
 import type { Session } from "../command.ts";
-import { createDiagnostics, type Diagnostics } from "../diagnostics.ts";
+import { createDiagnostics, type Diagnostics, pluginLog } from "../diagnostics.ts";
 import { asExitCode, type ExitCode } from "../exit-codes.ts";
 import { silentWatcher, type Watcher, watchRun } from "../render/progress/watcher.ts";
 import { type Asked, aftermathOf, complaint, explainCommand } from "./aftermath.ts";
@@ -29,14 +31,20 @@ export type Hands = Required<Pick<StartRunInput, "signal" | "onPlan">> & Pick<St
 export async function watchedRun(
   session: Session,
   input: WatchedInput,
-  run: (hands: Hands) => Promise<RunReport>,
+  run: (hands: Hands, host: RunHost) => Promise<RunReport>,
 ): Promise<ExitCode> {
   const watcher = input.quiet ? silentWatcher : watchRun(session.io, () => systemClock.nowMs());
   const interrupt = watchSignals((text) => watcher.say(text));
   try {
     const diagnostics = await createDiagnostics(session.io, session.verbose);
     let found: FoundPast | undefined;
-    const report = await run({
+    const host = {
+      clock: systemClock,
+      ids: systemIds,
+      env: process.env,
+      onPluginLog: pluginLog(diagnostics),
+    };
+    const hands: Hands = {
       signal: interrupt.signal,
       onPlan: (plan, past) => {
         found = past;
@@ -51,7 +59,8 @@ export async function watchedRun(
               if (moment !== undefined) watcher.happened(moment);
             },
           }),
-    });
+    };
+    const report = await run(hands, host);
     watcher.finish();
     const { outcome, scopeDir, bundleSha256 } = report;
     diagnostics.debug("evidence written", { outcome, folder: scopeDir, bundle_sha256: bundleSha256 });

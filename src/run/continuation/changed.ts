@@ -1,10 +1,11 @@
 /**
- * Refuses to go on with a run by another bundle, coordination, mode or adapter than it was started with: its history would
+ * Refuses to go on with a run by another bundle, coordination, mode, adapter or plugin than it was started with: its history would
  * be that of something else.
  */
 import { AkcError } from "../../errors.ts";
 import type { RunRow } from "../../store/contract.ts";
 import type { ReadyRun } from "../ready.ts";
+import { keptPlugin } from "./kept-options.ts";
 
 interface Change {
   readonly what: string;
@@ -17,9 +18,10 @@ interface Change {
 /** @throws AkcError RUN_CHANGED with what was expected and what was found, for everything that differs */
 export function refuseChanged(
   row: RunRow,
-  now: Pick<ReadyRun, "bundleSha256" | "specSha256" | "context">,
+  now: Pick<ReadyRun, "bundleSha256" | "specSha256" | "context" | "plugin" | "acceptPluginChange">,
 ): void {
   const { context } = row;
+  const plugin = now.acceptPluginChange ? undefined : keptPlugin(row);
   const compared = [
     ["bundle", "bundle_sha256", row.bundleSha256, now.bundleSha256],
     [
@@ -31,9 +33,10 @@ export function refuseChanged(
     ["mode", "mode", context.mode, now.context.mode],
     ["adapter", "adapter_id", context.adapterId, now.context.adapterId],
     ["run_id", "run_id", context.runId, now.context.runId],
+    [`plugin ${plugin?.id}`, "plugin_digest", plugin?.digest, plugin && (now.plugin?.digest ?? "none")],
   ] as const;
   const changes = compared
-    .map(([what, key, expected, found]) => ({ what, key, expected, found }))
+    .map(([what, key, expected = "none", found = "none"]) => ({ what, key, expected, found }))
     .filter(({ expected, found }) => expected !== found);
   if (changes.length > 0) throw runChanged(context.runtimeRunId, changes);
 }

@@ -15,6 +15,8 @@ export interface KeptOptions {
   readonly strictIntentAuthority?: boolean;
   readonly maxInFlight?: number;
   readonly coordinationOverrides?: LoadOptions["coordinationOverrides"];
+  /** Absolute; where plugins were looked for first. */
+  readonly pluginsDirs?: readonly string[];
   /** From the run's start, by the wall clock. */
   readonly deadlineMs?: number;
 }
@@ -34,8 +36,10 @@ const Kept = v.object({
     {},
   ),
   deadline_ms: v.optional(v.nullable(Whole), null),
+  plugins_dirs: v.optional(v.array(v.string()), []),
 });
-const Extra = v.object({ start_options: v.optional(Kept, {}) });
+const KeptPlugin = v.object({ id: v.string(), version: v.string(), digest: v.string() });
+const Extra = v.object({ start_options: v.optional(Kept, {}), plugin: v.optional(KeptPlugin) });
 
 /** As the member `start_options` of `RunRow.extra`. */
 export function keptJson(options: KeptOptions): Readonly<Record<string, unknown>> {
@@ -54,19 +58,18 @@ export function keptJson(options: KeptOptions): Readonly<Record<string, unknown>
       max_in_flight_per_role: overrides?.maxInFlightPerRole,
     },
     deadline_ms: options.deadlineMs ?? null,
+    ...(options.pluginsDirs === undefined ? {} : { plugins_dirs: options.pluginsDirs }),
   };
 }
 
+/** The plugin that the run was started with; the member `plugin` of `RunRow.extra`. @throws AkcError STORE_DAMAGED */
+export function keptPlugin(row: RunRow): v.InferOutput<typeof KeptPlugin> | undefined {
+  return readExtra(row).plugin;
+}
+
 /** Those of a run of before they were kept are the defaults. @throws AkcError STORE_DAMAGED */
-export function keptOptions({ extra, context }: RunRow): KeptOptions {
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Extra), extra);
-  if (!parsed.success) {
-    throw new AkcError("STORE_DAMAGED", {
-      message: "the options that a run was started with cannot be read",
-      details: { run: context.runtimeRunId, why: v.summarize(parsed.issues) },
-    });
-  }
-  const kept = parsed.output.start_options;
+export function keptOptions(row: RunRow): KeptOptions {
+  const kept = readExtra(row).start_options;
   const { parallel_dispatch_enabled, max_in_flight_steps, max_in_flight_per_role } =
     kept.coordination_overrides;
   return {
@@ -81,6 +84,16 @@ export function keptOptions({ extra, context }: RunRow): KeptOptions {
     },
     ...(kept.policy_path === null ? {} : { policyPath: kept.policy_path }),
     ...(kept.max_in_flight === null ? {} : { maxInFlight: kept.max_in_flight }),
+    ...(kept.plugins_dirs.length === 0 ? {} : { pluginsDirs: kept.plugins_dirs }),
     ...(kept.deadline_ms === null ? {} : { deadlineMs: kept.deadline_ms }),
   };
+}
+
+function readExtra({ extra, context }: RunRow): v.InferOutput<typeof Extra> {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Extra), extra);
+  if (parsed.success) return parsed.output;
+  throw new AkcError("STORE_DAMAGED", {
+    message: "the options that a run was started with cannot be read",
+    details: { run: context.runtimeRunId, why: v.summarize(parsed.issues) },
+  });
 }

@@ -1,12 +1,12 @@
 /**
- * Walks the YAML tree of an operator's file: what stands where, and which keys or shapes do not belong.
+ * Walks the YAML tree of a file that people write: what stands where, and which keys or shapes do not belong.
  * Never reads a value; the schema does that.
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Pair } from "yaml";
 import type { Issue } from "../errors.ts";
 import { nearestWord } from "../spelling.ts";
-import { pointer } from "./border.ts";
-import { impossiblePolicyIds, isMapAt, keysAt } from "./operator-schema.ts";
+import { pointer } from "./pointer.ts";
+import { type DocumentShape, impossibleKeys } from "./yaml-shape.ts";
 
 export interface YamlText {
   readonly document: Document;
@@ -14,18 +14,23 @@ export interface YamlText {
 }
 
 /** Keys that nobody knows, keys that are no words, and maps that are none: what the schema would not report. */
-export function shapeIssues(text: YamlText): readonly Issue[] {
-  return mapIssues(text, text.document.contents, []);
+export function shapeIssues(text: YamlText, shape: DocumentShape): readonly Issue[] {
+  return mapIssues(text, shape, text.document.contents, []);
 }
 
-function mapIssues(text: YamlText, node: unknown, path: readonly string[]): readonly Issue[] {
-  if (!isMapAt(path)) return [];
+function mapIssues(
+  text: YamlText,
+  shape: DocumentShape,
+  node: unknown,
+  path: readonly string[],
+): readonly Issue[] {
+  if (!shape.isMapAt(path)) return [];
   const map = target(text, node);
   if (!isMap(map)) {
     const subject = path.length === 0 ? "the file" : `\`${path.join(".")}\``;
     return [{ path: pointer(...path), message: `${subject} must be a map`, ...placeOf(text, node) }];
   }
-  const known = keysAt(path);
+  const known = shape.keysAt(path);
   return map.items.flatMap((pair): readonly Issue[] => {
     const key = wordOf(pair);
     const at = placeOf(text, pair.key);
@@ -35,10 +40,10 @@ function mapIssues(text: YamlText, node: unknown, path: readonly string[]): read
     if (known !== undefined && !known.includes(key)) {
       return [{ path: pointer(...here), message: unknownKey(key, known), ...at }];
     }
-    if (known === undefined && impossiblePolicyIds.includes(key)) {
-      return [{ path: pointer(...here), message: `\`${key}\` is not a policy id`, ...at }];
+    if (known === undefined && impossibleKeys.includes(key)) {
+      return [{ path: pointer(...here), message: `\`${key}\` is not ${shape.keyNoun(path)}`, ...at }];
     }
-    return mapIssues(text, pair.value, here);
+    return mapIssues(text, shape, pair.value, here);
   });
 }
 
@@ -47,17 +52,22 @@ function unknownKey(key: string, known: readonly string[]): string {
   return `unknown key \`${key}\`; ${near === undefined ? `known: ${known.join(", ")}` : `did you mean \`${near}\`?`}`;
 }
 
-/** Line and column of the value at `path`, or of the nearest thing above it that is there. */
-export function placeAt(text: YamlText, path: readonly string[]): Pick<Issue, "line" | "column"> {
+/** Line and column of the value (or key) at `path`, or of the nearest thing above it that is there. */
+export function placeAt(
+  text: YamlText,
+  path: readonly string[],
+  what: "value" | "key" = "value",
+): Pick<Issue, "line" | "column"> {
   let node: unknown = text.document.contents;
   let place = placeOf(text, node);
-  for (const key of path) {
+  for (const [depth, key] of path.entries()) {
     const holder = target(text, node);
     if (isMap(holder)) {
       const pair = holder.items.find((item) => wordOf(item) === key);
       if (pair === undefined) break;
       node = pair.value;
-      place = placeOf(text, node ?? pair.key);
+      const ofKey = what === "key" && depth === path.length - 1;
+      place = placeOf(text, ofKey ? pair.key : (node ?? pair.key));
     } else if (isSeq(holder)) {
       node = holder.items[Number(key)];
       place = placeOf(text, node);

@@ -1,0 +1,51 @@
+/** Key files on disk: one line of text each. A private key is its owner's alone, when it is written and when it is read. */
+import { lstat, open } from "node:fs/promises";
+import { AkcError } from "../../errors.ts";
+import type { KeyPair } from "../../plugin-host/signature.ts";
+import { errnoOf, readFileBounded } from "../../system/files.ts";
+
+/** @throws AkcError USAGE where one of the files is there already */
+export async function writeKeyFiles(path: string, pair: KeyPair): Promise<void> {
+  await writeNew(path, `${pair.privateKey}\n`, 0o600);
+  await writeNew(`${path}.pub`, `${pair.publicKey}\n`, 0o644);
+}
+
+async function writeNew(path: string, text: string, mode: number): Promise<void> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, "wx", mode);
+  } catch (cause) {
+    if (errnoOf(cause) !== "EEXIST") throw cause;
+    throw new AkcError("USAGE", {
+      message: `${path} is there already`,
+      hint: "A key that signed something is worth keeping: choose another name.",
+    });
+  }
+  try {
+    await file.chmod(mode);
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** @throws AkcError FILE_NOT_FOUND, PLUGIN_KEY_INVALID also where others could have read it */
+export async function readPrivateKey(path: string): Promise<string> {
+  const text = new TextDecoder().decode(await readFileBounded(path, 4_096));
+  const { mode } = await lstat(path);
+  if ((mode & 0o077) !== 0) {
+    throw new AkcError("PLUGIN_KEY_INVALID", {
+      message: "others may read the private key",
+      hint: `Make it yours alone (chmod 600 ${path}); if it was read, make a new one.`,
+      details: { path },
+    });
+  }
+  if (!/^ed25519-private:\S+\s*$/.test(text)) {
+    const hint = text.startsWith("ed25519:")
+      ? "That is the public key; sign with the other file."
+      : undefined;
+    throw new AkcError("PLUGIN_KEY_INVALID", { details: { path }, ...(hint === undefined ? {} : { hint }) });
+  }
+  return text.trim();
+}

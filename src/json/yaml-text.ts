@@ -1,0 +1,129 @@
+/**
+ * Reads a YAML file that people write: one document of plain values, checked with a schema, every fault with its line and
+ * column, nothing unknown accepted. Never takes a file by half, and never touches a disk.
+ */
+import type * as v from "valibot";
+import { safeParse } from "valibot";
+import { LineCounter, parseDocument } from "yaml";
+import type { Issue } from "../errors.ts";
+import { pointer } from "./pointer.ts";
+import { placeAt, placeOfOffset, shapeIssues, type YamlText } from "./yaml-places.ts";
+import type { DocumentShape } from "./yaml-shape.ts";
+
+/** A file for people has use for some repetition, not for a bomb. */
+const aliasesMax = 100;
+
+export interface YamlFormat<Schema extends v.GenericSchema> {
+  readonly schema: Schema;
+  readonly shape: DocumentShape;
+  readonly bytesMax: number;
+  /** What an empty file lacks, e.g. `schema: akc.policy/v1`. */
+  readonly leastText: string;
+  /** Words for a fault of a value at `path`. */
+  messageFor(issue: v.BaseIssue<unknown>, path: readonly string[]): string;
+}
+
+export type YamlReading<Value> =
+  | {
+      readonly kind: "read";
+      readonly value: Value;
+      /** Where the value at a path of keys stands, or the nearest thing above it that is there. */
+      placeAt(path: readonly string[], what?: "value" | "key"): Pick<Issue, "line" | "column">;
+      /** As written, before the schema. */
+      readonly raw: unknown;
+    }
+  /** In the order of the text. `cause` is what the library threw, if it did. */
+  | { readonly kind: "faulty"; readonly issues: readonly Issue[]; readonly cause?: unknown };
+
+export function readYamlAs<const Schema extends v.GenericSchema>(
+  text: string,
+  format: YamlFormat<Schema>,
+): YamlReading<v.InferOutput<Schema>> {
+  const sizeBytes = new TextEncoder().encode(text).byteLength;
+  if (sizeBytes > format.bytesMax) {
+    return faulty({
+      path: "",
+      message: `the file has ${sizeBytes} bytes; at most ${format.bytesMax} are read`,
+    });
+  }
+  try {
+    return readChecked(text, format);
+  } catch (cause) {
+    // The library throws when it runs out of stack or meets too many aliases.
+    const why = cause instanceof RangeError ? "the file is nested too deeply" : messageOf(cause);
+    return { kind: "faulty", issues: [{ path: "", message: why }], cause };
+  }
+}
+
+function readChecked<const Schema extends v.GenericSchema>(
+  text: string,
+  format: YamlFormat<Schema>,
+): YamlReading<v.InferOutput<Schema>> {
+  const yaml = parse(text);
+  // A tag that the core schema does not know is only a warning to the library; here it is a fault.
+  const faults = [...yaml.document.errors, ...yaml.document.warnings];
+  if (faults.length > 0) {
+    return faulty(
+      ...faults.map((fault) => ({
+        path: "",
+        message: fault.message,
+        ...placeOfOffset(yaml.lines, fault.pos[0]),
+      })),
+    );
+  }
+  if (yaml.document.contents === null) {
+    const message = `the file is empty: it needs at least \`${format.leastText}\``;
+    return faulty({ path: "", message, line: 1, column: 1 });
+  }
+  const shape = shapeIssues(yaml, format.shape);
+  const raw: unknown = yaml.document.toJS({ maxAliasCount: aliasesMax });
+  const result = safeParse(format.schema, raw);
+  if (result.success && shape.length === 0) {
+    return { kind: "read", value: result.output, placeAt: (path, what) => placeAt(yaml, path, what), raw };
+  }
+  const shapeless = shape.map((issue) => issue.path);
+  const values = (result.issues ?? [])
+    .filter((issue) => issue.expected !== "never")
+    .map((issue) => valueIssue(issue, yaml, format))
+    .filter((issue) => !shapeless.some((path) => `${issue.path}/`.startsWith(`${path}/`)));
+  return faulty(...[...shape, ...values].sort(byPlace));
+}
+
+function parse(text: string): YamlText {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: "error",
+    schema: "core",
+    customTags: [],
+    resolveKnownTags: false,
+    uniqueKeys: true,
+    merge: false,
+    strict: true,
+  });
+  return { document, lines };
+}
+
+/** One fault of a value, at its place in the text. */
+function valueIssue(
+  issue: v.BaseIssue<unknown>,
+  yaml: YamlText,
+  format: Pick<YamlFormat<v.GenericSchema>, "messageFor">,
+): Issue {
+  const path = (issue.path ?? []).map((item) => String(item.key));
+  const what = issue.path?.at(-1)?.origin === "key" ? "key" : "value";
+  return { path: pointer(...path), message: format.messageFor(issue, path), ...placeAt(yaml, path, what) };
+}
+
+export function byPlace(a: Issue, b: Issue): number {
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
+}
+
+function faulty(...issues: readonly Issue[]): { readonly kind: "faulty"; readonly issues: readonly Issue[] } {
+  return { kind: "faulty", issues };
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : "the text cannot be read";
+}

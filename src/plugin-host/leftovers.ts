@@ -1,0 +1,59 @@
+/**
+ * What an akc that was killed left behind: processes of its plugins, and their working directories.
+ * Touches nothing of an akc that lives.
+ */
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { libc } from "../system/libc.ts";
+import { processIds, spawnIdOf } from "../system/process-table.ts";
+
+const SIGKILL = 9;
+const folderPattern = /^akc-plugins-(\d+)-/;
+const spawnPattern = /^plugin-(\d+)\./;
+
+/** By this key the environment of a plugin's processes says whose they are. */
+export function spawnKeyOf(pid: number): string {
+  return `plugin-${pid}`;
+}
+
+/** A private folder for the working directories of this process's plugins. */
+export function makeWorkRoot(parent: string): string {
+  return mkdtempSync(join(parent, `akc-plugins-${process.pid}-`));
+}
+
+/** Some milliseconds; once a host is enough. */
+export function sweepLeftovers(parent: string): void {
+  const host = libc();
+  for (const pid of host === undefined ? [] : processIds()) {
+    const owner = spawnPattern.exec(spawnIdOf(pid) ?? "")?.[1];
+    if (owner !== undefined && isGone(Number(owner))) host?.kill(pid, SIGKILL);
+  }
+  for (const name of namesIn(parent)) {
+    const owner = folderPattern.exec(name)?.[1];
+    if (owner !== undefined && isGone(Number(owner))) removeOwn(join(parent, name));
+  }
+}
+
+function isGone(pid: number): boolean {
+  const host = libc();
+  const ESRCH = 3;
+  return host !== undefined && host.kill(pid, 0) === -ESRCH;
+}
+
+function removeOwn(folder: string): void {
+  try {
+    const found = lstatSync(folder);
+    if (found.isDirectory() && found.uid === process.getuid?.())
+      rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // Somebody else was quicker.
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What a plugin imports as `akc/sdk`. Web-standard APIs only, so that it runs on Bun and on Deno alike.
+ */
+export type {
+  Action,
+  ActionOutcome,
+  AdapterDefinition,
+  DeclaredCapability,
+  ExecuteRequest,
+  Recovery,
+  RunContext,
+} from "./adapter.ts";
+export type { Call, FetchInit, Handoff, Log } from "./call.ts";
+export {
+  type ConfiguredDefinition,
+  definePlugin,
+  type HostInfo,
+  isPlugin,
+  type PlainDefinition,
+  type Plugin,
+  type PluginDefinition,
+} from "./define.ts";
+export {
+  cancelled,
+  denied,
+  type FailureDetails,
+  type FailureKind,
+  failed,
+  isPluginError,
+  PluginError,
+  type PluginErrorDetails,
+  retryable,
+} from "./errors.ts";
+export type { Json, JsonMap, Offers, WireStep } from "./protocol.ts";
+export type {
+  Change,
+  ChangeOptions,
+  Observed,
+  ProviderDefinition,
+  Resource,
+  ResourceName,
+  Watched,
+} from "./provider.ts";
+export { type ServeOptions, serve } from "./serve.ts";
+export type { ValidateRequest, ValidatorDefinition, Verdict } from "./validator.ts";

@@ -12,7 +12,7 @@ import { createLocalDepthAdapter, localDepthAdapterId } from "../adapters/local-
 import { createHttpRunner } from "../adapters/local-depth/http.ts";
 import { createSubprocessRunner } from "../adapters/local-depth/subprocess.ts";
 import { createNativeAdapter, nativeAdapterId } from "../adapters/native.ts";
-import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
+import { type AdapterRegistry, createAdapterRegistry, unknownAdapter } from "../adapters/registry.ts";
 import { createSimulateAdapter } from "../adapters/simulate.ts";
 import type { Bundle, PolicyMode } from "../bundle/model.ts";
 import { artifactsRoot, databasePath } from "../store/sqlite/open.ts";
@@ -42,6 +42,12 @@ export const builtinIds: readonly string[] = [nativeAdapterId, localDepthAdapter
 
 export function isBuiltin(adapterId: string): boolean {
   return builtinIds.includes(adapterId);
+}
+
+/** Before anything is made for a run. @throws AkcError ADAPTER_UNKNOWN naming every id that is known */
+export function refuseUnknownAdapter(id: string, registered: AdapterRegistry): void {
+  const known = [...builtinIds, ...registered.ids];
+  if (!known.includes(id)) throw unknownAdapter(id, known);
 }
 
 /**

@@ -6,7 +6,7 @@ import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registr
 import { type BundleFacts, bundleFacts } from "../evidence/facts.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Ids } from "../system/ids.ts";
-import { adaptersOf, isBuiltin, preparedAdapter } from "./adapters.ts";
+import { adaptersOf, isBuiltin, preparedAdapter, refuseUnknownAdapter } from "./adapters.ts";
 import { inferOutputsRoot } from "./bundle-files.ts";
 import { refuseMissingCapabilities } from "./capabilities.ts";
 import { createFallbackNotes, type RunNotes } from "./fallback-notes.ts";
@@ -39,7 +39,7 @@ export interface RunHost {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What a run may name beside `native` and `local_depth`. */
+  /** What a run may name beside `native` and `local_depth`; absent means the adapters of plugins. */
   readonly adapters?: AdapterRegistry;
   /** Told what a run's plugin says, free of the secrets that it was handed. */
   readonly onPluginLog?: PluginRunDeps["onLog"];
@@ -91,12 +91,16 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
   };
 }
 
-/** Plugins are looked for only when the adapter is none that is known without them. */
+/** Looked for only when the adapter is no built-in one, and by nobody who brings adapters of his own. */
 async function pluginOf(
   { adapterId, operator }: Prepared,
   { pluginsDirs = [], pluginId }: ReadyInput,
   { env, adapters }: RunHost,
 ): Promise<NamedPlugin | undefined> {
-  if (isBuiltin(adapterId) || adapters?.ids.includes(adapterId) === true) return undefined;
+  if (isBuiltin(adapterId)) return undefined;
+  if (adapters !== undefined) {
+    refuseUnknownAdapter(adapterId, adapters);
+    return undefined;
+  }
   return namedPlugin(adapterId, { directories: pluginsDirs, env, operator, pluginId });
 }

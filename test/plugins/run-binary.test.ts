@@ -212,6 +212,84 @@ test("a plugin's request takes the bundle's lane, and only where both grants rea
   }
 });
 
+test("a plugin that never answers is ended at the action's deadline, asked to end the action too, and tried again", async () => {
+  await inWorld(async (world) => {
+    const plugins = new Plugins(world, ["worker"]);
+    plugins.policy({}, { limits: { action_seconds: 0.4 } });
+    const run = await plugins.run("worker", steps({ a: { worker: { do: "never" } } }), "--verbose");
+    expectOutcome(run, "failed", 1, "PLUGIN_TIMEOUT");
+    const codes = faultCodes(run);
+    expect(codes.length).toBeGreaterThan(0);
+    expect(new Set(codes)).toEqual(new Set(["PLUGIN_TIMEOUT"]));
+    expect(run.stderr).toContain("told to end coordination:a:0");
+  });
+}, 30_000);
+
+test("a plugin that exits at once fails its action with its own code; the others, and another plugin, go on", async () => {
+  await inWorld(async (world) => {
+    const plugins = new Plugins(world, ["worker", "typed"]);
+    const script = join(plugins.folder, "worker/worker.py");
+    writeFileSync(script, "#!/bin/sh\necho last words >&2\nexit 3\n");
+    const run = await plugins.run("worker", steps({ a: {} }));
+    expect(run.report["outcome"]).toBe("failed");
+    expect(new Set(faultCodes(run))).toEqual(new Set(["PLUGIN_START_FAILED"]));
+    expect(payloads(run, "runtime.plugin.started")).toEqual([]);
+    expectOutcome(await plugins.run("typed", steps({ a: {} })), "succeeded", 0, null);
+  });
+});
+
+test("a plugin that is changed while the run goes on is not started again", async () => {
+  await inWorld(async (world) => {
+    const plugins = new Plugins(world, ["worker"]);
+    const given = steps({ a: { worker: { do: "wait-and-crash" } } });
+    const { ended } = await plugins.begin("worker", given);
+    await until("it waits", () => filesBelow(world.scope).some((path) => path.endsWith("/waits")));
+    appendFileSync(join(plugins.folder, "worker/worker.py"), "# changed\n");
+    const [folder = ""] = filesBelow(world.scope).filter((path) => path.endsWith("/waits"));
+    rmSync(join(world.scope, folder));
+    const run = await ended;
+    expectOutcome(run, "blocked", 2, "PLUGIN_MODIFIED");
+    expect(faultCodes(run)).toEqual(["PLUGIN_CRASHED", "PLUGIN_MODIFIED"]);
+  });
+});
+
+test("simulate starts no plugin, and says what would have been done", async () => {
+  await inWorld(async (world) => {
+    const plugins = new Plugins(world, ["worker"]);
+    const path = await world.place(steps({ a: {} }));
+    const flags = [
+      "--bundle",
+      path,
+      "--mode",
+      "simulate",
+      "-o",
+      "json",
+      "--adapter",
+      "worker",
+      ...plugins.flags,
+    ];
+    const run = plugins.seen(await plugins.akc(["runtime", "start", ...flags]));
+    expectOutcome(run, "succeeded", 0, null);
+    expect(results(run)).toMatchObject([{ outputs: { simulated: true, effect: "none" } }]);
+    expect(payloads(run, "runtime.plugin.started")).toEqual([]);
+    expect(filesBelow(world.scope).filter((file) => file.endsWith("worker.log"))).toEqual([]);
+  });
+});
+
+test("a plugin works in a folder of its action's own, and reaches neither the state nor the evidence of the run", async () => {
+  await inWorld(async (world) => {
+    const plugins = new Plugins(world, ["worker"]);
+    const run = await plugins.run("worker", steps({ a: { worker: { do: "reach" } } }));
+    expectOutcome(run, "succeeded", 0, null);
+    const [started] = payloads(run, "runtime.plugin.started");
+    const { outputs } = Object(results(run)[0]);
+    expect(outputs).toMatchObject({ own: "written" });
+    if (started?.["containment"] === "landlock") {
+      expect(outputs).toMatchObject({ state: "refused", folder: "refused" });
+    }
+  });
+});
+
 function workerLog(world: World, run: PluginRun): readonly string[] {
   const path = join(world.workdir(String(run.report["runtime_run_id"])), "worker.log");
   return readFileSync(path, "utf8").trimEnd().split("\n");

@@ -109,26 +109,29 @@ class PluginAdapter {
 
   async execute(request: ActionRequest): Promise<ActionResult> {
     const { idempotencyKey } = request.action;
-    if (this.#lost.delete(idempotencyKey)) {
-      const recovery = await this.recover(request).catch(() => undefined);
-      if (recovery?.kind === "ended") return recovery.result;
+    if (this.#lost.delete(idempotencyKey) && this.#can("recover")) {
+      const asked = await this.#askAfter(request);
+      // Who breaks at the question is not given the work as well.
+      if (asked.kind === "answered" || asked.kind === "broken") return asked.result;
     }
-    const result = await this.#attempt(request, hostCalls.adapterExecute, readExecuteAnswer);
-    return result.kind === "answered" ? result.result : result.failure;
+    const { result } = await this.#attempt(request, hostCalls.adapterExecute, readExecuteAnswer);
+    return result;
   }
 
   /** A plugin that cannot be asked does not know. */
   async recover(request: ActionRequest): Promise<Recovery> {
-    if (!this.#offer.capabilities.includes("recover")) return { kind: "unknown" };
-    const asked = await this.#attempt(request, hostCalls.adapterRecover, (answer) => {
+    const { kind, result } = await this.#askAfter(request);
+    // Whoever aborts the question means the attempt.
+    const ended = kind === "answered" || (kind !== "unknown" && request.signal.aborted);
+    return ended ? { kind: "ended", result } : { kind: "unknown" };
+  }
+
+  /** What became of the attempt before this one? */
+  #askAfter(request: ActionRequest): Promise<Attempted> {
+    return this.#attempt(request, hostCalls.adapterRecover, (answer) => {
       const recovery = readRecoverAnswer(answer);
       return recovery.kind === "ended" ? recovery.result : undefined;
     });
-    if (asked.kind === "answered") return { kind: "ended", result: asked.result };
-    // Whoever aborts the question means the attempt.
-    return asked.kind === "failed" && request.signal.aborted
-      ? { kind: "ended", result: asked.failure }
-      : { kind: "unknown" };
   }
 
   async cancel(context: RunContext, actionId: string): Promise<void> {
@@ -161,12 +164,14 @@ class PluginAdapter {
     const facts = () => ({ request, adapterId: this.#offer.id, secrets, durationMs: elapsedMs() });
     const output = new AttemptOutput(artifacts, secrets, policy.subprocess.outputBytesMax);
     let ending: Promise<void> | undefined;
+    let sent = false;
     const abort = () => {
-      ending ??= this.#endElsewhere(request);
+      if (sent) ending ??= this.#endElsewhere(request);
     };
     signal.addEventListener("abort", abort, { once: true });
     try {
       await this.#prepare(request);
+      sent = true;
       const answer = read(
         await this.#handle.call(method, executeParams(this.#offer.id, request, this.#wordsFor(request)), {
           timeoutMs: Math.max(1, timeoutMs - elapsedMs()),
@@ -177,7 +182,7 @@ class PluginAdapter {
       );
       if (answer === undefined) {
         output.discard();
-        return { kind: "unknown", failure: failureOf(new AkcError("PLUGIN_FAILED"), facts()) };
+        return { kind: "unknown", result: failureOf(new AkcError("PLUGIN_FAILED"), facts()) };
       }
       return { kind: "answered", result: await this.#kept(answer, output, resultOf(answer, facts())) };
     } catch (cause) {
@@ -185,10 +190,11 @@ class PluginAdapter {
       if (!(cause instanceof AkcError)) throw cause;
       if (isPluginFault(cause)) {
         notes.befell(cause, action.actionId);
-        this.#lost.add(action.idempotencyKey);
+        if (sent) this.#lost.add(action.idempotencyKey);
         if (cause.code === "PLUGIN_TIMEOUT") abort();
+        return { kind: "broken", result: failureOf(cause, facts()) };
       }
-      return { kind: "failed", failure: failureOf(cause, facts()) };
+      return { kind: "failed", result: failureOf(cause, facts()) };
     } finally {
       signal.removeEventListener("abort", abort);
       notes.started();
@@ -249,8 +255,12 @@ class PluginAdapter {
 
   /** The action may go on where the plugin started it, beyond the call that was cancelled. */
   async #endElsewhere({ context, action }: ActionRequest): Promise<void> {
-    if (!this.#offer.capabilities.includes("cancel")) return;
+    if (!this.#can("cancel")) return;
     await this.cancel(context, action.actionId).catch(() => undefined);
+  }
+
+  #can(capability: AdapterCapability): boolean {
+    return this.#offer.capabilities.includes(capability);
   }
 
   #services(request: ActionRequest) {
@@ -284,9 +294,11 @@ class PluginAdapter {
   }
 }
 
-type Attempted =
-  | { readonly kind: "answered"; readonly result: ActionResult }
-  | { readonly kind: "failed" | "unknown"; readonly failure: ActionResult };
+/** `failed` is what the plugin said, `broken` what it did wrong, `unknown` that it does not know. */
+interface Attempted {
+  readonly kind: "answered" | "failed" | "broken" | "unknown";
+  readonly result: ActionResult;
+}
 
 /** The kernel waits for the end of a cancelled attempt for `limits.cancelGraceMs`. */
 const cancelTimeoutMs = limits.cancelGraceMs / 2;

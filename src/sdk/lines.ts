@@ -15,27 +15,28 @@ export class LineReader {
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #pieces: Uint8Array[] = [];
   #bytes = 0;
-  #passing = false;
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax;
   }
 
+  /** Bytes of an unfinished line that are kept; never more than the bound. */
+  get heldBytes(): number {
+    return this.#pieces.reduce((sum, piece) => sum + piece.length, 0);
+  }
+
   *feed(chunk: Uint8Array): Generator<Line, void> {
     let from = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, from)) {
-      const line = this.#finish(chunk.subarray(from, end));
+      yield this.#finish(chunk.subarray(from, end));
       from = end + 1;
-      if (line !== undefined) yield line;
     }
     if (from < chunk.length) this.#keep(chunk.subarray(from));
   }
 
   #keep(rest: Uint8Array): void {
-    if (this.#passing) return;
     this.#bytes += rest.length;
     if (this.#bytes > this.bytesMax) {
-      this.#passing = true;
       this.#pieces = [];
       return;
     }
@@ -43,12 +44,11 @@ export class LineReader {
     this.#pieces.push(rest.slice());
   }
 
-  #finish(last: Uint8Array): Line | undefined {
-    const tooLong = this.#passing || this.#bytes + last.length > this.bytesMax;
+  #finish(last: Uint8Array): Line {
+    const tooLong = this.#bytes + last.length > this.bytesMax;
     const bytes = tooLong || this.#pieces.length === 0 ? last : joined([...this.#pieces, last]);
     this.#pieces = [];
     this.#bytes = 0;
-    this.#passing = false;
     if (tooLong) return { kind: "too-long" };
     try {
       return { kind: "line", text: this.#decoder.decode(bytes) };

@@ -164,7 +164,7 @@ export interface ExecuteParams {
   /** Id of the adapter that is meant. */
   readonly adapter: string;
   readonly context: WireContext;
-  /** Spec kernel §4.4. */
+  /** Spec kernel §4.4, with `node_id`, `node_kind` and `contract_id` in place of `node_ref`. */
   readonly action: JsonMap;
   /** From 1. `action.idempotency_key` stays the same over all attempts. */
   readonly attempt: number;

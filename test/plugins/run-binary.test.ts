@@ -37,7 +37,11 @@ test("TypeScript runs in akc's own binary", async () => {
     const run = await plugins.run("typed", steps({ a: {}, b: {} }));
     expectOutcome(run, "succeeded", 0, null);
     expect(results(run)).toMatchObject([
-      { outputs: { attempt: 1 }, cost: { input_tokens: 3 }, output_ref: { size_bytes: 12 } },
+      {
+        outputs: { attempt: 1, node: "workflow node-a" },
+        cost: { input_tokens: 3 },
+        output_ref: { size_bytes: 12 },
+      },
       { outputs: { attempt: 1 } },
     ]);
   });

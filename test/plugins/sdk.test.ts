@@ -158,6 +158,7 @@ describe("how a call ends", () => {
     ];
     speaker.send({ method: "$/cancel", params: { id: one } });
     expect(errorOf(await speaker.answer(one))).toMatchObject({ code: -32800 });
+    await speaker.call("ping");
     expect(speaker.messages.some(({ id, method }) => id === other && method === undefined)).toBe(false);
     speaker.send({ method: "$/cancel", params: { id: other } });
     expect(errorOf(await speaker.answer(other))).toMatchObject({ code: -32800 });
@@ -316,12 +317,13 @@ describe("the conversation", () => {
 
   test("lines that are no message are complained of, and the next message is answered", async () => {
     const speaker = await serving(() => ({}), { message_bytes: 5_000 });
+    for (const piece of ["y".repeat(4_000), "y".repeat(4_000), "y\n"]) speaker.raw(piece);
     for (const line of ["{", "[1]", "7", '{"jsonrpc":"1.0","id":1,"method":"ping"}', "x".repeat(6_000), ""]) {
       speaker.raw(`${line}\n`);
     }
     speaker.send({ method: "$/of_a_later_version", params: {} });
     expect(await speaker.call("ping")).toMatchObject({ result: {} });
-    expect(speaker.messages.filter(({ id }) => id === null)).toHaveLength(6);
+    expect(speaker.messages.filter(({ id }) => id === null)).toHaveLength(7);
   });
 
   test("lines are the same however the bytes are cut", () => {
@@ -345,6 +347,26 @@ describe("the conversation", () => {
         }
         feed(bytes.slice(from));
         expect(read).toEqual(lines);
+      }),
+    );
+  });
+
+  test("a line that is too long is told as such, no more of it is kept than the bound, and the next line is read", () => {
+    const lengths = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 10 });
+    fc.assert(
+      fc.property(lengths, fc.array(fc.integer({ min: 1, max: 15 }), { minLength: 1 }), (lines, cuts) => {
+        const bytes = new TextEncoder().encode(lines.map((length) => `${"x".repeat(length)}\n`).join(""));
+        const reader = new LineReader(20);
+        const read: (number | string)[] = [];
+        for (let from = 0, turn = 0; from < bytes.length; turn += 1) {
+          const cut = cuts[turn % cuts.length] ?? 1;
+          for (const line of reader.feed(bytes.slice(from, from + cut))) {
+            read.push(line.kind === "line" ? line.text.length : line.kind);
+          }
+          expect(reader.heldBytes).toBeLessThanOrEqual(20);
+          from += cut;
+        }
+        expect(read).toEqual(lines.map((length) => (length > 20 ? "too-long" : length)));
       }),
     );
   });

@@ -32,7 +32,9 @@ export function executeParams(
     action: {
       action_id: action.actionId,
       action_type: action.actionType,
-      node_ref: { node_id: action.nodeId, kind: action.nodeKind, contract_id: action.contractId },
+      node_id: action.nodeId,
+      node_kind: action.nodeKind,
+      contract_id: action.contractId,
       inputs_fingerprint: action.inputsFingerprint,
       idempotency_key: action.idempotencyKey,
       ...(action.policyContext === undefined ? {} : { policy_context: wireMap(action.policyContext) }),

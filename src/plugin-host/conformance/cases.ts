@@ -21,13 +21,29 @@ const JsonMapSchema = v.custom<JsonMap>(
 );
 const Texts = v.record(v.string(), v.string());
 
-const AdapterCaseSchema = v.strictObject({
+/** A map in a list: the reader of YAML finds unknown keys in maps of maps only. */
+function caseOf<const Entries extends v.ObjectEntries>(entries: Entries) {
+  const unknown = (value: object) => Object.keys(value).filter((key) => !Object.hasOwn(entries, key));
+  return v.pipe(
+    v.custom<object>(
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+      "must be a map",
+    ),
+    v.check(
+      (value) => unknown(value).length === 0,
+      ({ input }) => `must not have ${unknown(input).join(", ")}; known: ${Object.keys(entries).join(", ")}`,
+    ),
+    v.object(entries),
+  );
+}
+
+const AdapterCaseSchema = caseOf({
   name: v.string(),
   settings: v.optional(JsonMapSchema, {}),
   node: v.optional(JsonMapSchema, {}),
   handoffs: v.optional(Texts, {}),
   expect: v.optional(
-    v.strictObject({
+    caseOf({
       status: v.optional(v.picklist(["succeeded", "failed"]), "succeeded"),
       outputs: v.exactOptional(JsonSchema),
       output: v.exactOptional(v.string()),
@@ -38,7 +54,7 @@ const AdapterCaseSchema = v.strictObject({
   volatile: v.optional(v.array(v.string()), []),
 });
 
-const ProviderCaseSchema = v.strictObject({
+const ProviderCaseSchema = caseOf({
   name: v.string(),
   resource_id: v.string(),
   resource_class: v.optional(v.string(), ""),
@@ -47,12 +63,12 @@ const ProviderCaseSchema = v.strictObject({
   fields: v.exactOptional(JsonSchema),
 });
 
-const ValidatorCaseSchema = v.strictObject({
+const ValidatorCaseSchema = caseOf({
   name: v.string(),
   binding_kind: v.string(),
   binding: v.optional(JsonMapSchema, {}),
   expect: v.optional(
-    v.strictObject({
+    caseOf({
       verdict: v.exactOptional(v.picklist(["pass", "fail", "inconclusive", "error"])),
       reason: v.exactOptional(v.string()),
       observed: v.exactOptional(JsonSchema),

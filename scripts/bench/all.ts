@@ -6,6 +6,7 @@ import { benchCoordination } from "./coordination.ts";
 import { benchJson } from "./json.ts";
 import { benchKernel } from "./kernel.ts";
 import { benchPluginCalls } from "./plugin-calls.ts";
+import { benchPluginDiscovery } from "./plugin-discovery.ts";
 import { benchProof } from "./proof.ts";
 import { benchReplay } from "./replay.ts";
 import { benchResume } from "./resume.ts";
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   resume: benchResume,
   subprocess: benchSubprocess,
   plugins: benchPluginCalls,
+  "plugin-discovery": benchPluginDiscovery,
   commands: benchCommands,
   replay: benchReplay,
 };

@@ -51,7 +51,7 @@ export function readPluginFolder(place: string): PluginFolder {
 }
 
 /** @throws AkcError FILE_NOT_FOUND */
-function realPathOf(path: string): string {
+export function realPathOf(path: string): string {
   try {
     return realpathSync(path);
   } catch (cause) {

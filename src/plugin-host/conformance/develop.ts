@@ -9,6 +9,7 @@ import { AkcError } from "../../errors.ts";
 import type { Offers } from "../../sdk/protocol.ts";
 import { createPluginHost, type PluginHost } from "../host.ts";
 import type { LogEntry } from "../plugin-log.ts";
+import { realPathOf } from "../vouch.ts";
 import { readCases } from "./cases.ts";
 import { grantAll } from "./start.ts";
 import { folderAsPlugin, wholeSettings } from "./test-plugin.ts";
@@ -36,7 +37,7 @@ const lookMs = 200;
 
 /** Until `signal` aborts; nothing is left then. */
 export async function developPlugin(root: string, { env, signal, onEvent }: DevOptions): Promise<void> {
-  const real = realpathSync.native(root);
+  const real = realPathOf(root);
   const scratch = realpathSync.native(mkdtempSync(join(tmpdir(), "akc-plugin-dev-")));
   try {
     let seen = filesOf(real);

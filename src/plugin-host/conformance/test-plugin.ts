@@ -70,8 +70,7 @@ export async function testPlugin(
 
 /** A folder as a plugin that its author tries: nobody has vouched for it. */
 export function folderAsPlugin(root: string): FoundPlugin {
-  const real = realpathSync.native(root);
-  const { manifest, folder } = readPluginFolder(real);
+  const { manifest, folder, root: real } = readPluginFolder(root);
   if (!protocolMajors.some((major) => major >= manifest.api.min && major <= manifest.api.max)) {
     throw new AkcError("PLUGIN_PROTOCOL_UNSUPPORTED", {
       details: {

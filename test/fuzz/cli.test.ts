@@ -24,6 +24,7 @@ const scratch = mkdtempSync(join(tmpdir(), "akc-fuzz-cli-"));
 beforeAll(() => {
   const deep = join(scratch, "a/b/c");
   mkdirSync(deep, { recursive: true });
+  mkdirSync(join(scratch, "plugins"));
   process.chdir(deep);
 });
 afterAll(() => {
@@ -100,7 +101,7 @@ async function inProcess(argv: readonly string[]): Promise<Ran> {
   const io: Io = {
     stdout: place,
     stderr: place,
-    env: { AKC_OUTPUTS_ROOT: "/none/runs", AKC_PLUGINS_DIR: "/none/plugins" },
+    env: { AKC_OUTPUTS_ROOT: join(scratch, "none/runs"), AKC_PLUGINS_DIR: join(scratch, "plugins") },
     out: async (text) => {
       stdout += text;
     },
@@ -120,7 +121,7 @@ function commandLines(): fc.Arbitrary<string[]> {
     "--version --require-effects --strict-intent-authority --polcy --Mode -x -- - --=",
   ].flatMap((line) => line.split(" "));
   const values = [
-    "simulate enforce canary json yaml text auto native /none/bundle.json ../../x 0 -1 1.5 1e999 10m 99999999999999999999",
+    "simulate enforce canary json yaml text auto native none/bundle.json ../../x 0 -1 1.5 1e999 10m 99999999999999999999",
     "acme r1 .. /etc __proto__ constructor toString",
   ].flatMap((line) => line.split(" "));
   const odd = fc.oneof(

@@ -1,13 +1,18 @@
 /** Key files on disk: one line of text each. A private key is its owner's alone, when it is written and when it is read. */
-import { lstat, open } from "node:fs/promises";
+import { lstat, open, unlink } from "node:fs/promises";
 import { AkcError } from "../../errors.ts";
 import type { KeyPair } from "../../plugin-host/signature.ts";
 import { errnoOf, readFileBounded } from "../../system/files.ts";
 
-/** @throws AkcError USAGE where one of the files is there already */
+/** Both or neither. @throws AkcError USAGE where one of the files is there already or cannot be made */
 export async function writeKeyFiles(path: string, pair: KeyPair): Promise<void> {
   await writeNew(path, `${pair.privateKey}\n`, 0o600);
-  await writeNew(`${path}.pub`, `${pair.publicKey}\n`, 0o644);
+  try {
+    await writeNew(`${path}.pub`, `${pair.publicKey}\n`, 0o644);
+  } catch (cause) {
+    await unlink(path);
+    throw cause;
+  }
 }
 
 async function writeNew(path: string, text: string, mode: number): Promise<void> {
@@ -15,7 +20,15 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
   try {
     file = await open(path, "wx", mode);
   } catch (cause) {
-    if (errnoOf(cause) !== "EEXIST") throw cause;
+    const errno = errnoOf(cause);
+    if (errno !== "EEXIST") {
+      throw new AkcError("USAGE", {
+        message: "no key can be written there",
+        hint: "Name a file in a folder that is there and that you may write to.",
+        cause,
+        details: { path, errno },
+      });
+    }
     throw new AkcError("USAGE", {
       message: `${path} is there already`,
       hint: "A key that signed something is worth keeping: choose another name.",

@@ -4,6 +4,7 @@ import { join, relative, resolve } from "node:path";
 import { safeParse } from "valibot";
 import { AkcError } from "../../errors.ts";
 import { PluginId } from "../../policy/plugin-words.ts";
+import { errnoOf } from "../../system/files.ts";
 import { command } from "../command.ts";
 import { printable } from "../render/text.ts";
 import { languages, scaffoldFiles, scaffoldKinds } from "./scaffold.ts";
@@ -83,14 +84,18 @@ function idOf(name: string): string {
 
 /** Never into a folder that is there: what is in it may be somebody's. */
 async function makeFolder(root: string): Promise<void> {
-  await mkdir(join(root, ".."), { recursive: true });
   try {
+    await mkdir(join(root, ".."), { recursive: true });
     await mkdir(root, { mode: 0o755 });
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") {
-      throw new AkcError("PLUGIN_SCAFFOLD_EXISTS", { details: { path: root } });
-    }
-    throw cause;
+    const errno = errnoOf(cause);
+    if (errno === "EEXIST") throw new AkcError("PLUGIN_SCAFFOLD_EXISTS", { cause, details: { path: root } });
+    throw new AkcError("USAGE", {
+      message: "no folder can be made there",
+      hint: "Choose a place that you may write to with --dir.",
+      cause,
+      details: { path: root, errno },
+    });
   }
 }
 

@@ -1,4 +1,6 @@
 /** `akc plugin verify`: whether every file of every plugin is as it was locked and signed. For a person and for a timer. */
+
+import { errorCodes } from "../../errors.ts";
 import type { BrokenPlugin, FoundPlugin } from "../../plugin-host/contract.ts";
 import { command } from "../command.ts";
 import { policyArgs } from "../policy/policy-args.ts";
@@ -60,6 +62,10 @@ export const verify = command({
           .join("\n");
       },
     });
-    return bad.length === 0 ? 0 : 1;
+    if (bad.length === 0) return 0;
+    const { hint } = errorCodes.PLUGIN_UNTRUSTED;
+    const which = bad.length === 1 ? "one of them is" : `${bad.length} of them are`;
+    session.io.words(`error: ${which} not as it must be to run [PLUGIN_UNTRUSTED]\nhint: ${hint}\n`);
+    return 1;
   },
 });

@@ -22,6 +22,12 @@ export interface Tokens {
 /** A string, with the colon that makes it a key; or a number or word. In text that is valid JSON nothing else matches. */
 const token = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[-+.\w]+/g;
 
+/**
+ * The beginning of a key that is an array index, as "0" or "17": the engine lists such members first and by number, wherever they
+ * stand in the text, so that the n-th scalar of the value is not the text's. Matching within a string only costs its form.
+ */
+const indexLikeKey = /"[0-9]+"\s*:/;
+
 export function tokensOf(text: string): Tokens {
   const spans: [number, number][] = [];
   let skeleton = "";
@@ -59,7 +65,7 @@ export class TextForm {
 
   /** The form of a text whose value is known; undefined when the two do not list the same scalars in the same order. */
   static of(tokens: Tokens, value: JsonValue): TextForm | undefined {
-    if (isScalar(value)) return undefined;
+    if (isScalar(value) || indexLikeKey.test(tokens.text)) return undefined;
     const scalars = [...scalarsOf(value)].map(canonicalJson);
     const written = tokens.spans.map(([start, end]) =>
       canonicalJson(parseJson(tokens.text.slice(start, end))),

@@ -23,7 +23,7 @@ export type TakeOutput = (stream: OutputStream, bytes: Uint8Array) => void;
 
 export interface SpawnPool {
   start(profile: Profile, order: SpawnOrder, take: TakeOutput): Running;
-  /** Ends all children, then the threads. */
+  /** Ends all children, then the threads; nothing of either is left when it resolves. */
   close(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export function createSpawnPool(): SpawnPool {
     const idle = [...crews].filter(([, crew]) => crew.idle);
     for (const [key, crew] of idle.slice(0, Math.max(0, idle.length - limits.spawnProfilesIdleMax))) {
       crews.delete(key);
-      crew.close();
+      void crew.close();
     }
   };
   return {
@@ -51,7 +51,7 @@ export function createSpawnPool(): SpawnPool {
     async close() {
       closed = true;
       await Promise.all([...crews.values()].map((crew) => crew.drain()));
-      for (const crew of crews.values()) crew.close();
+      await Promise.all([...crews.values()].map((crew) => crew.close()));
       crews.clear();
     },
   };
@@ -83,8 +83,8 @@ class SpawnCrew {
     await Promise.all(this.#threads.map((thread) => thread.drain()));
   }
 
-  close(): void {
-    for (const thread of this.#threads.splice(0)) thread.close();
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.close()));
   }
 
   #next(): SpawnThread {
@@ -128,6 +128,7 @@ interface Pending {
 class SpawnThread {
   readonly #worker: Worker;
   readonly #pending = new Map<string, Pending>();
+  readonly #gone = Promise.withResolvers<void>();
   #failure: AkcError | undefined;
 
   constructor(profile: Profile) {
@@ -137,6 +138,7 @@ class SpawnThread {
     this.#worker.onerror = (event) => {
       this.#fail(new AkcError("INTERNAL", { message: `a spawn worker failed: ${event.message}` }));
     };
+    this.#worker.addEventListener("close", () => this.#gone.resolve());
     this.#worker.unref();
     this.#post({ kind: "confine", profile, processId: process.pid });
   }
@@ -166,8 +168,12 @@ class SpawnThread {
     await Promise.allSettled(ends);
   }
 
-  close(): void {
+  /** Resolves when the thread has ended: the folders that it kept for its children are gone then. */
+  close(): Promise<void> {
+    // Without this the process could end before the thread has.
+    this.#worker.ref();
     this.#post({ kind: "close" });
+    return this.#gone.promise;
   }
 
   #post(message: ToWorker): void {

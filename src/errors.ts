@@ -429,6 +429,77 @@ export const errorCodes = {
     message: "the bundle's deployment provider is not available",
     hint: "Install the provider, or run the bundle with --mode simulate.",
   },
+  PROVIDER_GATED: {
+    class: "denied",
+    message: "the operator has not opened the gate of the bundle's deployment provider",
+    hint: "Set the environment variable named in `gate`, or run the bundle with --mode simulate.",
+  },
+  PROVIDER_FAILED: {
+    class: "retryable",
+    message: "the deployment provider could not do what it was asked to",
+    hint: "See the message; the next pass tries again.",
+  },
+  PROVIDER_CONFLICT: {
+    class: "conflict",
+    message: "the resource is not as it was when the change was planned",
+    hint: "Look again with `akc runtime reconcile --dry-run`, then apply that plan.",
+  },
+  PROVIDER_NOT_OWNED: {
+    class: "denied",
+    message: "something stands in the resource's place that akc has not made",
+    hint: "Remove it, choose another name, or take it over with --adopt.",
+  },
+  TOOL_MISSING: {
+    class: "terminal",
+    message: "a program that the provider needs is not on this host",
+    hint: "Install it into a directory of the fixed search path, or name it by the environment variable in `override`.",
+  },
+  TOOL_TIMEOUT: {
+    class: "retryable",
+    message: "a program that the provider uses did not end in time",
+    hint: "Look why it hangs; the next pass tries again.",
+  },
+  DESIRED_STATE_INVALID: {
+    class: "usage",
+    message: "what the bundle wants to stand cannot be worked out",
+    hint: "Mend what the issues name.",
+  },
+  DEPENDENCY_CYCLE: {
+    class: "usage",
+    message: "resources wait for each other",
+    hint: "Break the cycle that is named in `depends_on`.",
+  },
+  PLAN_STALE: {
+    class: "conflict",
+    message: "the world has moved since the plan was made; nothing was changed",
+    hint: "Make a new plan with --dry-run, look at it, and apply that one.",
+  },
+  PLAN_NOT_FOUND: {
+    class: "usage",
+    message: "there is no plan with this id",
+    hint: "`akc runtime reconcile --runtime-run-id RUN --dry-run` makes one and prints its id.",
+  },
+  ROLLOUT_NOT_FOUND: {
+    class: "usage",
+    message: "there is no rollout with this id",
+    hint: "See what there is: `akc rollout list`.",
+  },
+  ROLLOUT_ENDED: {
+    class: "conflict",
+    message: "the rollout has ended already",
+    hint: "See how: `akc rollout status ID`.",
+  },
+  SCOPE_HELD: {
+    class: "conflict",
+    message: "another process is deploying in this scope",
+    hint: "Wait for it, or see who it is: `akc lease list`.",
+  },
+  DRIFT_FOUND: {
+    class: "conflict",
+    exit: 7,
+    message: "what stands is not what the bundle wants",
+    hint: "See the difference: `akc runtime reconcile --dry-run --diff`.",
+  },
   // store
   STORE_TOO_NEW: {
     class: "usage",

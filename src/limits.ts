@@ -16,6 +16,34 @@ export const limits = {
   // coordination
   stepsMax: 1_000_000,
   edgesMax: 4_000_000,
+  // reconciler and providers
+  resourcesMax: 10_000,
+  /** Of one resource's settings or snapshot, as JSON text. */
+  resourceBytesMax: 1024 * 1024,
+  /** Difference of one resource that is shown and kept: fields. */
+  diffFieldsMax: 200,
+  /** One look at everything that stands. */
+  providerObserveMsMax: 60_000,
+  /** One change of one resource. */
+  providerChangeMsMax: 300_000,
+  toolOutputBytesMax: 64 * 1024 * 1024,
+  resourcesInParallelDefault: 4,
+  resourcesInParallelMax: 64,
+  /** Revisions of one resource that are kept, beside the last good one. */
+  revisionsKeptMax: 16,
+  /** Rollouts and plans that are kept. */
+  rolloutsKeptMax: 200,
+  plansKeptMax: 50,
+  /** The same correction of the same fields so often within the window ends in `correction_loop`. */
+  correctionsMax: 5,
+  correctionWindowMs: 10 * 60_000,
+  reconcileRetryBaseMs: 500,
+  reconcileRetryMsMax: 60_000,
+  reconcileResyncMsDefault: 30_000,
+  healthyDeadlineMsDefault: 300_000,
+  progressDeadlineMsDefault: 600_000,
+  pauseDeadlineMsDefault: 24 * 60 * 60_000,
+  rolloutPollMs: 250,
   // kernel
   /** A first try and two retries (spec kernel §7.1). */
   attemptsMax: 3,

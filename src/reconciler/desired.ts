@@ -3,6 +3,7 @@
  *
  * Source: spec reconcile §1.4.
  */
+import { listAt, member, objectAt, textAt } from "../bundle/member.ts";
 import type { Bundle, NodeKind } from "../bundle/model.ts";
 import { fingerprint } from "../json/fingerprint.ts";
 import { compareCodePoints } from "../json/order.ts";
@@ -17,7 +18,15 @@ export function desiredResources(bundle: Bundle): readonly DesiredResource[] {
   const irNodes = new Map((fromIr ? (bundle.ir?.nodes ?? []) : []).map((node) => [node.id, node]));
   const desired = new Map<string, DesiredResource>();
   const want = (resourceId: string, resourceClass: string, intent: JsonObject) =>
-    desired.set(resourceId, { resourceId, resourceClass, desiredHash: fingerprint(intent), intent });
+    desired.set(resourceId, {
+      resourceId,
+      resourceClass,
+      name: textAt(intent, "name") ?? resourceId,
+      desiredHash: fingerprint(intent),
+      intent,
+      settings: settingsOf(intent),
+      dependsOn: dependenciesOf(intent),
+    });
   if (fromIr && bundle.metadata["reconcile_deploy_targets_from_ir_only"] === true) {
     const referenced = new Set(bundle.nodes.map((node) => node.nodeId));
     for (const node of irNodes.values()) {
@@ -31,7 +40,21 @@ export function desiredResources(bundle: Bundle): readonly DesiredResource[] {
       if (id !== "") want(id, kind, irNodes.get(id)?.document ?? row);
     }
   }
-  return [...desired.values()].sort((a, b) => compareCodePoints(a.resourceId, b.resourceId));
+  return [...desired.values()]
+    .map((resource) => ({ ...resource, dependsOn: resource.dependsOn.filter((id) => desired.has(id)) }))
+    .sort((a, b) => compareCodePoints(a.resourceId, b.resourceId));
+}
+
+/** `runtime_deployment` stands beside the other keys of an intent, or among the properties of a node. */
+function settingsOf(intent: JsonObject): JsonObject {
+  const beside = member(intent, "runtime_deployment");
+  if (isJsonObject(beside)) return beside;
+  return objectAt(objectAt(intent, "properties"), "runtime_deployment");
+}
+
+function dependenciesOf(intent: JsonObject): readonly string[] {
+  const ids = listAt(intent, "depends_on").filter((id) => typeof id === "string");
+  return [...new Set(ids)].sort(compareCodePoints);
 }
 
 function intentRows(bundle: Bundle): readonly JsonObject[] {

@@ -8,13 +8,16 @@ import type { DesiredResource, Provider } from "../providers/contract.ts";
 import { type ResourceStatus, reconcilePass } from "../reconciler/pass.ts";
 
 export interface Convergence {
+  /** `tenant_id/repo_id` */
+  readonly scope: string;
   readonly desired: readonly DesiredResource[];
   readonly provider: Provider;
 }
 
-export function createConverge({ desired, provider }: Convergence, policy: RunPolicy): Converge {
+export function createConverge({ scope, desired, provider }: Convergence, policy: RunPolicy): Converge {
   return async (onDecision) => {
     const statuses = await reconcilePass({
+      scope,
       desired,
       provider,
       policy,

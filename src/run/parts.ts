@@ -168,7 +168,10 @@ function convergenceOf(bundle: Bundle, policy: RunPolicy): Convergence | undefin
   if (!providerPermitted(policy, kind)) {
     throw new AkcError("POLICY_DENIED", { message: `the operator does not permit the provider ${kind}` });
   }
-  if (kind === inMemoryProviderId) return { desired, provider: createInMemoryProvider() };
+  if (kind === inMemoryProviderId) {
+    const { tenantId, repoId } = bundle.scope;
+    return { scope: `${tenantId}/${repoId}`, desired, provider: createInMemoryProvider() };
+  }
   if (policy.mode === "simulate") return undefined;
   throw new AkcError("PROVIDER_UNAVAILABLE", {
     details: { provider: kind, available: [inMemoryProviderId] },

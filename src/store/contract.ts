@@ -123,6 +123,99 @@ export interface EvidenceFile {
   readonly sizeBytes: number;
 }
 
+/** One object that akc has applied in this scope and not deleted since: the inventory. Key: provider and resource. */
+export interface OwnedRow {
+  readonly providerId: string;
+  readonly resourceId: string;
+  readonly resourceClass: string;
+  readonly desiredHash: string;
+  /** JSON text: ids of the resources that it needs. */
+  readonly dependsOn: string;
+  /** JSON text: how the provider finds the object. */
+  readonly handle: string;
+  /** Run that applied it last, and when. */
+  readonly runtimeRunId: string;
+  readonly atMs: number;
+}
+
+/** A resource as it was to stand once. Key: provider, resource and desired hash. */
+export interface RevisionRow {
+  readonly providerId: string;
+  readonly resourceId: string;
+  readonly desiredHash: string;
+  /** JSON text of the provider contract's `Revision`. */
+  readonly revision: string;
+  readonly runtimeRunId: string;
+  readonly atMs: number;
+  /** When it last stood healthy as part of a completed rollout; null while it never did. The latest is the last known good. */
+  readonly goodAtMs: number | null;
+}
+
+/** A rollout as it stands. */
+export interface RolloutRow {
+  readonly rolloutId: string;
+  readonly runtimeRunId: string;
+  readonly phase: string;
+  /** At most one of a scope is open. */
+  readonly open: boolean;
+  /** JSON text of the reconciler's `Rollout`. */
+  readonly state: string;
+  readonly startedAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+/** What was worked out to be done, kept so that exactly it can be applied later. */
+export interface PlanRow {
+  readonly planId: string;
+  readonly runtimeRunId: string;
+  /** JSON text. */
+  readonly plan: string;
+  readonly atMs: number;
+}
+
+/** A person's word to a rollout, kept until the process that drives it takes it. */
+export interface RolloutRequest {
+  readonly number: number;
+  readonly rolloutId: string;
+  /** One of the reconciler's `rolloutCommands`. */
+  readonly command: string;
+  /** Who asked, for people: `user@host`. */
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** Changes to what is kept of the scope's deployment. Only for a writer that holds the scope (`RunWriter.holdScope`). */
+export interface DeploymentTurn {
+  /** Inserted, or replaced by key. */
+  readonly owned?: readonly OwnedRow[];
+  readonly disowned?: readonly { readonly providerId: string; readonly resourceId: string }[];
+  /** Inserted, or replaced by key. The store keeps the newest of each resource (`limits.revisionsKeptMax`) and the last good one. */
+  readonly revisions?: readonly RevisionRow[];
+  /** Inserted, or replaced by id. */
+  readonly rollout?: RolloutRow;
+  readonly plan?: PlanRow;
+  /** Numbers of requests that were taken. */
+  readonly requestsTaken?: readonly number[];
+}
+
+/** What is kept of the scope's deployment. */
+export interface DeploymentReader {
+  owned(): Promise<readonly OwnedRow[]>;
+  /** Newest first. */
+  revisions(providerId: string, resourceId: string): Promise<readonly RevisionRow[]>;
+  revision(providerId: string, resourceId: string, desiredHash: string): Promise<RevisionRow | null>;
+  /** Of every resource of the provider, the one that was good last. */
+  lastGood(providerId: string): Promise<readonly RevisionRow[]>;
+  /** Newest first. */
+  rollouts(limit: number): Promise<readonly RolloutRow[]>;
+  /** By the whole id, or by a beginning that only one has. */
+  rollout(id: string): Promise<RolloutRow | null>;
+  openRollout(): Promise<RolloutRow | null>;
+  plan(planId: string): Promise<PlanRow | null>;
+  /** Not taken yet, in the order of arrival. Cheap enough to poll. */
+  openRequests(): Promise<readonly RolloutRequest[]>;
+}
+
 /** What lands together or not at all. Any part may be empty. */
 export interface Turn {
   readonly events: readonly NewEvent[];
@@ -134,6 +227,8 @@ export interface Turn {
   readonly signals?: readonly { readonly id: string; readonly seq: number }[];
   /** The evidence files as they stand now; replaces what was said of them before. `seq` is the last event they cover. */
   readonly evidence?: { readonly seq: number; readonly files: readonly EvidenceFile[] };
+  /** @throws AkcError LEASE_LOST when the writer does not hold the scope */
+  readonly deployment?: DeploymentTurn;
 }
 
 export interface LeaseHolder {
@@ -160,9 +255,14 @@ export interface RunWriter {
   readonly artifacts: ArtifactStore;
   /** Appends and derives in one durable transaction. @throws AkcError LEASE_LOST, DISK_FULL, STORE_DAMAGED. */
   commit(turn: Turn): Promise<void>;
-  /** @throws AkcError LEASE_LOST */
+  /** Of the run and, where it is held, of the scope. @throws AkcError LEASE_LOST */
   renew(nowMs: number): Promise<void>;
-  /** Gives the lease back and closes what it opened. */
+  /**
+   * Takes the scope's deployment for this writer until it is closed: one process at a time deploys in a scope, whatever run it is
+   * of. Holding it already is no error. @throws AkcError SCOPE_HELD naming the holder
+   */
+  holdScope(nowMs: number): Promise<void>;
+  /** Gives the lease and closes what it opened. */
   close(): Promise<void>;
 }
 
@@ -217,6 +317,14 @@ export interface Store {
    * @throws AkcError RUN_NOT_FOUND, LEASE_MOVED with the token found
    */
   breakLease(runtimeRunId: string, token: number): Promise<Lease>;
+  readonly deployment: DeploymentReader;
+  /** Who deploys in this scope; null while nobody does. `runtimeRunId` is the run on whose behalf. */
+  scopeLease(): Promise<Lease | null>;
+  /**
+   * Puts a word for the rollout into its inbox. @throws AkcError ROLLOUT_NOT_FOUND, ROLLOUT_ENDED unless the command is `undo` or
+   * `retry`
+   */
+  requestRollout(request: Omit<RolloutRequest, "number">): Promise<RolloutRequest>;
   /**
    * Removes a run and the artifacts that no other run has, in one transaction. @throws AkcError LEASE_HELD, RUN_NOT_FOUND
    */

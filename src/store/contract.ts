@@ -138,7 +138,7 @@ export interface OwnedRow {
   readonly atMs: number;
 }
 
-/** A resource as it was to stand once. Key: provider, resource and desired hash. */
+/** A resource as it was to stand once. Key: provider, resource and `desiredHash`, which is over all of the revision. */
 export interface RevisionRow {
   readonly providerId: string;
   readonly resourceId: string;
@@ -201,14 +201,14 @@ export interface DeploymentTurn {
 /** What is kept of the scope's deployment. */
 export interface DeploymentReader {
   owned(): Promise<readonly OwnedRow[]>;
-  /** Newest first. */
+  /** Newest first: in the order in which they were put, whatever their times say. */
   revisions(providerId: string, resourceId: string): Promise<readonly RevisionRow[]>;
   revision(providerId: string, resourceId: string, desiredHash: string): Promise<RevisionRow | null>;
   /** Of every resource of the provider, the one that was good last. */
   lastGood(providerId: string): Promise<readonly RevisionRow[]>;
-  /** Newest first. */
+  /** Newest first: the one that was put first last, however often it was replaced since. */
   rollouts(limit: number): Promise<readonly RolloutRow[]>;
-  /** By the whole id, or by a beginning that only one has. */
+  /** By the whole id, or by a beginning of at least six characters that only one has. */
   rollout(id: string): Promise<RolloutRow | null>;
   openRollout(): Promise<RolloutRow | null>;
   plan(planId: string): Promise<PlanRow | null>;
@@ -313,7 +313,8 @@ export interface Store {
    */
   sendSignal(runtimeRunId: string, signal: Signal): Promise<boolean>;
   /**
-   * Ends a lease that is held, provided that its token is still `token`: the holder's next write is refused.
+   * Ends a lease that is held, provided that its token is still `token`: the holder's next write is refused. The scope is free
+   * too, where it was held on behalf of the run.
    * @throws AkcError RUN_NOT_FOUND, LEASE_MOVED with the token found
    */
   breakLease(runtimeRunId: string, token: number): Promise<Lease>;
@@ -321,12 +322,13 @@ export interface Store {
   /** Who deploys in this scope; null while nobody does. `runtimeRunId` is the run on whose behalf. */
   scopeLease(): Promise<Lease | null>;
   /**
-   * Puts a word for the rollout into its inbox. @throws AkcError ROLLOUT_NOT_FOUND, ROLLOUT_ENDED unless the command is `undo` or
-   * `retry`
+   * Puts a word for the rollout, named by its whole id, into its inbox. While the same word waits there, that one is answered.
+   * @throws AkcError ROLLOUT_NOT_FOUND, ROLLOUT_ENDED unless the command is `undo` or `retry`, ROLLOUT_REQUESTS_TOO_MANY
    */
   requestRollout(request: Omit<RolloutRequest, "number">): Promise<RolloutRequest>;
   /**
-   * Removes a run and the artifacts that no other run has, in one transaction. @throws AkcError LEASE_HELD, RUN_NOT_FOUND
+   * Removes a run and the artifacts that no other run has, in one transaction; of the scope's deployment nothing goes.
+   * @throws AkcError LEASE_HELD, RUN_NOT_FOUND, ROLLOUT_OPEN while a rollout of the run is open
    */
   deleteRun(runtimeRunId: string, here: LeaseHolder, nowMs: number): Promise<void>;
   close(): Promise<void>;

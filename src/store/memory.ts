@@ -6,8 +6,12 @@ import type { ArtifactRef, ArtifactSink, ArtifactStore } from "../adapters/contr
 import { AkcError } from "../errors.ts";
 import { sha256Hex } from "../json/fingerprint.ts";
 import type { ActionRow, DecisionRow, Lease, NewEvent, RunWriter, Signal, Turn } from "./contract.ts";
+import { createMemoryScope, type MemoryScope } from "./deployment/memory.ts";
+import { scopeLost } from "./deployment/refusals.ts";
 
 export interface MemoryRun extends RunWriter {
+  /** Of the scope that the run is in: what is deployed there, and who deploys. */
+  readonly scope: MemoryScope;
   readonly events: readonly NewEvent[];
   /** Where every action stands now. */
   readonly actions: ReadonlyMap<string, ActionRow>;
@@ -20,16 +24,20 @@ export interface MemoryRun extends RunWriter {
   sendSignal(signal: Signal): Promise<boolean>;
 }
 
-export function createMemoryRun(runtimeRunId: string): MemoryRun {
+/** @param scope the same one for all runs of a scope; without it the run is alone in a scope of its own. */
+export function createMemoryRun(runtimeRunId: string, scope: MemoryScope = createMemoryScope()): MemoryRun {
   const events: NewEvent[] = [];
   const actions = new Map<string, ActionRow>();
   const decisions: DecisionRow[] = [];
   const inbox = new Map<string, { readonly signal: Signal; taken: boolean }>();
   let commits = 0;
+  let heldScope: Lease | null = null;
+  let closed = false;
   const holder = { name: "memory", host: "", pid: 0, bootId: "" };
   const lease: Lease = { runtimeRunId, holder, token: 1, expiresAtMs: Number.MAX_SAFE_INTEGER };
   return {
     lease,
+    scope,
     artifacts: createMemoryArtifacts(),
     events,
     actions,
@@ -41,6 +49,7 @@ export function createMemoryRun(runtimeRunId: string): MemoryRun {
       return events.at(-1)?.seq ?? 0;
     },
     async commit(turn: Turn) {
+      if (turn.deployment !== undefined) scope.check(lease, heldScope, turn.deployment);
       commits += 1;
       for (const event of turn.events) events.push(event);
       for (const row of turn.actions) actions.set(row.actionId, row);
@@ -49,6 +58,7 @@ export function createMemoryRun(runtimeRunId: string): MemoryRun {
         const sent = inbox.get(id);
         if (sent !== undefined) sent.taken = true;
       }
+      if (turn.deployment !== undefined) scope.apply(turn.deployment);
     },
     openSignals: async () => [...inbox.values()].filter(({ taken }) => !taken).map(({ signal }) => signal),
     async sendSignal(signal) {
@@ -59,8 +69,18 @@ export function createMemoryRun(runtimeRunId: string): MemoryRun {
       }
       return sent === undefined;
     },
-    async renew() {},
-    async close() {},
+    async renew(nowMs) {
+      if (heldScope !== null) heldScope = scope.renew(lease, heldScope, nowMs);
+    },
+    async holdScope(nowMs) {
+      if (closed) throw scopeLost(lease, heldScope);
+      heldScope = scope.hold(lease, heldScope, nowMs);
+    },
+    async close() {
+      closed = true;
+      if (heldScope !== null) scope.release(heldScope);
+      heldScope = null;
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { Database, type Statement } from "bun:sqlite";
 import type { Store } from "../../src/store/contract.ts";
 import { openStore } from "../../src/store/sqlite/open.ts";
 import { action, decision, event, runRow, startedAtMs, turn } from "./builders.ts";
+import { ended, owned, plan, providerId, request, revision, rollout } from "./deployed.ts";
 
 /** Whoever did the deed before is long gone. */
 export const laterMs = startedAtMs + 60_000;
@@ -27,6 +28,46 @@ export const deeds = {
         run: { status: "failed", outcome: "failed", finishedAtMs: 9, lastError: "x", extra: "[]" },
       }),
     );
+  },
+  "a turn that deploys": async (store: Store) => {
+    const writer = await store.resumeRun("r", here, laterMs);
+    await writer.holdScope(laterMs);
+    counting = true;
+    await writer.commit(
+      turn({
+        events: [event(3, "a")],
+        deployment: {
+          owned: [owned("web", { desiredHash: "h2" })],
+          disowned: [{ providerId, resourceId: "db" }],
+          revisions: [revision("web", "h2")],
+          rollout: rollout("rollout-1", { ...ended, runtimeRunId: "of-before" }),
+          plan: plan("plan-1", { plan: "[]" }),
+          requestsTaken: [1],
+        },
+      }),
+    );
+  },
+  "a hold of the scope": async (store: Store) => {
+    const writer = await store.resumeRun("r", here, laterMs);
+    counting = true;
+    await writer.holdScope(laterMs);
+  },
+  "a renewal of both leases": async (store: Store) => {
+    const writer = await store.resumeRun("r", here, laterMs);
+    await writer.holdScope(laterMs);
+    counting = true;
+    await writer.renew(laterMs + 1);
+  },
+  "a release of both leases": async (store: Store) => {
+    const writer = await store.resumeRun("r", here, laterMs);
+    await writer.holdScope(laterMs);
+    counting = true;
+    await writer.close();
+  },
+  "a request to a rollout": async (store: Store) => {
+    await store.requestStop("r", 1);
+    counting = true;
+    await store.requestRollout(request("rollout-1", "abort"));
   },
   "a new run": async (store: Store) => {
     await store.requestStop("r", 1);

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { cpSync } from "node:fs";
 import { openStore } from "../../src/store/sqlite/open.ts";
 import { allEvents, chainHolds, elsewhere, event, runRow, scope, startedAtMs, turn } from "./builders.ts";
+import { deploy, request, rollout, something } from "./deployed.ts";
 import { deeds, laterMs } from "./dying.child.ts";
 import { artifactFiles, contentsInFiles, tablesOf } from "./tables.ts";
 
@@ -38,6 +39,10 @@ async function prepare(scopeRoot: string): Promise<void> {
   await writer.artifacts.put(new Uint8Array(50_000));
   const files = [{ name: "a.json", sha256: "0".repeat(64), sizeBytes: 1 }];
   await writer.commit(turn({ events: [event(1, "a"), event(2, "b")], evidence: { seq: 2, files } }));
+  await writer.holdScope(startedAtMs);
+  // Of another run: this one is to be removed.
+  await deploy(writer, { ...something, rollout: rollout("rollout-1", { runtimeRunId: "of-before" }) });
+  await store.requestRollout(request("rollout-1", "pause"));
   await store.close();
 }
 

@@ -27,7 +27,7 @@ import {
 } from "./contents.ts";
 import { guarded, patiently } from "./faults.ts";
 import { rowIdBase, rowIdEnd } from "./keys.ts";
-import { schemaVersion } from "./migrate.ts";
+import { pragma } from "./migrate.ts";
 import { buildFile } from "./new-file.ts";
 import { artifactsRoot, databasePath, openStore } from "./open.ts";
 import { openReadOnly } from "./read-only.ts";
@@ -114,6 +114,8 @@ async function copyOnce(
     refuseDamaged(db, source);
     const overtaken = guarded(temporary, () => compareHeads(db, source));
     if (overtaken) return "overtaken";
+    // Where nothing can be written, a state of an earlier shape is copied as it is.
+    const version = pragma(db, "user_version");
     db.run("BEGIN");
     db.run(contentSchema + backupKind.schema);
     db.query("INSERT INTO backup VALUES (?, ?, ?)").run(scope.tenantId, scope.repoId, nowMs);
@@ -122,7 +124,7 @@ async function copyOnce(
       ...contents.artifacts(artifactsRoot(scope.scopeRoot)),
       ...(await contents.evidence(scope.scopeRoot)),
     ];
-    mark(db, backupKind.applicationId, schemaVersion);
+    mark(db, backupKind.applicationId, version);
     db.run("COMMIT");
     return {
       runs: count(db, "run"),

@@ -10,9 +10,10 @@ import { EventChain, genesisOf } from "../chain.ts";
 import type { RunRow } from "../contract.ts";
 import { checkArtifacts, checkEvidence, type OrphanFile, orphanFiles } from "./check-files.ts";
 import { closeConnection, openReader } from "./connection.ts";
+import { checkDeployment } from "./deployment/check.ts";
 import { storeFault } from "./faults.ts";
 import { rowIdBase, rowIdEnd } from "./keys.ts";
-import { schemaVersion, versionAt } from "./migrate.ts";
+import { readableVersion, schemaVersion, versionAt } from "./migrate.ts";
 import { artifactsRoot, databasePath } from "./open.ts";
 import { allRuns, runNamed } from "./runs.ts";
 
@@ -33,6 +34,8 @@ export const faultKinds = [
   "evidence_missing",
   "evidence_size",
   "evidence_content",
+  /** Rows of the scope's deployment that cannot be as they are. */
+  "deployment",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -93,7 +96,7 @@ export async function checkState(
   const faults = new FaultList();
   const looked = await damageAsFault(path, faults, async () => {
     const version = versionAt(path);
-    if (version < schemaVersion) throw olderState(path, version);
+    if (version < readableVersion) throw olderState(path, version);
     const db = openReader(path);
     try {
       db.run("BEGIN");
@@ -135,6 +138,7 @@ async function look(
     }
     checkOwners(db, faults);
   });
+  await damageAsFault(path, faults, async () => checkDeployment(db, faults));
   const root = artifactsRoot(scopeRoot);
   await damageAsFault(path, faults, async () => {
     checkArtifacts(db, root, deep, faults);

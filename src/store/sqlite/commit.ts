@@ -10,6 +10,8 @@ import { failpoint } from "../../system/failpoint.ts";
 import { EventChain } from "../chain.ts";
 import type { Lease, RunWriter, Turn } from "../contract.ts";
 import { createArtifacts, forgetPending, insertPending, type PendingArtifacts } from "./artifacts.ts";
+import { fenceScope, releaseScope, renewScope, takeScope } from "./deployment/scope-lease.ts";
+import { writeDeployment } from "./deployment/turn.ts";
 import { storeFault } from "./faults.ts";
 import { takeSignal } from "./inbox.ts";
 import { rowIdBase } from "./keys.ts";
@@ -35,12 +37,17 @@ export function createRunWriter(parts: WriterParts): RunWriter {
   const pending: PendingArtifacts = new Map();
   const base = rowIdBase(runKey);
   let lease = parts.lease;
+  /** As it was taken or renewed last; null while this writer never took it. */
+  let scope: Lease | null = null;
   let { lastSeq, decisions } = parts.tail;
   let closed = false;
 
+  const fence = (): void => {
+    if (statements.fence.get(runKey)?.token !== lease.token) throw leaseLost(lease);
+  };
   const insertTurn = (turn: Turn): void => {
     failpoint("commit.begun");
-    if (statements.fence.get(runKey)?.token !== lease.token) throw leaseLost(lease);
+    fence();
     insertPending(db, parts.artifactsRoot, runKey, pending);
     let seq = lastSeq;
     for (const event of turn.events) {
@@ -87,6 +94,10 @@ export function createRunWriter(parts: WriterParts): RunWriter {
       seal(db, runKey, turn.evidence);
     }
     if (turn.run !== undefined) updateRun(db, runKey, turn.run);
+    if (turn.deployment !== undefined) {
+      fenceScope(db, lease, scope);
+      writeDeployment(db, turn.deployment);
+    }
     failpoint("commit.before_commit");
     statements.commit.run();
     // Nothing below can fail: from here on the turn is a fact.
@@ -121,8 +132,21 @@ export function createRunWriter(parts: WriterParts): RunWriter {
       if (closed) throw leaseLost(lease);
       try {
         failpoint("lease.before_renewal");
-        lease = renewLease(parts.leaseDb(), runKey, lease, nowMs);
+        ({ lease, scope } = renewBoth(parts.leaseDb(), runKey, { lease, scope }, nowMs));
         failpoint("lease.renewed");
+      } catch (cause) {
+        throw storeFault(cause, path);
+      }
+    },
+    async holdScope(nowMs) {
+      if (closed) throw leaseLost(lease);
+      try {
+        scope = db
+          .transaction(() => {
+            fence();
+            return takeScope(db, lease, scope, nowMs);
+          })
+          .immediate();
       } catch (cause) {
         throw storeFault(cause, path);
       }
@@ -133,13 +157,40 @@ export function createRunWriter(parts: WriterParts): RunWriter {
       forgetPending(pending);
       try {
         failpoint("lease.before_release");
-        releaseLease(db, runKey, lease);
+        releaseBoth(db, runKey, { lease, scope });
         failpoint("lease.released");
       } catch (cause) {
         throw storeFault(cause, path);
       }
     },
   };
+}
+
+interface Held {
+  readonly lease: Lease;
+  readonly scope: Lease | null;
+}
+
+/** One transaction where there are two: a writer has both or loses both. @throws AkcError LEASE_LOST */
+function renewBoth(db: Database, runKey: number, { lease, scope }: Held, nowMs: number): Held {
+  if (scope === null) return { lease: renewLease(db, runKey, lease, nowMs), scope };
+  return db
+    .transaction(() => ({
+      lease: renewLease(db, runKey, lease, nowMs),
+      scope: renewScope(db, lease, scope, nowMs),
+    }))
+    .immediate();
+}
+
+function releaseBoth(db: Database, runKey: number, { lease, scope }: Held): void {
+  if (scope === null) {
+    releaseLease(db, runKey, lease);
+    return;
+  }
+  db.transaction(() => {
+    releaseScope(db, scope);
+    releaseLease(db, runKey, lease);
+  }).immediate();
 }
 
 type Values = (string | number | Uint8Array | null)[];

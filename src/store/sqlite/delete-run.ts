@@ -4,15 +4,21 @@
 import type { Database } from "bun:sqlite";
 import { failpoint } from "../../system/failpoint.ts";
 import type { LeaseHolder } from "../contract.ts";
+import { rolloutOpen } from "../deployment/refusals.ts";
+import { requireDeployment } from "./deployment/tables.ts";
 import { rowIdBase, rowIdEnd } from "./keys.ts";
 import { runNamed } from "./runs.ts";
 import { refuseHeld } from "./takeover.ts";
 
-/** One transaction. Files whose row goes are only noted; `removeDeadFiles` removes them. @throws AkcError LEASE_HELD, RUN_NOT_FOUND */
+/**
+ * One transaction. Files whose row goes are only noted; `removeDeadFiles` removes them. What is kept of the scope's deployment
+ * stays, also where it names the run. @throws AkcError LEASE_HELD, RUN_NOT_FOUND, ROLLOUT_OPEN
+ */
 export function deleteRunRows(db: Database, runtimeRunId: string, here: LeaseHolder, nowMs: number): void {
   db.transaction(() => {
     const { key } = runNamed(db, runtimeRunId);
     refuseHeld(db, runtimeRunId, here, nowMs);
+    refuseNeeded(db, runtimeRunId);
     for (const table of ["event", "decision"]) {
       db.query(`DELETE FROM ${table} WHERE id > ? AND id <= ?`).run(rowIdBase(key), rowIdEnd(key));
     }
@@ -22,6 +28,17 @@ export function deleteRunRows(db: Database, runtimeRunId: string, here: LeaseHol
       db.query(`DELETE FROM ${table} WHERE run_key = ?`).run(key);
     }
   }).immediate();
+}
+
+/** What goes on with a rollout needs the run that it is of. */
+function refuseNeeded(db: Database, runtimeRunId: string): void {
+  requireDeployment(db);
+  const row = db
+    .query<{ rollout_id: string }, [string]>(
+      "SELECT rollout_id FROM rollout WHERE open = 1 AND runtime_run_id = ?",
+    )
+    .get(runtimeRunId);
+  if (row !== null) throw rolloutOpen(runtimeRunId, row.rollout_id);
 }
 
 function deleteOwnArtifacts(db: Database, key: number): void {

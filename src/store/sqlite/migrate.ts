@@ -10,6 +10,7 @@ import { errnoOf } from "../../system/files.ts";
 import { guarded, patiently } from "./faults.ts";
 import { initial } from "./migrations/0001-initial.ts";
 import { resume } from "./migrations/0002-resume.ts";
+import { deployment } from "./migrations/0003-deployment.ts";
 import { openReadOnly } from "./read-only.ts";
 
 export interface Migration {
@@ -18,8 +19,11 @@ export interface Migration {
 }
 
 /** In order; the last one's version is the one this akc writes (`PRAGMA user_version`). */
-export const migrations: readonly Migration[] = [initial, resume];
+export const migrations: readonly Migration[] = [initial, resume, deployment];
 export const schemaVersion = migrations.length;
+
+/** The oldest shape whose runs are read as they stand, where nothing can be written. */
+export const readableVersion = resume.version;
 
 /** "akcs" in ASCII: tells `file` and us whose database it is. */
 export const applicationId = 0x616b_6373;

@@ -16,10 +16,12 @@ import { createRunWriter } from "./commit.ts";
 import { closeConnection, openLeaseWriter, openReader, openWriter } from "./connection.ts";
 import { removeDeadFiles } from "./dead-files.ts";
 import { deleteRunRows } from "./delete-run.ts";
+import { createDeploymentReader } from "./deployment/reader.ts";
+import { putRequest } from "./deployment/requests.ts";
 import { guarded } from "./faults.ts";
 import { putSignal } from "./inbox.ts";
 import { sweepIncoming } from "./incoming.ts";
-import { schemaVersion, versionAt } from "./migrate.ts";
+import { readableVersion, schemaVersion, versionAt } from "./migrate.ts";
 import { createRunReader } from "./reader.ts";
 import { createRunWatch, type RunWatch } from "./run-watch.ts";
 import { allRuns, askToStop, insertRun } from "./runs.ts";
@@ -53,7 +55,7 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
   const version = versionAt(path);
   const connections = createConnections(path);
   // An older or a new database takes its shape before anybody reads it.
-  if (version < schemaVersion) connections.writer();
+  if (version < schemaVersion) bringUp(connections.writer, version);
   const artifacts = artifactsRoot(scopeRoot);
 
   const writerOf = (db: Database, runKey: number, lease: Lease, tail: RunTail) =>
@@ -76,6 +78,8 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
       // The database is busy, or the disk is full: whatever comes next says so where it matters.
     }
   };
+
+  const deployment = createDeploymentReader(connections.deploymentReader, path);
 
   return {
     async createRun(row, holder, nowMs) {
@@ -119,6 +123,9 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
       guarded(path, () => putSignal(connections.writer(), runtimeRunId, signal)),
     breakLease: async (runtimeRunId, token) =>
       guarded(path, () => takeAway(connections.writer(), runtimeRunId, token)),
+    deployment,
+    scopeLease: deployment.scopeLease,
+    requestRollout: async (request) => guarded(path, () => putRequest(connections.writer(), request)),
     async deleteRun(runtimeRunId, here, nowMs) {
       const db = connections.writer();
       guarded(path, () => deleteRunRows(db, runtimeRunId, here, nowMs));
@@ -126,6 +133,16 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
     },
     close: async () => connections.close(),
   };
+}
+
+/** Where nothing can be written, a database of an earlier shape that can be read stays as it is. */
+function bringUp(writer: () => Database, version: number): void {
+  try {
+    writer();
+  } catch (cause) {
+    const unwritable = cause instanceof AkcError && cause.code === "STORE_UNWRITABLE";
+    if (!unwritable || version < readableVersion) throw cause;
+  }
 }
 
 /** Whoever can write in a scope must not be able to name a file elsewhere as its state. */
@@ -140,16 +157,20 @@ function createConnections(path: string) {
   let writer: Database | undefined;
   let leaseWriter: Database | undefined;
   let runWatch: RunWatch | undefined;
+  let deploymentReader: Database | undefined;
   return {
     writer: () => (writer ??= openWriter(path)),
     leaseWriter: () => (leaseWriter ??= openLeaseWriter(path)),
     runWatch: () => (runWatch ??= createRunWatch(openReader(path))),
+    deploymentReader: () => (deploymentReader ??= openReader(path)),
     close() {
       runWatch?.close();
+      if (deploymentReader !== undefined) closeConnection(deploymentReader);
       if (leaseWriter !== undefined) closeConnection(leaseWriter);
       // Last, so that the log is folded into the database by the one connection that may write.
       if (writer !== undefined) closeConnection(writer);
       runWatch = undefined;
+      deploymentReader = undefined;
       leaseWriter = undefined;
       writer = undefined;
     },

@@ -11,6 +11,7 @@ import { IncomingFile, letGo } from "./artifact-files.ts";
 import { backupKind, evidenceFolder, evidenceRows } from "./backup.ts";
 import { closeConnection, openReader } from "./connection.ts";
 import { artifactOwner, contentOf, evidenceOwner, readContent } from "./contents.ts";
+import { hasDeployment } from "./deployment/tables.ts";
 import { guarded } from "./faults.ts";
 import { isHeld, thisProcess } from "./holder.ts";
 import { leaseHeld } from "./leases.ts";
@@ -181,7 +182,7 @@ async function restoreEvidence(file: SealedFile, scopeRoot: string): Promise<num
   return kept;
 }
 
-/** Every row as it was, except that nobody holds a run any more. Answers how many runs there are. */
+/** Every row as it was, except that nobody holds a run or the scope any more. Answers how many runs there are. */
 function copyRows(file: SealedFile, temporary: string): number {
   rmSync(temporary, { force: true });
   const db = openScratch(temporary);
@@ -199,6 +200,7 @@ function copyRows(file: SealedFile, temporary: string): number {
       // Whoever held a run when it was copied must not hold it here.
       db.run("UPDATE lease SET token = token + 1, expires_at_ms = 0");
       mark(db, applicationId, file.version);
+      if (hasDeployment(db)) db.run("UPDATE scope_lease SET token = token + 1, expires_at_ms = 0");
       db.run("COMMIT");
       return db.prepare<{ n: number }, []>("SELECT count(*) AS n FROM run").get()?.n ?? 0;
     });

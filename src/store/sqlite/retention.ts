@@ -1,7 +1,7 @@
 /**
  * Removes runs that nobody keeps any more, each with its evidence, so that a crash leaves a run with its evidence or neither:
- * the folder is set aside, the rows go in one transaction, then the folder goes. A run that is held is never removed, and of
- * files only those of the run's own folder; a link is removed, never followed.
+ * the folder is set aside, the rows go in one transaction, then the folder goes. A run that is held, or whose rollout is open, is
+ * never removed, and of files only those of the run's own folder; a link is removed, never followed.
  */
 import {
   lstatSync,
@@ -18,6 +18,7 @@ import { AkcError } from "../../errors.ts";
 import { failpoint } from "../../system/failpoint.ts";
 import { errnoOf } from "../../system/files.ts";
 import type { LeaseHolder, RunRow, Store } from "../contract.ts";
+import { rolloutOpen } from "../deployment/refusals.ts";
 import { evidenceFolder } from "./backup.ts";
 import { closeConnection, openReader, openWriter } from "./connection.ts";
 import { guarded, storeFault } from "./faults.ts";
@@ -29,7 +30,7 @@ export type Removal =
   /** Somebody took it over, or removed it, since it was looked at. */
   | { readonly kind: "held" | "gone" };
 
-/** @throws AkcError DISK_FULL, STORE_BUSY, STORE_UNWRITABLE, …; then the run is as it was. */
+/** @throws AkcError ROLLOUT_OPEN, DISK_FULL, STORE_BUSY, STORE_UNWRITABLE, …; then the run is as it was. */
 export async function removeRun(
   store: Store,
   scopeRoot: string,
@@ -42,6 +43,8 @@ export async function removeRun(
   const aside = asidePath(scopeRoot, runtimeRunId);
   const artifactFileBytes = ownArtifactFileBytes(scopeRoot, runtimeRunId);
   if (await isHeldNow(store, runtimeRunId, here, nowMs)) return { kind: "held" };
+  const open = await store.deployment.openRollout();
+  if (open?.runtimeRunId === runtimeRunId) throw rolloutOpen(runtimeRunId, open.rolloutId);
   if (folder !== null) moveAside(folder, aside);
   failpoint("prune.set_aside");
   try {

@@ -15,6 +15,7 @@ import { guarded } from "./faults.ts";
 import { buildFile } from "./new-file.ts";
 import { artifactsRoot, databasePath } from "./open.ts";
 import { runNamed } from "./runs.ts";
+import { type SalvagedDeployment, salvageDeployment } from "./salvage/deployment.ts";
 import { type Gathered, gather } from "./salvage/found.ts";
 import { openPages, type Pages } from "./salvage/pages.ts";
 import { type SalvagedRun, salvageRun } from "./salvage/run.ts";
@@ -34,6 +35,8 @@ export interface SalvageReport {
   readonly runs: readonly SalvagedRun[];
   /** Runs whose own row is lost; their events stand in `unplacedPath`. */
   readonly runsWithoutRow: number;
+  /** What the scope had deployed. */
+  readonly deployment: SalvagedDeployment;
   /** Whether rows of runs may be missing of which nothing else was found. */
   readonly runsMayBeMissing: boolean;
   /** Artifacts that runs name and that could not be saved. */
@@ -66,6 +69,7 @@ export async function salvage(scope: BackupScope, outputsRoot: string): Promise<
       const gathered = gather(pages, found);
       const target = createTarget(db);
       const { runs, runsWithoutRow } = salvageRuns(found, gathered, target);
+      const deployment = salvageDeployment(found, gathered, target);
       const artifactsLost = saveArtifacts(found, target, scope.scopeRoot, scopeRoot);
       const evidenceFilesLost = await saveEvidence(db, scope.scopeRoot, scopeRoot);
       target.finish();
@@ -79,6 +83,7 @@ export async function salvage(scope: BackupScope, outputsRoot: string): Promise<
         damagedPages: gathered.damagedPages,
         runs: runs.map((run) => withLosses(run, artifactsLost, evidenceFilesLost)),
         runsWithoutRow,
+        deployment,
         runsMayBeMissing: isLost(gathered.walked.lost.run, 0, Number.MAX_SAFE_INTEGER),
         artifactsLost: countOf(artifactsLost),
         evidenceFilesLost: countOf(evidenceFilesLost),

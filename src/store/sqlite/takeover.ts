@@ -7,6 +7,7 @@ import { AkcError } from "../../errors.ts";
 import { failpoint } from "../../system/failpoint.ts";
 import { genesisOf } from "../chain.ts";
 import type { Lease, LeaseHolder } from "../contract.ts";
+import { endScopeOf } from "./deployment/scope-lease.ts";
 import { isHeld } from "./holder.ts";
 import { rowIdBase, rowIdEnd } from "./keys.ts";
 import { grant, leaseHeld } from "./leases.ts";
@@ -60,6 +61,7 @@ export function takeAway(db: Database, runtimeRunId: string, token: number): Lea
       }
       // Expiry alone would let the holder renew; a token that is not its own stops it at its next write.
       db.query("UPDATE lease SET token = token + 1, expires_at_ms = 0 WHERE run_key = ?").run(key);
+      endScopeOf(db, runtimeRunId);
       return { ...lease, token: token + 1, expiresAtMs: 0 };
     })
     .immediate();

@@ -11,7 +11,7 @@ import { type SalvagedTable, tableOf } from "./tables.ts";
 import { type Walked, walkTrees } from "./walk.ts";
 
 /** How good the place is that a row was found in: in its tree, on a page that no tree leads to, or older than another version. */
-type Rank = 0 | 1 | 2;
+export type Rank = 0 | 1 | 2;
 
 export interface Gathered {
   readonly walked: Walked;
@@ -82,6 +82,15 @@ function placeOf(
       return { runKey: runKeyOf(rowId), key: rowId - rowIdBase(runKeyOf(rowId)) };
     case "artifact":
       return { runKey: 0, key: at(0) };
+    case "owned_resource":
+      return { runKey: 0, key: JSON.stringify([at(0), at(1)]) };
+    case "revision":
+      return { runKey: 0, key: JSON.stringify([at(1), at(2), at(3)]) };
+    case "rollout":
+    case "plan":
+      return { runKey: 0, key: at(1) };
+    case "rollout_request":
+      return { runKey: 0, key: rowId };
     default:
       return { runKey: number(at(0)), key: at(1) };
   }

@@ -7,7 +7,12 @@ import { actionPhases } from "../../contract.ts";
 import type { Cell, PageKind, Value } from "./cells.ts";
 import { pageKinds } from "./cells.ts";
 
+/** Tables of the scope, not of a run. */
+export const scopeTables = ["owned_resource", "revision", "rollout", "plan", "rollout_request"] as const;
+export type ScopeTable = (typeof scopeTables)[number];
+
 export const salvagedTables = [
+  ...scopeTables,
   "run",
   "lease",
   "event",
@@ -35,6 +40,11 @@ const forms: Readonly<Record<SalvagedTable, readonly string[]>> = {
   evidence_file: ["n t d n"],
   artifact_ref: ["n d"],
   artifact: ["d n b?"],
+  owned_resource: ["t t t t t n t t"],
+  revision: ["0 t t t t n n? t"],
+  rollout: ["0 t t t n n n t"],
+  plan: ["0 t t n t"],
+  rollout_request: ["0 t t t n n"],
 };
 
 /** Those that are kept in the order of their record instead of a row id. */
@@ -92,9 +102,17 @@ function isSensible(table: SalvagedTable, rowId: number, record: readonly Value[
       return rowId > 2 ** 32;
     case "action":
       return phases.includes(at(4));
+    case "rollout":
+      return rowId > 0 && isFlag(at(4));
+    case "rollout_request":
+      return rowId > 0 && isFlag(at(5));
     default:
       return true;
   }
+}
+
+function isFlag(value: Value): boolean {
+  return value === 0 || value === 1;
 }
 
 function text(value: Value): string | null {

@@ -4,7 +4,7 @@ import { applicationId, schemaVersion } from "../migrate.ts";
 import { createStateTables, mark, stateTables } from "../sealed-file.ts";
 import type { Value } from "./cells.ts";
 import type { FoundEvent } from "./chain.ts";
-import { valuesOf } from "./found.ts";
+import { type Rank, valuesOf } from "./found.ts";
 import type { SalvagedTable } from "./tables.ts";
 
 export interface FoundRow {
@@ -14,16 +14,17 @@ export interface FoundRow {
 
 /**
  * Each row of a run once: of several versions the one from the best place and, where `newest` names a column, the one with the
- * greatest number there.
+ * greatest number there. `rankMax` leaves out what was found in worse places.
  */
 export function newestOf(
   found: Database,
   table: SalvagedTable,
   runKey: number,
   newest?: number,
+  rankMax?: Rank,
 ): readonly FoundRow[] {
   const chosen: FoundRow[] = [];
-  for (const row of versionsOf(found, table, runKey)) {
+  for (const row of versionsOf(found, table, runKey, rankMax)) {
     const before = chosen.at(-1);
     if (before === undefined || before.key !== row.key) chosen.push(row);
     else if (newest !== undefined && Number(row.values[newest]) > Number(before.values[newest])) {
@@ -34,12 +35,17 @@ export function newestOf(
 }
 
 /** All versions of all rows of a run, one at a time: by their keys, the best first. */
-export function* versionsOf(found: Database, table: SalvagedTable, runKey: number): Generator<FoundRow> {
-  const rows = found.prepare<{ key: Value; cells: string }, [string, number]>(
-    "SELECT key, cells FROM found_row WHERE tab = ? AND run_key = ? ORDER BY key, rank, rowid",
+export function* versionsOf(
+  found: Database,
+  table: SalvagedTable,
+  runKey: number,
+  rankMax: Rank = 2,
+): Generator<FoundRow> {
+  const rows = found.prepare<{ key: Value; cells: string }, [string, number, number]>(
+    "SELECT key, cells FROM found_row WHERE tab = ? AND run_key = ? AND rank <= ? ORDER BY key, rank, rowid",
   );
   try {
-    for (const { key, cells } of rows.iterate(table, runKey)) yield { key, values: valuesOf(cells) };
+    for (const { key, cells } of rows.iterate(table, runKey, rankMax)) yield { key, values: valuesOf(cells) };
   } finally {
     rows.finalize();
   }

@@ -6,7 +6,7 @@
  */
 import { type Cell, type PageKind, pageKinds, type ReadPage, readPage } from "./cells.ts";
 import type { Pages } from "./pages.ts";
-import { type SalvagedTable, salvagedTables, tableOf } from "./tables.ts";
+import { type SalvagedTable, salvagedTables, scopeTables, tableOf } from "./tables.ts";
 
 /** Keys from `from` to `to`, both included: row ids, or keys of runs where the table is in the order of its record. */
 export interface LostRange {
@@ -25,25 +25,32 @@ const everything: LostRange = { from: 0, to: Number.MAX_SAFE_INTEGER };
 
 export function walkTrees(pages: Pages, free: ReadonlySet<number>): Walked {
   const reached = new Set<number>();
-  const roots = rootsOf(pages, free);
+  const { roots, whole } = rootsOf(pages, free);
+  // A list of tables that is whole and has none of these is of a state of before they were made.
+  const beforeThem = whole && scopeTables.every((table) => !roots.has(table));
   const lostIn = (table: SalvagedTable): readonly LostRange[] => {
     const root = roots.get(table);
-    return root === undefined ? [everything] : walk(pages, free, reached, root, table);
+    if (root !== undefined) return walk(pages, free, reached, root, table);
+    return beforeThem && isOfScope(table) ? [] : [everything];
   };
-  const { run, lease, event, action, decision, signal, evidence_file, artifact_ref, artifact } =
-    Object.fromEntries(salvagedTables.map((table) => [table, lostIn(table)]));
-  const known = (ranges: readonly LostRange[] | undefined) => ranges ?? [everything];
+  const lost = new Map(salvagedTables.map((table) => [table, lostIn(table)]));
+  const known = (table: SalvagedTable) => lost.get(table) ?? [everything];
   return {
     lost: {
-      run: known(run),
-      lease: known(lease),
-      event: known(event),
-      action: known(action),
-      decision: known(decision),
-      signal: known(signal),
-      evidence_file: known(evidence_file),
-      artifact_ref: known(artifact_ref),
-      artifact: known(artifact),
+      run: known("run"),
+      lease: known("lease"),
+      event: known("event"),
+      action: known("action"),
+      decision: known("decision"),
+      signal: known("signal"),
+      evidence_file: known("evidence_file"),
+      artifact_ref: known("artifact_ref"),
+      artifact: known("artifact"),
+      owned_resource: known("owned_resource"),
+      revision: known("revision"),
+      rollout: known("rollout"),
+      plan: known("plan"),
+      rollout_request: known("rollout_request"),
     },
     reached,
   };
@@ -113,12 +120,19 @@ function keyOf(kind: PageKind, { rowId, record }: Cell): number | null {
   return typeof first === "number" ? first : null;
 }
 
-/** Where each table begins, as far as the database's own list of tables can be read. */
-function rootsOf(pages: Pages, free: ReadonlySet<number>): ReadonlyMap<string, number> {
+function isOfScope(table: SalvagedTable): boolean {
+  return scopeTables.some((one) => one === table);
+}
+
+/** Where each table begins, as far as the database's own list of tables can be read, and whether all of that list was. */
+function rootsOf(
+  pages: Pages,
+  free: ReadonlySet<number>,
+): { readonly roots: ReadonlyMap<string, number>; readonly whole: boolean } {
   const roots = new Map<string, number>();
-  walk(pages, free, new Set(), 1, "schema", ({ record }) => {
+  const lost = walk(pages, free, new Set(), 1, "schema", ({ record }) => {
     const [type, name, , root] = record ?? [];
     if (type === "table" && typeof name === "string" && typeof root === "number") roots.set(name, root);
   });
-  return roots;
+  return { roots, whole: lost.length === 0 };
 }

@@ -5,6 +5,7 @@
  * Source: spec kernel §6.
  */
 import * as v from "valibot";
+import { reconcilePayloads } from "./reconcile-catalogue.ts";
 
 const Text = v.pipe(v.string(), v.nonEmpty());
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -155,16 +156,7 @@ export const eventPayloads = {
   "runtime.kernel.stop_requested": v.looseObject({}),
   "runtime.kernel.deadline_exceeded": v.looseObject({}),
   "runtime.evidence.expectations_unmet": v.looseObject({ missing: v.array(Text) }),
-  "runtime.reconcile.resource_status": v.looseObject({
-    resource_id: Text,
-    operation_type: Text,
-    applied: v.boolean(),
-    desired_hash: Text,
-    observed_hash: Text,
-    health_status: Text,
-    converged: v.boolean(),
-    error: v.optional(v.string()),
-  }),
+  ...reconcilePayloads,
 } as const;
 
 export type EventType = keyof typeof eventPayloads;

@@ -16,6 +16,7 @@ import type { BundleFacts } from "./facts.ts";
 import type { Health } from "./health.ts";
 import type { EvidencePaths } from "./layout.ts";
 import type { RunProgress } from "./progress.ts";
+import type { ReconcileRecord } from "./reconcile-rows.ts";
 
 export interface RecordInput {
   /** With its final status. */
@@ -26,7 +27,7 @@ export interface RecordInput {
   readonly progress: RunProgress;
   readonly decisions: RecordedDecisions;
   readonly health: Health;
-  readonly allConverged: boolean;
+  readonly reconcile: ReconcileRecord;
   readonly unmetExpectations: readonly string[];
   /** Digest of the last event, 64 zeros before the first: pins the whole history. */
   readonly chainSha256: string;
@@ -56,7 +57,7 @@ export function finalStatus(
 }
 
 export function runRecord(input: RecordInput): JsonObject {
-  const { run, facts, paths, progress, decisions, unmetExpectations } = input;
+  const { run, facts, paths, progress, decisions, unmetExpectations, reconcile } = input;
   const { scope, runId, runtimeRunId, adapterId, mode } = run.context;
   // They have a file of their own, which the record refers to.
   const { developer_profile_decisions: _, ...extra } = extraOf(run);
@@ -89,7 +90,7 @@ export function runRecord(input: RecordInput): JsonObject {
     last_error: run.lastError,
     event_count: progress.eventCount,
     last_checkpoint_id: progress.checkpointId,
-    reconcile_all_converged: input.allConverged,
+    ...reconcileMembers(reconcile),
     terminal_health_status: run.outcome === null ? null : input.health,
     ...(unmetExpectations.length === 0 ? {} : { evidence_expectation_violations: unmetExpectations }),
     developer_profile_decisions_ref: { path: paths.profileDecisions, sha256: input.profileSha256 },
@@ -102,6 +103,17 @@ export function runRecord(input: RecordInput): JsonObject {
     action_counts: progress.phases,
     policy_decision_count: decisions.count,
     ...(run.stopRequestedAtMs === null ? {} : { stop_requested_at_ms: run.stopRequestedAtMs }),
+  };
+}
+
+/** Source: spec reconcile §3.3. */
+function reconcileMembers({ allConverged, waitMs, afterwards }: ReconcileRecord): JsonObject {
+  return {
+    reconcile_all_converged: allConverged,
+    ...(waitMs === undefined ? {} : { reconcile_resync_wait_ms_scheduled: waitMs }),
+    ...(afterwards === undefined
+      ? {}
+      : { last_reconcile_mode: afterwards.mode, last_reconcile_at_ms: afterwards.atMs }),
   };
 }
 

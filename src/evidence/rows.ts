@@ -10,7 +10,8 @@ import type { DecisionJson } from "./decisions.ts";
 import type { BundleFacts } from "./facts.ts";
 import type { Health } from "./health.ts";
 import type { ProjectedEvent } from "./project.ts";
-import { aggregateResource, type ReconcileRow } from "./reconcile-rows.ts";
+import type { ReconcileRow } from "./reconcile-rows.ts";
+import { aggregateResource } from "./reconcile-status.ts";
 
 export interface EvidenceRow {
   readonly evidence_type: string;
@@ -84,7 +85,8 @@ export class EvidenceRows {
     }
   }
 
-  providerSnapshot(atMs: number): EvidenceRow {
+  /** @param effective the provider that was really asked; absent where nobody was, or no event tells */
+  providerSnapshot(atMs: number, effective?: string): EvidenceRow {
     const { providerId, providerContract, deliveryHandoff } = this.#facts;
     const overlay: Record<string, JsonValue> = {};
     for (const key of snapshotKeys) {
@@ -98,6 +100,7 @@ export class EvidenceRows {
       rollback_determinism: "deterministic",
       ...this.#correlation,
       ...overlay,
+      ...(effective === undefined ? {} : { provider_effective: effective }),
       ...(Object.keys(deliveryHandoff).length === 0 ? {} : { delivery_handoff: deliveryHandoff }),
     });
   }
@@ -116,14 +119,15 @@ export class EvidenceRows {
     });
   }
 
-  /** Always the last row. */
-  aggregate(atMs: number, health: Health): EvidenceRow {
+  /** Always the last row. @param outcome of the worst resource, where one is told */
+  aggregate(atMs: number, health: Health, outcome?: string): EvidenceRow {
     return this.#row("terminal_health", atMs, {
       resource_id: aggregateResource,
       aggregate: true,
       health_status: health,
       runtime_status: this.#run.status,
       kernel_terminal_status: this.#run.status,
+      ...(outcome === undefined ? {} : { outcome }),
       ...this.#correlation,
     });
   }

@@ -79,7 +79,7 @@ export async function writeFiles(input: RunFilesInput): Promise<RunFiles> {
     progress,
     decisions: streams.decisions,
     health: streams.health,
-    allConverged: streams.allConverged,
+    reconcile: streams.reconcile,
     unmetExpectations: unmet,
     chainSha256: streams.chainSha256,
     profileSha256,

@@ -17,7 +17,8 @@ import type { EvidencePaths } from "./layout.ts";
 import { type OtelFile, OtelLines, openOtelFile } from "./otel.ts";
 import { RunProgress } from "./progress.ts";
 import { EventProjector } from "./project.ts";
-import { Reconciliation } from "./reconcile-rows.ts";
+import { reconcileOutcomes } from "./reconcile-outcomes.ts";
+import { type ReconcileRecord, Reconciliation } from "./reconcile-rows.ts";
 import { RecordedDecisions } from "./record.ts";
 import { type EvidenceRow, EvidenceRows, EvidenceTally } from "./rows.ts";
 import type { Seal } from "./seal.ts";
@@ -44,8 +45,7 @@ export interface StreamResult {
   readonly tally: EvidenceTally;
   readonly decisions: RecordedDecisions;
   readonly health: Health;
-  /** Whether everything that was wanted stands; false when nothing was looked at. */
-  readonly allConverged: boolean;
+  readonly reconcile: ReconcileRecord;
   /** Digest of the last event. */
   readonly chainSha256: string;
   readonly sha256: {
@@ -149,20 +149,20 @@ class Streams {
     await this.#decisions();
     await this.#events();
     await this.#actions();
-    const health = worst([kernelHealth(run, this.#progress.phases), this.#reconciliation.health]);
-    const atMs = run.finishedAtMs ?? nowMs;
-    this.#evidence(this.#rows.providerSnapshot(atMs));
-    for (const row of this.#reconciliation.rows(run.status)) {
-      this.#evidence(this.#rows.reconciliation(row));
-    }
-    if (!this.#reconciliation.happened) this.#evidence(this.#rows.nothingReconciled(atMs));
-    this.#evidence(this.#rows.aggregate(atMs, health));
+    const reconciliation = this.#reconciliation;
+    const health = worst([kernelHealth(run, this.#progress.phases), reconciliation.health]);
+    const atMs = Math.max(run.finishedAtMs ?? nowMs, reconciliation.endedAtMs);
+    this.#evidence(this.#rows.providerSnapshot(atMs, reconciliation.effectiveProvider));
+    await this.#outcomes();
+    for (const row of reconciliation.rows()) this.#evidence(this.#rows.reconciliation(row));
+    if (!reconciliation.happened) this.#evidence(this.#rows.nothingReconciled(atMs));
+    this.#evidence(this.#rows.aggregate(atMs, health, reconciliation.outcome));
     return {
       progress: this.#progress,
       tally: this.#tally,
       decisions: this.#recorded,
       health,
-      allConverged: this.#reconciliation.allConverged,
+      reconcile: reconciliation.record,
       chainSha256: this.#chain.head.toHex(),
       sha256: await this.#finish(),
     };
@@ -228,6 +228,17 @@ class Streams {
       message: "the run's events are not the ones that were written: the hash chain is broken",
       details: { runtimeRunId: this.#input.run.context.runtimeRunId, seq, expectedSeq: expected },
     });
+  }
+
+  /** What was done to resources stands after what follows from the other events: its events are read a second time. */
+  async #outcomes(): Promise<void> {
+    const { reader, run } = this.#input;
+    const reconciliation = this.#reconciliation;
+    const sources = { reader, reconciliation, untilSeq: this.#seq, runtimeStatus: run.status };
+    for await (const rows of reconcileOutcomes(sources)) {
+      for (const row of rows) this.#evidence(this.#rows.reconciliation(row));
+      await this.#rest(this.#files.evidence);
+    }
   }
 
   async #actions(): Promise<void> {

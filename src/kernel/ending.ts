@@ -1,25 +1,22 @@
 /**
- * The last turn of a run: one pass over what should stand, if all went well, and the event that says how it ended.
+ * The last turns of a run: what should stand is made to stand, if all went well, and an event says how it ended. What
+ * reconciling does is durable step by step, before the end is written; the end never waits for it to be told at once.
  *
- * Source: spec kernel §9.4; kernel:W-12.
+ * Source: spec kernel §9.4; kernel:W-12; reconcile:W-07.
  */
 import type { RunContext } from "../adapters/contract.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { JsonObject } from "../json/value.ts";
-import type { Decision } from "../policy/model.ts";
+import { limits } from "../limits.ts";
+import type { Converge } from "../reconciler/model.ts";
 import type { Outcome } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Journal } from "./journal.ts";
 import type { Machine } from "./machine.ts";
 import type { Counts } from "./model.ts";
 import { legacyStatus, outcomeOf } from "./outcome.ts";
+import { createReconcileLedger } from "./reconcile-ledger.ts";
 import type { Recorder } from "./recorder.ts";
 import { eventTypes, finishedPayload } from "./wire.ts";
-
-/** Makes one pass over what should stand; every status is recorded as an event. */
-export type Converge = (
-  onDecision: (decision: Decision, about: JsonObject) => void,
-) => Promise<readonly { readonly converged: boolean; readonly payload: string }[]>;
 
 export interface KernelReport {
   readonly outcome: Outcome;
@@ -43,6 +40,10 @@ export interface EndingDeps {
   readonly context: RunContext;
   /** What should stand once every action has succeeded; absent on bundles that want nothing. */
   readonly converge?: Converge;
+  /** Makes durable what the journal has. */
+  commit(): Promise<void>;
+  /** Looks whether the run must end early, and records it. */
+  checkCut(): Promise<void>;
 }
 
 /** Records the end. @param turns how often the loop went round */
@@ -80,16 +81,45 @@ export async function finish(deps: EndingDeps, turns: number): Promise<Omit<Kern
 }
 
 /** Only after every action has succeeded: a broken plan must not be deployed. */
-async function convergeAfterSuccess(
-  { converge, clock, recorder, journal }: EndingDeps,
-  counts: Counts,
-): Promise<boolean> {
+async function convergeAfterSuccess(deps: EndingDeps, counts: Counts): Promise<boolean> {
+  const { converge, clock, recorder, journal } = deps;
   if (converge === undefined) return true;
   if (outcomeOf(counts, recorder.cut, recorder.deniedElsewhere) !== "succeeded") return false;
-  const resources = await converge((decision, about) => {
-    journal.decision(decision, about, clock.nowMs());
-    if (!decision.allowed) recorder.denyElsewhere(decision);
+  const ledger = createReconcileLedger({
+    journal,
+    clock,
+    emit: (type, payload, text, atMs) => recorder.emit(type, text, atMs, { payload }),
+    denied: (decision) => recorder.denyElsewhere(decision),
+    commit: () => deps.commit(),
   });
-  for (const { payload } of resources) recorder.emit(eventTypes.resourceStatus, payload, clock.nowMs());
-  return resources.every((resource) => resource.converged);
+  const told = toldToEnd(deps);
+  try {
+    const { converged, denied } = await converge(ledger, told.signal);
+    if (denied !== undefined) recorder.denyElsewhere(denied);
+    return converged;
+  } finally {
+    await told.end();
+    // What the store refused breaks the run, also where whoever recorded it did not look.
+    await ledger.close();
+  }
+}
+
+/** Converging may take as long as a rollout does: a stop, a signal and the run's deadline end it as they end an action. */
+function toldToEnd({ checkCut, recorder, clock }: EndingDeps) {
+  const cut = new AbortController();
+  const over = new AbortController();
+  const looking = (async () => {
+    while (!over.signal.aborted) {
+      await clock.sleep(limits.stopPollMs, over.signal);
+      await checkCut();
+      if (recorder.cut !== undefined) cut.abort();
+    }
+  })();
+  return {
+    signal: cut.signal,
+    async end() {
+      over.abort();
+      await looking;
+    },
+  };
 }

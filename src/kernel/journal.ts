@@ -5,7 +5,7 @@
 import { eventIdOf } from "../evidence/project.ts";
 import type { JsonObject } from "../json/value.ts";
 import type { Decision } from "../policy/model.ts";
-import type { ActionRow, DecisionRow, NewEvent, RunRow, Turn } from "../store/contract.ts";
+import type { ActionRow, DecisionRow, DeploymentTurn, NewEvent, RunRow, Turn } from "../store/contract.ts";
 import { DecisionDigest } from "./decision-digest.ts";
 import type { Item } from "./model.ts";
 
@@ -18,6 +18,8 @@ export interface Journal {
   run(values: NonNullable<Turn["run"]>): void;
   /** Records that the event `seq` says that the signal was taken. */
   signal(id: string, seq: number): void;
+  /** What changes in the scope's deployment with this turn; one a turn. */
+  deployment(changes: DeploymentTurn): void;
   /** The number of all decisions of the run so far and the digest over them. */
   decisions(): { readonly count: number; readonly sha256: string };
   eventId(type: string, atMs: number, seq: number): string;
@@ -45,6 +47,7 @@ export function createJournal(
   let actions: ActionRow[] = [];
   let decisions: DecisionRow[] = [];
   let run: Partial<RunRow> | undefined;
+  let deployment: DeploymentTurn | undefined;
   return {
     event(type, payload, atMs) {
       seq += 1;
@@ -79,6 +82,9 @@ export function createJournal(
     signal(id, atSeq) {
       signals.push({ id, seq: atSeq });
     },
+    deployment(changes) {
+      deployment = changes;
+    },
     decisions() {
       digest.add(decisions.slice(digested));
       digested = decisions.length;
@@ -92,7 +98,7 @@ export function createJournal(
       return seq;
     },
     get empty() {
-      return events.length === 0 && decisions.length === 0 && run === undefined;
+      return events.length === 0 && decisions.length === 0 && run === undefined && deployment === undefined;
     },
     take() {
       digest.add(digested === 0 ? decisions : decisions.slice(digested));
@@ -102,6 +108,7 @@ export function createJournal(
         decisions,
         ...(run === undefined ? {} : { run }),
         ...(signals.length === 0 ? {} : { signals }),
+        ...(deployment === undefined ? {} : { deployment }),
       };
       events = [];
       actions = [];
@@ -109,6 +116,7 @@ export function createJournal(
       digested = 0;
       signals = [];
       run = undefined;
+      deployment = undefined;
       return turn;
     },
   };

@@ -11,6 +11,7 @@ import type { Route } from "../bundle/model.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
 import type { RunPolicy } from "../policy/model.ts";
+import type { Converge } from "../reconciler/model.ts";
 import type { RunWriter, Signal } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import { failpoint } from "../system/failpoint.ts";
@@ -19,22 +20,22 @@ import { steadyClock } from "../system/steady-clock.ts";
 import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
 import { createCutWatch } from "./cut-watch.ts";
-import { type Converge, finish, type KernelReport } from "./ending.ts";
+import { finish, type KernelReport } from "./ending.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { judge } from "./judge.ts";
 import { Launcher } from "./launcher.ts";
 import { Machine } from "./machine.ts";
 import type { Item } from "./model.ts";
-import { begin, goOn } from "./opening.ts";
+import { begin, goOn, type OpeningDeps } from "./opening.ts";
 import type { Past } from "./past.ts";
 import type { RunPlan } from "./plan.ts";
 import { type Progress, Recorder, type RecorderDeps } from "./recorder.ts";
 import { createSpending, type RunBudget, type Spending } from "./spending.ts";
 import { type Ended, noteFallback, Waits, waitsItself } from "./waits.ts";
 
-export type { Converge, KernelReport } from "./ending.ts";
+export type { KernelReport } from "./ending.ts";
 
-export interface KernelDeps extends Pick<RecorderDeps, "noted"> {
+export interface KernelDeps extends Pick<RecorderDeps, "noted">, Pick<OpeningDeps, "deniedBeforehand"> {
   readonly clock: Clock;
   readonly writer: RunWriter;
   readonly adapter: Adapter;
@@ -163,16 +164,19 @@ class Kernel implements StepOutputs {
     return this.#outputs.get(stepId);
   }
 
-  #open(): void {
-    const { past, rerun = [] } = this.#deps;
-    const opening = {
+  get #parts() {
+    return {
       ...this.#deps,
       plan: this.#plan,
       machine: this.#machine,
       journal: this.#journal,
       recorder: this.#recorder,
-      open: (item: Item) => this.#describe(item),
     };
+  }
+
+  #open(): void {
+    const { past, rerun = [] } = this.#deps;
+    const opening = { ...this.#parts, open: (item: Item) => this.#describe(item) };
     if (past === undefined) begin(opening);
     else this.#launcher.lostSightOf = goOn(opening, past, rerun);
     for (const item of this.#machine.suspended) this.#describe(item);
@@ -328,8 +332,8 @@ class Kernel implements StepOutputs {
   }
 
   async #finish(): Promise<KernelReport> {
-    const parts = { ...this.#deps, machine: this.#machine, journal: this.#journal, recorder: this.#recorder };
-    const ended = await finish(parts, this.#turns);
+    const does = { commit: () => this.#commit(), checkCut: this.#checkCut };
+    const ended = await finish({ ...this.#parts, ...does }, this.#turns);
     failpoint("kernel.before_finish");
     await this.#commit();
     failpoint("kernel.finished");

@@ -8,7 +8,7 @@ import type { RunContext } from "../adapters/contract.ts";
 import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
-import type { RunPolicy } from "../policy/model.ts";
+import type { Decision, RunPolicy } from "../policy/model.ts";
 import type { Clock } from "../system/clock.ts";
 import { dependentsOf } from "./blocking.ts";
 import type { Journal } from "./journal.ts";
@@ -29,6 +29,8 @@ export interface OpeningDeps {
   readonly context: RunContext;
   /** Payload of the documented first event of a coordinated run. */
   readonly planEnqueued?: string;
+  /** The denial by which nothing of the run could be deployed, known before anything starts. */
+  readonly deniedBeforehand?: Decision | undefined;
   /** Writes the item's action and route down before its facts need them. */
   open(item: Item): void;
 }
@@ -36,6 +38,7 @@ export interface OpeningDeps {
 /** The events of a run that begins. */
 export function begin(deps: OpeningDeps): void {
   askToWrite(deps);
+  askToDeploy(deps);
   announce(deps);
 }
 
@@ -50,6 +53,7 @@ export function goOn(deps: OpeningDeps, past: Past, rerun: readonly string[]): R
   const nowMs = clock.nowMs();
   const again = rerun.length === 0 ? undefined : itemsAgain(deps, rerun);
   askToWrite(deps);
+  askToDeploy(deps);
   const reopened = machine.items.filter((item) => item.phase === "cancelled");
   const { generation, lastSeq } = past;
   const resumed = resumedPayload({
@@ -93,6 +97,13 @@ function askToWrite({ policy, journal, context, clock, recorder }: OpeningDeps):
   const write = decide(policy, "runtime.state.checkpoint.write");
   journal.decision(write, { runtime_run_id: context.runtimeRunId }, clock.nowMs());
   if (!write.allowed) recorder.cutShort({ kind: "blocked", code: "POLICY_DENIED", why: denialText(write) });
+}
+
+/** What the policy will not let be deployed is not prepared either (reconcile:W-11). */
+function askToDeploy({ deniedBeforehand: denied, journal, clock, recorder }: OpeningDeps): void {
+  if (denied === undefined) return;
+  journal.decision(denied, { resource_id: "__runtime_aggregate__", operation_type: "any" }, clock.nowMs());
+  recorder.cutShort({ kind: "blocked", code: "POLICY_DENIED", why: denialText(denied) });
 }
 
 /** A step, a node or an action by its id, and all that depends on it. */

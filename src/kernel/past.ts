@@ -56,7 +56,8 @@ export async function readPast(
   return { ...history.close(), digest: await digestOf(reader) };
 }
 
-async function digestOf(reader: Pick<RunReader, "decisions">): Promise<DecisionDigest> {
+/** Over all decisions of the run so far. */
+export async function digestOf(reader: Pick<RunReader, "decisions">): Promise<DecisionDigest> {
   const digest = new DecisionDigest();
   for (;;) {
     const page = await reader.decisions(digest.count, pageEvents);
@@ -78,6 +79,8 @@ class History {
   /** Will have triggered what they trigger, unless the next event says that they were refused. */
   #pending: ConsumedEvent[] = [];
   #cut = false;
+  /** Between an end and whoever goes on: what is recorded then (missing evidence, reconciling) triggered nothing and never will. */
+  #over = false;
   #begun = false;
   #generation = 0;
   lastSeq = 0;
@@ -99,6 +102,10 @@ class History {
     } catch (cause) {
       throw impossible(event, cause);
     }
+    const wasOver = this.#over;
+    this.#over =
+      fact?.kind === "finished" || fact?.kind === "failed" || (wasOver && fact?.kind !== "resumed");
+    if (wasOver && this.#over) return;
     if (!this.#plan.triggered.has(event.type)) return;
     const { seq, type, payload, atMs } = event;
     if (this.#cut) this.#unconsumed.push({ seq, type, payload, atMs });

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { eventPayloads } from "../evidence/catalogue.ts";
+import { reconcileEvents } from "../reconciler/model.ts";
 import { recordedFact } from "./recorded.ts";
 import { eventTypes } from "./wire.ts";
 
@@ -116,7 +117,7 @@ test("waits, signals, resumed and repeated parts are read whole", () => {
 
 test("events that move nothing are no facts", () => {
   expect(fact(eventTypes.fallback, {})).toBeUndefined();
-  expect(fact(eventTypes.resourceStatus, {})).toBeUndefined();
+  expect(fact(reconcileEvents.resourceStatus, {})).toBeUndefined();
   expect(fact("someone.elses", {})).toBeUndefined();
 });
 

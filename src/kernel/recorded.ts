@@ -10,6 +10,7 @@ import { AkcError } from "../errors.ts";
 import { RowReader } from "../evidence/text/row-reader.ts";
 import { asDouble, isJsonObject, type JsonObject } from "../json/value.ts";
 import { count, digest, LacksMember, object, optionalText, text, texts } from "./payload-members.ts";
+import { type ReconcileFact, reconcileDecoders } from "./recorded-reconcile.ts";
 import { eventTypes } from "./wire.ts";
 
 /** What an event of `type` says, or that it does not say it. `actionId` is the action's whole name in the run. */
@@ -95,6 +96,7 @@ export type RecordedFact =
   | { readonly kind: "stop_requested" }
   | { readonly kind: "deadline_exceeded" }
   | { readonly kind: "evidence_missing"; readonly missing: readonly string[] }
+  | ReconcileFact
   | { readonly kind: "malformed"; readonly fault: string };
 
 interface Attempt {
@@ -193,6 +195,7 @@ const decoders: ReadonlyMap<string, Decode> = new Map<string, Decode>([
     eventTypes.evidenceMissing,
     (payload) => ({ kind: "evidence_missing", missing: texts(payload, "missing") }),
   ],
+  ...reconcileDecoders,
 ]);
 
 function completed(payload: JsonObject): RecordedFact {

@@ -7,6 +7,7 @@
 import type { ArtifactRef, RuntimeAction } from "../adapters/contract.ts";
 import type { Route } from "../bundle/model.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { JsonObject } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
 import type { Decision, RunPolicy } from "../policy/model.ts";
@@ -41,6 +42,8 @@ export interface Progress {
   readonly durationMs?: number;
   readonly delayMs?: number;
   readonly by?: readonly string[];
+  /** Of events that are about no action: what they say, where it is worth a line. */
+  readonly payload?: JsonObject;
 }
 
 /** A fact beside the outcomes of actions, such as a fallback. `payload` is JSON text with the documented keys of its type. */

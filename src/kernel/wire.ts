@@ -33,7 +33,6 @@ export const eventTypes = {
   fallback: "runtime.adapter.fallback",
   pluginStarted: "runtime.plugin.started",
   pluginFault: "runtime.plugin.fault",
-  resourceStatus: "runtime.reconcile.resource_status",
   evidenceMissing: "runtime.evidence.expectations_unmet",
   loopFinished: "runtime.kernel.loop_finished",
 } as const;

@@ -3,7 +3,15 @@
  */
 
 /** Which of a run's records says something else. */
-export type Place = "chain" | "action" | "run" | "decision" | "signal" | "artifact" | "evidence";
+export type Place =
+  | "chain"
+  | "action"
+  | "run"
+  | "decision"
+  | "signal"
+  | "deployment"
+  | "artifact"
+  | "evidence";
 
 export interface Divergence {
   readonly place: Place;

@@ -7,12 +7,13 @@
 import { unreachable } from "../errors.ts";
 import type { RecordedFact } from "../kernel/recorded.ts";
 import { type ActionPhase, type NewEvent, noPhases, type RunRow } from "../store/contract.ts";
+import { Deployment, type ToldRollout } from "./deployment.ts";
 import { Entries, type LedgerRow } from "./entries.ts";
 
 export type RunColumns = Pick<RunRow, "status" | "outcome" | "finishedAtMs" | "lastError">;
 
-/** The end that the last `loop_finished` told. */
-export interface RecordedEnd {
+/** The event that last told how many decisions there were until then: an end of the run or of a pass that reconciled. */
+export interface Covered {
   readonly seq: number;
   readonly decisionCount: number | undefined;
   readonly decisionsSha256: string | undefined;
@@ -26,7 +27,7 @@ export interface TakenSignal {
 
 /** What an event cannot say after those before it, or does not say at all. */
 export interface LedgerFault {
-  readonly about: "action" | "run" | "signal";
+  readonly about: "action" | "run" | "signal" | "deployment";
   readonly name: string;
   readonly expected: string;
   readonly found: string;
@@ -39,7 +40,9 @@ export class Ledger {
   #run: RunColumns = { status: "running", outcome: null, finishedAtMs: null, lastError: null };
   #columnsKnown = true;
   #goingOn = false;
-  #end: RecordedEnd | undefined;
+  #endSeq: number | undefined;
+  #covered: Covered | undefined;
+  readonly #deployment = new Deployment();
   #generation = 0;
   #type = "";
 
@@ -88,8 +91,18 @@ export class Ledger {
     return this.#goingOn;
   }
 
-  get end(): RecordedEnd | undefined {
-    return this.#end;
+  /** Number of the last `loop_finished`. */
+  get endSeq(): number | undefined {
+    return this.#endSeq;
+  }
+
+  get covered(): Covered | undefined {
+    return this.#covered;
+  }
+
+  /** By the rollout's id, as last told. */
+  get rollouts(): ReadonlyMap<string, ToldRollout> {
+    return this.#deployment.rollouts;
   }
 
   get generation(): number {
@@ -139,6 +152,14 @@ export class Ledger {
         this.#columns({ status: "failed", outcome: "failed", finishedAtMs: atMs, lastError });
         return undefined;
       }
+      case "reconcile_started":
+      case "operation_started":
+      case "operation_finished":
+      case "rollout_changed":
+        return this.#deployment.add(fact, seq, atMs);
+      case "reconcile_finished":
+        this.#covered = { ...fact, seq };
+        return undefined;
       case "malformed":
         return {
           about: this.#about(),
@@ -212,7 +233,8 @@ export class Ledger {
 
   #finish(fact: Extract<RecordedFact, { kind: "finished" }>, seq: number, atMs: number): void {
     const { decisionCount, decisionsSha256, status, lastError } = fact;
-    this.#end = { seq, decisionCount, decisionsSha256 };
+    this.#endSeq = seq;
+    this.#covered = { seq, decisionCount, decisionsSha256 };
     const outcome = outcomes.find((word) => word === fact.outcome);
     this.#columns({ status, outcome: outcome ?? null, finishedAtMs: atMs, lastError: lastError ?? null });
     // Before decisions were counted, the event did not tell the error either.
@@ -241,6 +263,7 @@ export class Ledger {
 
   #about(): LedgerFault["about"] {
     if (this.#type.startsWith("runtime.signal.")) return "signal";
+    if (/^runtime\.(reconcile|rollout)\./.test(this.#type)) return "deployment";
     return this.#type.startsWith("runtime.action.") || this.#type.startsWith("runtime.coordination.")
       ? "action"
       : "run";

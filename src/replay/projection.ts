@@ -19,14 +19,25 @@ interface Burn {
   readonly burn: JsonValue;
 }
 
+interface Outcome {
+  readonly payload: JsonObject;
+  chain: JsonArray;
+}
+
+interface Since {
+  readonly outcomes: Outcome[];
+  chain: JsonArray;
+}
+
 export class ReplayProjection {
   readonly #decisions = new Map<string, string>();
   readonly #retries = new Map<string, Burn>();
   readonly #transitions = new Map<string, JsonObject>();
   readonly #keepTransitions: boolean;
-  readonly #chains = new Map<string, JsonArray>();
   readonly #healths = new Map<string, string>();
-  readonly #outcomes: JsonObject[] = [];
+  readonly #outcomes: Outcome[] = [];
+  /** By resource: what was told of it since its last health. */
+  readonly #since = new Map<string, Since>();
   #aggregate: string | null = null;
   #lastHealth: string | null = null;
 
@@ -54,16 +65,28 @@ export class ReplayProjection {
         return;
       case "rollback_chain": {
         const chain = member(payload, "chain") ?? member(payload, "rollback_chain");
-        if (isJsonArray(chain)) this.#chains.set(resource, chain);
+        if (!isJsonArray(chain)) return;
+        const since = this.#sinceOf(resource);
+        since.chain = chain;
+        for (const outcome of since.outcomes) outcome.chain = chain;
         return;
       }
-      case "reconcile_outcome":
-        this.#outcomes.push(payload);
+      case "reconcile_outcome": {
+        const since = this.#sinceOf(resource);
+        const outcome = { payload, chain: since.chain };
+        since.outcomes.push(outcome);
+        this.#outcomes.push(outcome);
         return;
+      }
       case "terminal_health":
         this.#lastHealth = textAt(payload, "health_status") ?? null;
-        if (member(payload, "aggregate") === true) this.#aggregate = this.#lastHealth;
-        else if (this.#lastHealth !== null) this.#healths.set(resource, this.#lastHealth);
+        if (member(payload, "aggregate") === true) {
+          this.#aggregate = this.#lastHealth;
+          return;
+        }
+        // The next rollback of it is another one, with a chain of its own.
+        this.#since.delete(resource);
+        if (this.#lastHealth !== null) this.#healths.set(resource, this.#lastHealth);
         return;
     }
   }
@@ -84,7 +107,7 @@ export class ReplayProjection {
   }
 
   reconcileDecisions(): readonly JsonObject[] {
-    return this.#outcomes.map((payload) => {
+    return this.#outcomes.map(({ payload, chain }) => {
       const resource = textAt(payload, "resource_id") ?? "";
       const own = textAt(payload, "health_status");
       return {
@@ -93,7 +116,7 @@ export class ReplayProjection {
         operation_type: textAt(payload, "operation_type") ?? "unknown",
         payload,
         resource_id: resource,
-        rollback_chain: this.#chains.get(resource) ?? [],
+        rollback_chain: chain,
       };
     });
   }
@@ -101,6 +124,14 @@ export class ReplayProjection {
   /** Of the whole run; of the last resource where nobody summed up. */
   get terminalHealth(): string | null {
     return this.#aggregate ?? this.#lastHealth;
+  }
+
+  #sinceOf(resource: string): Since {
+    const known = this.#since.get(resource);
+    if (known !== undefined) return known;
+    const fresh: Since = { outcomes: [], chain: [] };
+    this.#since.set(resource, fresh);
+    return fresh;
   }
 
   #transitionOf(actionId: string, type: string, payload: JsonObject): JsonValue {

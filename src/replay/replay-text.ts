@@ -11,6 +11,7 @@ import { factsOf } from "../evidence/facts-text.ts";
 import { kernelHealth, worst } from "../evidence/health.ts";
 import { RunProgress } from "../evidence/progress.ts";
 import { EventProjector } from "../evidence/project.ts";
+import { reconcileOutcomes } from "../evidence/reconcile-outcomes.ts";
 import { Reconciliation } from "../evidence/reconcile-rows.ts";
 import { EvidenceRows } from "../evidence/rows.ts";
 import { ArrayText, prettyAt } from "../evidence/text/pretty.ts";
@@ -20,6 +21,7 @@ import type { JsonObject, JsonValue } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import type { RunReader, RunRow } from "../store/contract.ts";
 import { ReplayProjection } from "./projection.ts";
+import { ReconcileStory } from "./reconcile-story.ts";
 
 export const replayModes = ["runtime_replay", "reconcile_replay"] as const;
 export type ReplayMode = (typeof replayModes)[number];
@@ -36,7 +38,7 @@ export interface ReplayInput {
 
 export async function* replayText(input: ReplayInput): AsyncGenerator<string> {
   const { run, mode, added } = input;
-  const { projection, actionEvents } = await folded(input);
+  const { projection, actionEvents, story } = await folded(input);
   const decisions = projection.reconcileDecisions();
   const shown = mode === "runtime_replay" && input.transitions;
   const members: Record<string, JsonValue> = {
@@ -47,6 +49,7 @@ export async function* replayText(input: ReplayInput): AsyncGenerator<string> {
     terminal_health_status: projection.terminalHealth,
     reconcile_decisions: decisions,
     ...(shown || mode === "reconcile_replay" ? { transitions: [] } : {}),
+    ...(mode === "reconcile_replay" ? story.members() : {}),
     ...added,
   };
   let separator = "{\n";
@@ -62,12 +65,14 @@ export async function* replayText(input: ReplayInput): AsyncGenerator<string> {
 async function folded({ reader, run }: ReplayInput): Promise<{
   readonly projection: ReplayProjection;
   readonly actionEvents: number;
+  readonly story: ReconcileStory;
 }> {
   const facts = await knownFacts(reader, run);
   const projection = new ReplayProjection();
   const rows = new EvidenceRows(run, facts);
   const projector = new EventProjector(run, facts);
   const reconciliation = new Reconciliation();
+  const story = new ReconcileStory();
   const progress = new RunProgress();
   const contexts = new RowReader();
   for (let after = 0; ; ) {
@@ -79,9 +84,12 @@ async function folded({ reader, run }: ReplayInput): Promise<{
     if (page.length === 0) break;
   }
   let actionEvents = 0;
+  let untilSeq = 0;
   for await (const stored of eventsOf(reader)) {
     const event = projector.project(stored);
+    untilSeq = event.seq;
     reconciliation.event(event);
+    story.event(event);
     const row = rows.event(event);
     if (row !== undefined) projection.evidence(row);
     if (projection.transition(event) !== undefined) actionEvents += 1;
@@ -94,11 +102,15 @@ async function folded({ reader, run }: ReplayInput): Promise<{
     after = last.actionId;
   }
   const atMs = run.finishedAtMs ?? run.startedAtMs;
-  for (const row of reconciliation.rows(run.status)) projection.evidence(rows.reconciliation(row));
+  const outcomes = reconcileOutcomes({ reader, reconciliation, untilSeq, runtimeStatus: run.status });
+  for await (const page of outcomes) {
+    for (const row of page) projection.evidence(rows.reconciliation(row));
+  }
+  for (const row of reconciliation.rows()) projection.evidence(rows.reconciliation(row));
   if (!reconciliation.happened) projection.evidence(rows.nothingReconciled(atMs));
   const health = worst([kernelHealth(run, progress.phases), reconciliation.health]);
   projection.evidence(rows.aggregate(atMs, health));
-  return { projection, actionEvents };
+  return { projection, actionEvents, story };
 }
 
 async function* transitionRows(

@@ -3,8 +3,9 @@
  * goes on; none of them trusts a row.
  */
 import { eventIdOf } from "../evidence/project.ts";
+import { sha256Hex } from "../json/fingerprint.ts";
 import { limits } from "../limits.ts";
-import type { ActionRow, RunReader, RunRow } from "../store/contract.ts";
+import type { ActionRow, DeploymentReader, RunReader, RunRow } from "../store/contract.ts";
 import { systemClock } from "../system/clock.ts";
 import { createHeapGuard } from "../system/heap-guard.ts";
 import type { Divergence, Place } from "./divergence.ts";
@@ -109,7 +110,7 @@ export function checkRun({ run, ledger }: TableParts, report: Report): void {
   const live = run.outcome === null && run.finishedAtMs === null && run.lastError === null;
   // Between the resumption and its end both are true: how it ended last, and that it runs again.
   if (ledger.goingOn && live) return;
-  const atEnd = ledger.end?.seq ?? null;
+  const atEnd = ledger.endSeq ?? null;
   const add = (column: string, value: string | number | null, found: string | number | null) => {
     if (value !== found) report(at("run", atEnd, null, column, `${value}`, `${found}`));
   };
@@ -122,15 +123,15 @@ export function checkRun({ run, ledger }: TableParts, report: Report): void {
   add("last_error", expected.lastError, run.lastError);
 }
 
-/** The last end of the run tells how many decisions there were and their digest; later ones are not covered yet. */
+/** The last end, of the run or of a pass, tells how many decisions there were and their digest; later ones are not covered yet. */
 export function checkDecisions(
   { ledger }: TableParts,
   { count, gapAt, sha256 }: DecisionPass,
   report: Report,
 ): void {
-  const { end } = ledger;
-  const covered = end?.decisionCount;
-  const seq = end?.seq ?? null;
+  const told = ledger.covered;
+  const covered = told?.decisionCount;
+  const seq = told?.seq ?? null;
   if (covered === undefined) {
     if (gapAt !== undefined) report(at("decision", null, null, `decision ${gapAt}`, "a row", "no row"));
   } else if (gapAt !== undefined || count < covered) {
@@ -138,9 +139,9 @@ export function checkDecisions(
     report(
       at("decision", seq, null, `decision ${missing}`, `a row: ${covered} decisions were made`, "no row"),
     );
-  } else if (end?.decisionsSha256 !== sha256) {
+  } else if (told?.decisionsSha256 !== sha256) {
     const name = `one of the decisions 1 to ${covered}`;
-    report(at("decision", seq, null, name, end?.decisionsSha256 ?? "", sha256));
+    report(at("decision", seq, null, name, told?.decisionsSha256 ?? "", sha256));
   }
 }
 
@@ -168,6 +169,26 @@ export async function checkSignals(
   }
   for (const [id, { seq }] of taken)
     report(at("signal", seq, null, id, `taken by event ${seq}`, "no such signal"));
+}
+
+/**
+ * The rollouts that the store still has, as this run told of them last. One that was changed later than that was changed on
+ * behalf of another run, whose events tell of it.
+ */
+export async function checkRollouts(
+  { ledger }: TableParts,
+  deployment: Pick<DeploymentReader, "rollout">,
+  report: Report,
+): Promise<void> {
+  for (const [id, told] of ledger.rollouts) {
+    const row = await deployment.rollout(id);
+    if (row === null || row.rolloutId !== id || row.updatedAtMs > told.atMs) continue;
+    const add = (name: string, expected: string, found: string) => {
+      if (expected !== found) report(atSeq("deployment", told.seq, `rollout ${id} ${name}`, expected, found));
+    };
+    add("phase", told.phase, row.phase);
+    add("state", told.stateSha256, sha256Hex(row.state));
+  }
 }
 
 function atSeq(place: Place, seq: number, name: string, expected: string, found: string): Divergence {

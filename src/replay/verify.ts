@@ -1,12 +1,12 @@
 /**
- * Holds everything that is kept of a run against its events: the chain, the tables, the decisions, the inbox, the artifacts
- * and the evidence files. It reads; it changes and mends nothing.
+ * Holds everything that is kept of a run against its events: the chain, the tables, the decisions, the inbox, the rollouts,
+ * the artifacts and the evidence files. It reads; it changes and mends nothing.
  *
  * Source: architecture "Events are the truth"; spec cli §11 (cli:W-15).
  */
 import { recordedFact } from "../kernel/recorded.ts";
 import { limits } from "../limits.ts";
-import type { RunReader, RunRow } from "../store/contract.ts";
+import type { DeploymentReader, RunReader, RunRow } from "../store/contract.ts";
 import { systemClock } from "../system/clock.ts";
 import { createHeapGuard } from "../system/heap-guard.ts";
 import { Artifacts } from "./artifacts.ts";
@@ -16,7 +16,7 @@ import { Ledger } from "./ledger.ts";
 import type { StoredRun } from "./pass-protocol.ts";
 import { PassThread } from "./pass-thread.ts";
 import type { ChainPass } from "./passes.ts";
-import { checkActions, checkDecisions, checkRun, checkSignals } from "./tables.ts";
+import { checkActions, checkDecisions, checkRollouts, checkRun, checkSignals } from "./tables.ts";
 
 export interface VerifyOptions {
   /** `<outputs_root>/<tenant>/<repo>`, where the evidence lies; absent when there are no files to look at. */
@@ -25,6 +25,8 @@ export interface VerifyOptions {
   readonly stored?: StoredRun | undefined;
   /** Whether every evidence file is made again from the events, also those whose digest is as sealed. */
   readonly rebuild?: boolean;
+  /** What is kept of the scope's deployment; absent where nothing is, as beside an archive. */
+  readonly deployment?: Pick<DeploymentReader, "rollout"> | undefined;
   /** A digest of the chain that was noted somewhere else: some event must have it. */
   readonly anchorSha256?: string | undefined;
   /** How many divergences are kept whole; all are counted. */
@@ -103,7 +105,7 @@ class Check {
     const chained = this.#passes.chain({ until: this.#run.lastSeq, anchorSha256, divergencesMax });
     await this.#fold();
     const chain = await chained;
-    const digested = this.#passes.decisions(this.#ledger.end?.decisionCount ?? 0);
+    const digested = this.#passes.decisions(this.#ledger.covered?.decisionCount ?? 0);
     this.#found.take(chain);
     this.#checkTail(chain);
     this.#found.take(this.#faults);
@@ -116,6 +118,8 @@ class Check {
     const decisions = await digested;
     checkDecisions(parts, decisions, report);
     await checkSignals(parts, report);
+    const { deployment } = this.#options;
+    if (deployment !== undefined && !moved) await checkRollouts(parts, deployment, report);
     this.#artifacts.ofRun(this.#run);
     const artifacts = await this.#artifacts.check(this.#reader, report);
     const rebuild = this.#options.rebuild === true || this.#found.in("decision");

@@ -324,6 +324,9 @@ export const evidencePayloads: Readonly<Record<string, v.GenericSchema>> = {
     ...resync,
     ...correlation,
   }),
+  rollback_attempt: v.looseObject({ resource_id: Text, rollback_target_hash: Text, ...correlation }),
+  rollback_chain: v.looseObject({ resource_id: Text, chain: v.array(Text), ...correlation }),
+  rollback_result: v.looseObject({ resource_id: Text, rollback_outcome: Text, ...correlation }),
   provider_capability_snapshot: v.looseObject({
     provider_id: Text,
     mutation_mode: Text,

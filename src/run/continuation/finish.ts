@@ -11,6 +11,7 @@ import type { Clock } from "../../system/clock.ts";
 import { keptFacts, settleEvidence } from "../evidence.ts";
 import type { Place } from "../place.ts";
 import { type RunReport, reportOf } from "../report.ts";
+import { lastOwnEvent } from "./own-end.ts";
 
 export interface FinishInput {
   readonly store: Store;
@@ -66,8 +67,8 @@ async function countsOf(reader: RunReader): Promise<Counts> {
 
 /** What no row says stands in the event of the loop's end; a run that broke has none. */
 async function lastCounts(reader: RunReader): Promise<{ retried: number; without_effect: number }> {
-  const { lastSeq } = await reader.run();
-  for (const event of (await reader.events(Math.max(0, lastSeq - 3), 3)).toReversed()) {
+  const last = await lastOwnEvent(reader, (await reader.run()).lastSeq);
+  for (const event of (await reader.events(Math.max(0, (last?.seq ?? 0) - 3), 3)).toReversed()) {
     if (event.type !== eventTypes.loopFinished) continue;
     const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Finished), event.payload);
     if (parsed.success) return parsed.output.counts;

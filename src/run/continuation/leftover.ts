@@ -3,6 +3,7 @@
  */
 import { eventTypes } from "../../kernel/wire.ts";
 import type { RunReader, RunRow } from "../../store/contract.ts";
+import { lastOwnEvent } from "./own-end.ts";
 
 export type Leftover =
   /** Its actions are not through, or are to be run again. */
@@ -14,7 +15,7 @@ export type Leftover =
 /** A run with as much of its history as this needs. */
 export interface BegunRun {
   readonly row: RunRow;
-  /** null on a run that died before its first commit. */
+  /** Of its own, not of reconciling afterwards; null on a run that died before its first commit. */
   readonly lastEventType: string | null;
 }
 
@@ -27,7 +28,7 @@ export interface Wanted {
 
 export async function begunRun(reader: RunReader): Promise<BegunRun> {
   const row = await reader.run();
-  const last = row.lastSeq === 0 ? null : await reader.eventAt(row.lastSeq);
+  const last = await lastOwnEvent(reader, row.lastSeq);
   return { row, lastEventType: last?.type ?? null };
 }
 

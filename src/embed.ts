@@ -19,6 +19,7 @@ import type { Bundle, PolicyMode } from "./bundle/model.ts";
 import type { EventJson } from "./evidence/project.ts";
 import type { OperatorPolicy, RunPolicy } from "./policy/model.ts";
 import { type HostDeps, localDepthAdapter, nativeAdapter } from "./run/adapters.ts";
+import { convergenceInMemory } from "./run/deployment/open.ts";
 import { createFallbackNotes } from "./run/fallback-notes.ts";
 import { type InMemoryInput, type RunInMemory, runInMemory, temporaryWorkdirs } from "./run/in-memory.ts";
 import { contextOf, partsOf } from "./run/parts.ts";
@@ -162,7 +163,8 @@ function runtimeOf(
     policy: prepared.policy,
     async run({ runtimeRunId, signal, deadlineMs } = {}) {
       const context = contextOf(prepared, runtimeRunId, ids);
-      const parts = partsOf(prepared, host.env);
+      const convergence = convergenceInMemory(prepared);
+      const parts = { ...partsOf(prepared, host.env), ...(convergence === undefined ? {} : { convergence }) };
       const { ended, ...means } = await makeMeans(host, context);
       try {
         return await runInMemory({

@@ -434,6 +434,16 @@ export const errorCodes = {
     message: "the operator has not opened the gate of the bundle's deployment provider",
     hint: "Set the environment variable named in `gate`, or run the bundle with --mode simulate.",
   },
+  PROVIDER_CONTRACT_UNMET: {
+    class: "denied",
+    message: "what the bundle demands of its deployment provider is not given here",
+    hint: "Mend every point listed, or deployment_provider_contract in the bundle.",
+  },
+  PROMOTION_REFUSED: {
+    class: "denied",
+    message: "the compile run of this bundle was not promoted to be applied",
+    hint: "Promote the compile run (promotion_mode live_apply); every point listed must hold.",
+  },
   PROVIDER_FAILED: {
     class: "retryable",
     message: "the deployment provider could not do what it was asked to",
@@ -488,6 +498,16 @@ export const errorCodes = {
     class: "conflict",
     message: "the rollout has ended already",
     hint: "See how: `akc rollout status ID`.",
+  },
+  ROLLOUT_OPEN: {
+    class: "conflict",
+    message: "the run has a rollout that has not ended",
+    hint: "Let it end, or end it with `akc rollout abort ID`; then the run can be removed.",
+  },
+  ROLLOUT_REQUESTS_TOO_MANY: {
+    class: "terminal",
+    message: "the rollout has more requests waiting than it may",
+    hint: "No process takes them: run `akc runtime reconcile` for the scope.",
   },
   SCOPE_HELD: {
     class: "conflict",

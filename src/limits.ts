@@ -27,6 +27,23 @@ export const limits = {
   /** One change of one resource. */
   providerChangeMsMax: 300_000,
   toolOutputBytesMax: 64 * 1024 * 1024,
+  /** Of what a program said last when it failed. */
+  toolWordsCharsMax: 4_096,
+  /** Of a container's state, and of why one could not be started (spec reconcile §4.6). */
+  containerStateCharsMax: 512,
+  /** A manifest of many documents. */
+  manifestBytesMax: 16 * 1024 * 1024,
+  manifestObjectsMax: 5_000,
+  promotionPacketBytesMax: 16 * 1024 * 1024,
+  /** One request of kubectl to an API server. */
+  kubernetesRequestMsMax: 15_000,
+  /** Tries of one change of which somebody else changed an object in between. */
+  kubernetesApplyTriesMax: 5,
+  /** Dry runs of one look; only objects that the server refuses take more than one. */
+  kubernetesDryRunsMax: 16,
+  /** Health conditions of one resource that are kept, and characters of what is said about it. */
+  healthConditionsMax: 64,
+  healthMessageCharsMax: 2_048,
   resourcesInParallelDefault: 4,
   resourcesInParallelMax: 64,
   /** Revisions of one resource that are kept, beside the last good one. */
@@ -34,6 +51,8 @@ export const limits = {
   /** Rollouts and plans that are kept. */
   rolloutsKeptMax: 200,
   plansKeptMax: 50,
+  /** Requests to one rollout that no process took yet. */
+  rolloutRequestsOpenMax: 16,
   /** The same correction of the same fields so often within the window ends in `correction_loop`. */
   correctionsMax: 5,
   correctionWindowMs: 10 * 60_000,
@@ -43,7 +62,72 @@ export const limits = {
   healthyDeadlineMsDefault: 300_000,
   progressDeadlineMsDefault: 600_000,
   pauseDeadlineMsDefault: 24 * 60 * 60_000,
+  /** Longest wait that a rollout may ask for. */
+  rolloutWaitMsMax: 30 * 24 * 60 * 60_000,
+  rolloutStepsMax: 100,
+  analysisChecksMax: 50,
+  measurementsMax: 10_000,
+  analysisIntervalMsDefault: 60_000,
   rolloutPollMs: 250,
+  /** Longest rest of a watch between two looks into the inbox. */
+  watchPollMs: 1_000,
+  // systemd
+  systemdDropInsMax: 64,
+  /** Unit files of one folder that are looked at. */
+  systemdUnitFilesMax: 20_000,
+  /** Units that one `systemctl show` is asked about. */
+  systemdShowUnitsMax: 1_000,
+  /** How long a `daemon-reload` waits at most for changes under way that it can serve too. */
+  systemdReloadGatherMs: 500,
+  /** A service that was restarted counts as restarting until it has run for so long. */
+  systemdSettledMs: 30_000,
+  // probes of what a provider has started
+  probeTimeoutMsDefault: 3_000,
+  probeTimeoutMsMax: 120_000,
+  probeIntervalMsDefault: 5_000,
+  probeIntervalMsMin: 50,
+  probeIntervalMsMax: 60 * 60_000,
+  probeInitialDelayMsMax: 60 * 60_000,
+  probeThresholdMax: 1_000,
+  /** Read of an answer before it is dropped; only its status counts. */
+  probeBodyBytesMax: 64 * 1024,
+  probesInParallelMax: 32,
+  // processes as resources
+  processReplicasMax: 256,
+  processArgvItemsMax: 1_024,
+  processVariablesMax: 1_024,
+  processPathsMax: 128,
+  processPortsMax: 32,
+  processBackoffMsDefault: 1_000,
+  processBackoffMsMaxDefault: 60_000,
+  processBackoffMsMax: 60 * 60_000,
+  processResetAfterMsDefault: 60_000,
+  processStopGraceMsDefault: 10_000,
+  processStopGraceMsMax: 5 * 60_000,
+  /** Between SIGKILL and giving up on a process that does not go. */
+  processKillMsMax: 5_000,
+  processLogBytesDefault: 10 * 1024 * 1024,
+  processLogBytesMin: 8 * 1024,
+  processLogBytesMax: 256 * 1024 * 1024,
+  processLogsKeptDefault: 5,
+  processLogsKeptMax: 100,
+  processRecordBytesMax: 2 * 1024 * 1024,
+  /** After a full disk kept a log from being turned over. */
+  processLogRetryMs: 30_000,
+  /** How long the exit code of a dead child is waited for. */
+  processExitCodeMsMax: 500,
+  /** How long an intent to start may stand without a process before it counts as not carried out. */
+  processStartMsMax: 5_000,
+  /** How long a look waits for the first answers of probes that nobody has asked yet. */
+  processFirstProbeMsMax: 1_000,
+  /** How long the next copy has to listen before the one it replaces is ended. */
+  processHandoverMsMax: 10_000,
+  processWatchMs: 50,
+  /** How often the records and the logs are looked at while watching. */
+  processRescanMs: 1_000,
+  /** Restarts in a row that are called a crash loop. */
+  processCrashLoopRestarts: 3,
+  processListenBacklog: 1_024,
   // kernel
   /** A first try and two retries (spec kernel §7.1). */
   attemptsMax: 3,
@@ -208,4 +292,8 @@ export const limits = {
   pluginOutputsBytesMax: 256 * 1024,
   pluginErrorChars: 2_000,
   pluginSecretBytesMax: 64 * 1024,
+  /** Resources that one `provider/observe_all` asks about. */
+  pluginObservePage: 500,
+  /** Fields that a plugin's diff of one resource may name. */
+  pluginDiffChangesMax: 10_000,
 } as const;

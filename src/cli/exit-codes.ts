@@ -9,6 +9,7 @@ export const exitCodes = {
   3: "the world diverged from what the bundle wants",
   4: "no verdict: the facts to judge by are missing",
   5: "the lease is held by another process",
+  7: "what stands is not what the bundle wants (asked for with --exit-code)",
   129: "the terminal was closed (SIGHUP)",
   130: "interrupted (SIGINT)",
   143: "terminated (SIGTERM)",
@@ -16,7 +17,7 @@ export const exitCodes = {
 
 export type ExitCode = keyof typeof exitCodes;
 
-const known: readonly ExitCode[] = [0, 1, 2, 3, 4, 5, 129, 130, 143];
+const known: readonly ExitCode[] = [0, 1, 2, 3, 4, 5, 7, 129, 130, 143];
 
 /** A code that the documentation lists; anything else is a failure. */
 export function asExitCode(code: number): ExitCode {

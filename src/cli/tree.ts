@@ -75,6 +75,11 @@ export const tree: Group = {
           summary: "Remove old runs with their evidence; never one that is under way.",
           load: async () => (await import("./runtime/prune.ts")).prune,
         },
+        reconcile: {
+          kind: "leaf",
+          summary: "Make what stands what the run's bundle wants, or show the difference.",
+          load: async () => (await import("./runtime/reconcile.ts")).reconcile,
+        },
         replay: {
           kind: "leaf",
           summary: "Show what happened in a run, and whether its records still say so.",
@@ -94,6 +99,52 @@ export const tree: Group = {
           kind: "leaf",
           summary: "Stop a run: running actions are cancelled, then it ends `stopped`.",
           load: async () => (await import("./runtime/stop.ts")).stop,
+        },
+      },
+    },
+    rollout: {
+      kind: "group",
+      summary: "Rollouts: how what should stand gets there",
+      nodes: {
+        list: {
+          kind: "leaf",
+          summary: "List rollouts, newest first, and where they stand.",
+          load: async () => (await import("./rollout/list.ts")).list,
+        },
+        status: {
+          kind: "leaf",
+          summary: "Show where a rollout stands and why; with --watch, until it ends.",
+          load: async () => (await import("./rollout/status.ts")).status,
+        },
+        pause: {
+          kind: "leaf",
+          summary: "Hold a rollout where it is.",
+          load: async () => (await import("./rollout/words.ts")).pause,
+        },
+        resume: {
+          kind: "leaf",
+          summary: "Let a paused rollout go on.",
+          load: async () => (await import("./rollout/words.ts")).resume,
+        },
+        promote: {
+          kind: "leaf",
+          summary: "Let a rollout go on to its next step, or approve its last one.",
+          load: async () => (await import("./rollout/words.ts")).promote,
+        },
+        abort: {
+          kind: "leaf",
+          summary: "End a rollout and bring everything back.",
+          load: async () => (await import("./rollout/words.ts")).abort,
+        },
+        retry: {
+          kind: "leaf",
+          summary: "Begin a rollout anew that failed or was brought back.",
+          load: async () => (await import("./rollout/words.ts")).retry,
+        },
+        undo: {
+          kind: "leaf",
+          summary: "Bring back what a completed rollout has changed.",
+          load: async () => (await import("./rollout/words.ts")).undo,
         },
       },
     },

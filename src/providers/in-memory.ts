@@ -1,84 +1,99 @@
 /**
  * A provider whose resources are only remembered, for tests and for bundles that name it. It reaches nothing outside and
- * says so by its id.
+ * says so by its id; what it remembers beyond its process is what the inventory keeps of it.
  *
  * Source: spec reconcile §4.5.
  */
 import { AkcError } from "../errors.ts";
-import type { Mark, Observation, Provider, Revision, Standing } from "./contract.ts";
+import { fingerprint } from "../json/fingerprint.ts";
+import { isJsonObject, type JsonObject } from "../json/value.ts";
+import type { Observation, OwnedResource, Provider, Revision, Standing } from "./contract.ts";
 
 export const inMemoryProviderId = "in_memory";
 
-/** Keeps the last key of each resource: the same change twice is made once. */
 interface Remembered {
-  readonly revision: Revision;
-  readonly mark: Mark;
+  readonly resourceClass: string;
+  readonly markedHash: string;
+  readonly fields: JsonObject;
+  /** Of the change that made it: the same change twice is made once. */
   readonly key: string;
-  readonly version: number;
 }
 
-/** `standing` is shared by providers that are to see the same world. */
-export function createInMemoryProvider(standing = new Map<string, Remembered>()): Provider {
-  let version = 0;
-  const refuseMoved = (resourceId: string, expected: string | null, found: Remembered | undefined) => {
-    if ((found === undefined ? null : String(found.version)) === expected) return;
-    throw new AkcError("PROVIDER_CONFLICT", { details: { resourceId, expected } });
+/** @param world remembered resources by id; null for what was deleted. Providers that share it see the same. */
+export function createInMemoryProvider(world = new Map<string, Remembered | null>()): Provider {
+  const found = (resourceId: string, owned?: OwnedResource): Remembered | null => {
+    const known = world.get(resourceId);
+    if (known !== undefined || owned === undefined) return known ?? null;
+    return fromHandle(owned);
   };
   return {
     id: inMemoryProviderId,
     capabilities: new Set(["observe", "apply", "delete", "rollback"]),
     resolve: async (resources) =>
       resources.map(({ resourceId, resourceClass, desiredHash, dependsOn, intent }) => {
-        const revision = {
-          resourceId,
-          resourceClass,
-          desiredHash,
-          dependsOn,
-          snapshot: {},
-          fields: { intent },
-        };
+        const fields = { intent };
+        const revision = { resourceId, resourceClass, desiredHash, dependsOn, snapshot: {}, fields };
         return { kind: "resolved", revision };
       }),
     async observe(revisions, owned) {
-      const asked = [...revisions, ...owned, ...[...standing.values()].map(({ revision }) => revision)];
-      const classes = new Map(asked.map(({ resourceId, resourceClass }) => [resourceId, resourceClass]));
-      return [...classes].map(
-        ([resourceId, resourceClass]): Observation => ({
-          resourceId,
-          resourceClass,
-          standing: standingOf(standing.get(resourceId)),
-        }),
+      const rows = new Map(owned.map((row) => [row.resourceId, row]));
+      const ids = new Set(
+        [...revisions, ...owned].map(({ resourceId }) => resourceId).concat([...world.keys()]),
       );
+      const classes = new Map([...owned, ...revisions].map((one) => [one.resourceId, one.resourceClass]));
+      return [...ids].map((resourceId): Observation => {
+        const remembered = found(resourceId, rows.get(resourceId));
+        world.set(resourceId, remembered);
+        const resourceClass = remembered?.resourceClass ?? classes.get(resourceId) ?? "service";
+        return { resourceId, resourceClass, standing: standingOf(remembered) };
+      });
     },
-    async apply({ revision, mark, idempotencyKey, expectedVersion }) {
+    async apply({ revision, idempotencyKey, expectedVersion }) {
       const { resourceId } = revision;
-      const found = standing.get(resourceId);
-      if (found?.key === idempotencyKey) return;
-      refuseMoved(resourceId, expectedVersion, found);
-      version += 1;
-      standing.set(resourceId, { revision, mark, key: idempotencyKey, version });
+      const standing = found(resourceId);
+      if (standing?.key === idempotencyKey) return;
+      refuseMoved(resourceId, expectedVersion, standing);
+      world.set(resourceId, remember(revision, idempotencyKey));
     },
     async delete({ resource: { resourceId }, expectedVersion }) {
-      const found = standing.get(resourceId);
-      if (found === undefined) return;
-      if (expectedVersion !== null) refuseMoved(resourceId, expectedVersion, found);
-      standing.delete(resourceId);
+      const standing = found(resourceId);
+      if (standing !== null && expectedVersion !== null) refuseMoved(resourceId, expectedVersion, standing);
+      world.set(resourceId, null);
     },
     close: async () => {},
   };
 }
 
-function standingOf(found: Remembered | undefined): Standing {
-  if (found === undefined) return { kind: "absent" };
-  const { revision, mark, version } = found;
+function remember({ resourceClass, desiredHash, fields }: Revision, key: string): Remembered {
+  return { resourceClass, markedHash: desiredHash, fields, key };
+}
+
+function fromHandle({ resourceClass, desiredHash, handle }: OwnedResource): Remembered | null {
+  const fields = handle["fields"];
+  // An intent that was recorded and never carried out has no fields yet.
+  return isJsonObject(fields) ? { resourceClass, markedHash: desiredHash, fields, key: "" } : null;
+}
+
+function standingOf(remembered: Remembered | null): Standing {
+  if (remembered === null) return { kind: "absent" };
+  const { markedHash, fields } = remembered;
   return {
     kind: "present",
     owner: "akc",
-    markedHash: mark.desiredHash,
-    version: String(version),
-    fields: revision.fields,
+    markedHash,
+    version: versionOf(remembered),
+    fields,
     health: "healthy",
     conditions: [],
-    handle: {},
+    handle: { fields },
   };
+}
+
+function versionOf({ fields }: Remembered): string {
+  return fingerprint(fields).slice(0, 16);
+}
+
+function refuseMoved(resourceId: string, expected: string | null, standing: Remembered | null): void {
+  if ((standing === null ? null : versionOf(standing)) === expected) return;
+  throw new AkcError("PROVIDER_CONFLICT", { details: { resourceId, expected } });
 }

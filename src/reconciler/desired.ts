@@ -62,12 +62,10 @@ function intentRows(bundle: Bundle): readonly JsonObject[] {
   return isJsonArray(rows) ? rows.filter((row) => isJsonObject(row)) : [];
 }
 
-/** The kind of provider a bundle asks for; `in_memory` when it names none. */
-export function providerKind(bundle: Bundle): string {
-  for (const key of ["deployment_provider", "deployment_provider_contract"]) {
-    const named = bundle.metadata[key];
-    if (isJsonObject(named) && typeof named["kind"] === "string" && named["kind"].trim() !== "")
-      return named["kind"].trim();
-  }
-  return "in_memory";
+/** The kind of provider that a bundle names, if it names one. */
+export function providerKind({ metadata }: Bundle): string | undefined {
+  return (
+    textAt(objectAt(metadata, "deployment_provider"), "kind") ??
+    textAt(objectAt(metadata, "deployment_provider_contract"), "kind")
+  );
 }

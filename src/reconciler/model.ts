@@ -20,8 +20,8 @@ export interface LedgerEntry {
   readonly deployment?: DeploymentTurn;
 }
 
-/** Makes what stands what should stand, as part of a run. */
-export type Converge = (ledger: ReconcileLedger) => Promise<Converged>;
+/** Makes what stands what should stand, as part of a run. What is under way when the signal aborts is left to whoever goes on. */
+export type Converge = (ledger: ReconcileLedger, signal: AbortSignal) => Promise<Converged>;
 
 export interface Converged {
   readonly converged: boolean;
@@ -55,7 +55,6 @@ export interface FieldChange {
   readonly path: string;
   readonly from?: JsonValue;
   readonly to?: JsonValue;
-  readonly [key: string]: JsonValue | undefined;
 }
 
 export type OperationType = "create" | "update" | "delete" | "noop";
@@ -72,7 +71,7 @@ export interface OperationPayload {
   readonly plan_id: string;
   readonly rollout_id: string;
   readonly idempotency_key: string;
-  readonly diff: readonly FieldChange[];
+  readonly diff: readonly JsonObject[];
   /** Fields of `diff` beyond those shown. */
   readonly diff_omitted: number;
 }

@@ -66,6 +66,7 @@ function kernel(held: HeldRun): Promise<KernelReport> {
       workdirOf: createWorkdirs(place.scopeDir, ready.plugin !== undefined),
       stopRequested: () => store.stopRequested(context.runtimeRunId),
       openSignals: () => store.openSignals(context.runtimeRunId),
+      deployed: store.deployment,
       signal: AbortSignal.any([held.signal, held.lost]),
       noted,
       foreign: !isBuiltin(adapter.id),

@@ -77,6 +77,7 @@ export async function runInMemory(input: InMemoryInput): Promise<RunInMemory> {
         foreign,
         deadlineMs,
         noted,
+        deployed: memory.scope.deployment,
       }),
     );
     const { runtimeRunId } = context;

@@ -11,14 +11,12 @@ import type { KernelDeps } from "../kernel/loop.ts";
 import type { RunPlan } from "../kernel/plan.ts";
 import type { RunBudget } from "../kernel/spending.ts";
 import { planEnqueuedPayload } from "../kernel/wire.ts";
-import { providerPermitted } from "../policy/decide.ts";
-import type { RunPolicy } from "../policy/model.ts";
-import { createInMemoryProvider, inMemoryProviderId } from "../providers/in-memory.ts";
-import { desiredResources, providerKind } from "../reconciler/desired.ts";
-import type { RunRow } from "../store/contract.ts";
+import type { Decision, RunPolicy } from "../policy/model.ts";
+import type { DeploymentReader, RunRow } from "../store/contract.ts";
 import type { Ids } from "../system/ids.ts";
 import { type HostDeps, reachesAgentWorker } from "./adapters.ts";
-import { type Convergence, createConverge } from "./converge.ts";
+import { type Convergence, createConverge } from "./deployment/converge.ts";
+import { deniedBeforehand } from "./deployment/gates.ts";
 import type { Prepared } from "./prepare.ts";
 
 export interface RunParts {
@@ -34,13 +32,12 @@ export interface RunParts {
   /** Whether a step would reach an agent worker over HTTP. */
   readonly agentWorkerReaches: boolean;
   readonly budget: RunBudget;
+  /** What should stand, and by whom; absent on bundles that want nothing. */
   readonly convergence?: Convergence;
 }
 
-/** @throws AkcError POLICY_DENIED, PROVIDER_UNAVAILABLE */
 export function partsOf({ bundle, policy, plan, routeOf }: Prepared, env: HostDeps["env"]): RunParts {
   const { coordination } = bundle;
-  const convergence = convergenceOf(bundle, policy);
   return {
     bundlePath: bundle.path,
     bundleSha256: bundle.sha256,
@@ -52,7 +49,6 @@ export function partsOf({ bundle, policy, plan, routeOf }: Prepared, env: HostDe
     routeOf,
     agentWorkerReaches: reachesAgentWorker(bundle, env),
     budget: budgetOf(bundle),
-    ...(convergence === undefined ? {} : { convergence }),
   };
 }
 
@@ -68,6 +64,9 @@ export type RunHeldBy = Pick<
   /** How long the run has been going on already: the policy's deadline counts from its start. */
   readonly elapsedMs?: number | undefined;
   readonly openSignals?: KernelDeps["openSignals"] | undefined;
+  /** What is kept of the scope's deployment; absent where nothing may be deployed. */
+  readonly deployed?: DeploymentReader | undefined;
+  readonly newRolloutId?: (() => string) | undefined;
   readonly noted?: KernelDeps["noted"] | undefined;
   readonly onProgress?: KernelDeps["onProgress"] | undefined;
 };
@@ -75,7 +74,7 @@ export type RunHeldBy = Pick<
 export function kernelDeps(parts: RunParts, held: RunHeldBy): KernelDeps {
   const { policy, convergence } = parts;
   const { clock, writer, adapter, context, workdirOf, stopRequested, signal, noted, onProgress } = held;
-  const { openSignals, elapsedMs = 0 } = held;
+  const { openSignals, elapsedMs = 0, deployed, newRolloutId = () => crypto.randomUUID() } = held;
   const deadlines = [held.deadlineMs, leftOf(policy.runDeadlineMs, elapsedMs)].filter(
     (ms) => ms !== undefined,
   );
@@ -94,11 +93,29 @@ export function kernelDeps(parts: RunParts, held: RunHeldBy): KernelDeps {
     signal,
     ...(deadlines.length === 0 ? {} : { deadlineMs: Math.min(...deadlines) }),
     budget: parts.budget,
-    ...(convergence === undefined ? {} : { converge: createConverge(convergence, policy) }),
+    ...(convergence === undefined || deployed === undefined
+      ? {}
+      : {
+          ...beforehand(deniedBeforehand(policy, convergence.deployment.kind)),
+          converge: createConverge({
+            ...convergence,
+            runtimeRunId: context.runtimeRunId,
+            policy,
+            clock,
+            writer,
+            reader: deployed,
+            newRolloutId,
+            signal,
+          }),
+        }),
     ...(openSignals === undefined ? {} : { openSignals }),
     ...(noted === undefined ? {} : { noted }),
     ...(onProgress === undefined ? {} : { onProgress }),
   };
+}
+
+function beforehand(denied: Decision | undefined): Pick<KernelDeps, "deniedBeforehand"> {
+  return denied === undefined ? {} : { deniedBeforehand: denied };
 }
 
 function leftOf(deadlineMs: number | undefined, elapsedMs: number): number | undefined {
@@ -158,24 +175,6 @@ function hasEffect(
     if (adapter.respectsRouting && (kind === "subprocess" || kind === "http")) return true;
     return foreign || agentWorkerReaches;
   };
-}
-
-/** A provider that is not there is an error and never silently another one (cli:W-31). */
-function convergenceOf(bundle: Bundle, policy: RunPolicy): Convergence | undefined {
-  const desired = desiredResources(bundle);
-  if (desired.length === 0) return undefined;
-  const kind = providerKind(bundle);
-  if (!providerPermitted(policy, kind)) {
-    throw new AkcError("POLICY_DENIED", { message: `the operator does not permit the provider ${kind}` });
-  }
-  if (kind === inMemoryProviderId) {
-    const { tenantId, repoId } = bundle.scope;
-    return { scope: `${tenantId}/${repoId}`, desired, provider: createInMemoryProvider() };
-  }
-  if (policy.mode === "simulate") return undefined;
-  throw new AkcError("PROVIDER_UNAVAILABLE", {
-    details: { provider: kind, available: [inMemoryProviderId] },
-  });
 }
 
 /** Bounds of the intent that hold for all actions together; its seconds are the run's deadline. */

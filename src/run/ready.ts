@@ -9,6 +9,7 @@ import type { Ids } from "../system/ids.ts";
 import { adaptersOf, isBuiltin, preparedAdapter, refuseUnknownAdapter } from "./adapters.ts";
 import { inferOutputsRoot } from "./bundle-files.ts";
 import { refuseMissingCapabilities } from "./capabilities.ts";
+import { openConvergence } from "./deployment/open.ts";
 import { createFallbackNotes, type RunNotes } from "./fallback-notes.ts";
 import { contextOf, partsOf, type RunParts } from "./parts.ts";
 import { makePlace, type Place } from "./place.ts";
@@ -67,6 +68,7 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
   const context = contextOf({ ...prepared, adapterId }, input.runtimeRunId, host.ids);
   const parts = partsOf(prepared, host.env);
   const place = await makePlace(inferOutputsRoot(bundle.path, input.outputsRoot), context);
+  const convergence = await openConvergence(prepared, { ...host, scopeRoot: place.scopeRoot });
   const fallbacks = createFallbackNotes();
   const fallen = fallbacks.open(context);
   const opened = named && openPlugin(named, { ...host, operator, policy, place, onLog: host.onPluginLog });
@@ -80,6 +82,7 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
   refuseMissingCapabilities(bundle, adapter, named?.offer.capabilities);
   return {
     ...parts,
+    ...(convergence === undefined ? {} : { convergence }),
     context,
     place,
     adapter: await preparedAdapter(adapter, context, bundle),
@@ -87,8 +90,14 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
     acceptPluginChange: input.acceptPluginChange === true,
     noted: opened === undefined ? fallen.noted : () => [...opened.noted(), ...fallen.noted()],
     divergenceCounts: bundle.metadata["runtime_nonzero_exit_on_reconcile_divergence"] === true,
-    facts: { ...bundleFacts(bundle, policy), desiredResources: parts.convergence?.desired.length ?? 0 },
+    facts: { ...bundleFacts(bundle, policy), desiredResources: convergence?.deployment.desired.length ?? 0 },
   };
+}
+
+/** Ends what serves the run; nothing that it has made. */
+export async function closeReady({ adapter, convergence }: ReadyRun): Promise<void> {
+  await adapter.close?.();
+  await convergence?.provider.close();
 }
 
 /** Looked for only when the adapter is no built-in one, and by nobody who brings adapters of his own. */

@@ -67,8 +67,10 @@ export function announced(steps: readonly StepPlan[], context: RunContext): Anno
   };
 }
 
-export function seen({ seq, type, atMs, item, error, durationMs, delayMs, by }: Progress): SeenEvent {
-  const payload = {
+export function seen(progress: Progress): SeenEvent {
+  const { seq, type, atMs, item, error, durationMs, delayMs, by, payload } = progress;
+  if (payload !== undefined) return { seq, type, atMs, payload };
+  const keys = {
     action_id: item?.actionId,
     node_id: item?.node.nodeId,
     graph_step_id: item?.step?.stepId,
@@ -80,7 +82,7 @@ export function seen({ seq, type, atMs, item, error, durationMs, delayMs, by }: 
     delay_ms: delayMs,
     by,
   };
-  return { seq, type, atMs, payload };
+  return { seq, type, atMs, payload: keys };
 }
 
 export interface ReportInput {

@@ -20,7 +20,7 @@ import { keptOptions, keptPlugin } from "./continuation/kept-options.ts";
 import { type BegunRun, begunRun, leftoverOf, type Wanted } from "./continuation/leftover.ts";
 import { endStrays } from "./continuation/strays.ts";
 import { keepingLease } from "./lease-keeper.ts";
-import { makeReady, type ReadyRun, type RunHost } from "./ready.ts";
+import { closeReady, makeReady, type ReadyRun, type RunHost } from "./ready.ts";
 import type { RunReport } from "./report.ts";
 
 export type { FoundPast } from "./continuation/found.ts";
@@ -77,7 +77,7 @@ export async function resumeRun(
         ...(onEvent === undefined ? {} : { onEvent }),
       });
     } finally {
-      await ready.adapter.close?.();
+      await closeReady(ready);
     }
   } finally {
     await store.close();

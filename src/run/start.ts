@@ -19,7 +19,7 @@ import { factsSha256, keepFacts } from "./evidence.ts";
 import { runHeld } from "./hold.ts";
 import { keepingLease } from "./lease-keeper.ts";
 import { newRunRow } from "./parts.ts";
-import { makeReady, type ReadyInput, type ReadyRun, type RunHost } from "./ready.ts";
+import { closeReady, makeReady, type ReadyInput, type ReadyRun, type RunHost } from "./ready.ts";
 import { announced, type RunReport, reportOf, seen } from "./report.ts";
 
 export type { AnnouncedPlan, RunReport, SeenEvent } from "./report.ts";
@@ -64,7 +64,7 @@ export async function startRun(
       await store.close();
     }
   } finally {
-    await ready.adapter.close?.();
+    await closeReady(ready);
   }
 }
 

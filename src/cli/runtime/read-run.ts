@@ -4,7 +4,7 @@
  */
 import { AkcError } from "../../errors.ts";
 import type { StoredRun } from "../../replay/pass-protocol.ts";
-import type { RunReader, RunRow } from "../../store/contract.ts";
+import type { DeploymentReader, RunReader, RunRow } from "../../store/contract.ts";
 import type { Io } from "../io.ts";
 import { withArchive } from "./archived.ts";
 import { oneRun, runArgs, type Where, withStore } from "./locate.ts";
@@ -31,6 +31,8 @@ export interface OpenedRun {
   readonly scopeRoot: string;
   /** Where it can be opened a second time; absent on an archive. */
   readonly stored?: StoredRun;
+  /** What is kept of the scope's deployment; absent on an archive. */
+  readonly deployment?: DeploymentReader;
 }
 
 /** @throws AkcError USAGE, RUN_NOT_FOUND, RUN_AMBIGUOUS, ARCHIVE_INVALID, STORE_DAMAGED */
@@ -57,7 +59,7 @@ export async function withRun<T>(
     const reader = await store.openRun(row.context.runtimeRunId);
     try {
       const stored = { scopeRoot, runtimeRunId: row.context.runtimeRunId };
-      return await work({ reader, row, scopeRoot, stored });
+      return await work({ reader, row, scopeRoot, stored, deployment: store.deployment });
     } finally {
       await reader.close();
     }

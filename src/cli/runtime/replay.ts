@@ -89,6 +89,7 @@ export const replay = command({
       const verification = await verifyRun(opened.reader, {
         scopeRoot: opened.scopeRoot,
         stored: opened.stored,
+        deployment: opened.deployment,
         divergencesMax: 1,
       });
       const asked = { mode: mode ?? "runtime_replay", until, transitions: args.transitions !== false };

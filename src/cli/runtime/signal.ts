@@ -1,5 +1,4 @@
 /** `akc runtime signal`: sends a run what one of its steps waits for. */
-import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { isIdentifier } from "../../bundle/identifier.ts";
 import { AkcError } from "../../errors.ts";
@@ -13,6 +12,7 @@ import { followUpOnRun } from "../follow-up.ts";
 import type { Io } from "../io.ts";
 import { readJson } from "../read-json.ts";
 import { printable } from "../render/text.ts";
+import { senderName } from "../sender.ts";
 import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
 import { standing } from "./run-view.ts";
 import { nameOf, type Wait, waitsOf } from "./waits.ts";
@@ -182,17 +182,4 @@ function refuseSlip(waits: readonly Wait[], name: string, payload: JsonValue): v
 
 async function payloadFrom(path: string): Promise<JsonValue> {
   return readJson(path, limits.signalPayloadBytesMax);
-}
-
-function senderName(): string {
-  return `${userName()}@${hostname()}`;
-}
-
-/** A container may run as a user that no file names. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid-${process.getuid?.() ?? "unknown"}`;
-  }
 }

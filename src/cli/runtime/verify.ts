@@ -54,10 +54,11 @@ export const verify = command({
   },
   async run(args, { io, print }) {
     const anchorSha256 = digestArgument(args.chainSha256);
-    return withRun(io, args, async ({ reader, row, scopeRoot, stored }) => {
+    return withRun(io, args, async ({ reader, row, scopeRoot, stored, deployment }) => {
       const found = await verifyRun(reader, {
         scopeRoot,
         stored,
+        deployment,
         anchorSha256,
         rebuild: args.rebuild === true,
         divergencesMax: divergencesShownMax,

@@ -7,6 +7,9 @@
 import type { JsonValue } from "../../json/value.ts";
 import type { Health } from "../../providers/contract.ts";
 
+/** 0 < share ≤ 1 (of the copies or of the list), or a count. */
+export type Amount = { readonly share: number } | { readonly count: number };
+
 /** How fast, in which steps. Times are milliseconds. */
 export interface Strategy {
   readonly kind: "all_at_once" | "rolling" | "canary" | "blue_green";
@@ -16,10 +19,10 @@ export interface Strategy {
    */
   readonly steps: readonly RolloutStep[];
   readonly of: "resources" | "copies";
-  /** Copies beyond the wanted number while changing (`rolling`). */
-  readonly maxSurge: number;
-  /** Copies that may be missing while changing (`rolling`). */
-  readonly maxUnavailable: number;
+  /** Copies beyond the wanted number while changing; a share of them is rounded up. Not for `all_at_once`. */
+  readonly maxSurge: Amount;
+  /** Copies that may be missing while changing; a share is rounded down. Not for `all_at_once`. */
+  readonly maxUnavailable: Amount;
   /** Resources changed at the same time. */
   readonly parallel: number;
   /** Whether the last step waits for `promote`. */
@@ -35,8 +38,7 @@ export interface Strategy {
 }
 
 export interface RolloutStep {
-  /** 0 < share ≤ 1, or a count ≥ 1. */
-  readonly amount: { readonly share: number } | { readonly count: number };
+  readonly amount: Amount;
   /** How long what is new has to stand healthy before the step counts. */
   readonly bakeMs: number;
   /** Stop here until `resume` or `promote`. */
@@ -111,9 +113,20 @@ export interface Unit {
   readonly state: UnitState;
   /** Milliseconds since the epoch at which this state began. */
   readonly sinceMs: number;
-  /** Copies of the new revision asked for last; null before, and where copies mean nothing. */
+  /**
+   * Copies asked for last of the revision that it is brought to, and of the other one; null before, and where it is changed
+   * whole. While it rolls back the revision that it is brought to is the previous one.
+   */
   readonly updated: number | null;
-  /** Healthy without a break since; null while it is not. */
+  readonly previous: number | null;
+  /** Whether something of it may be new: what a rollback has to bring back. */
+  readonly touched: boolean;
+  /** When the change under way was made; null while it is only asked for. */
+  readonly changedMs: number | null;
+  /** What was last seen of it, and when; null while nobody looked. */
+  readonly health: Health | "absent" | "unobservable" | null;
+  readonly lookedMs: number | null;
+  /** Seen healthy at every look since; null while it is not. */
   readonly healthySinceMs: number | null;
   /** By when it has to be healthy. */
   readonly deadlineMs: number | null;
@@ -155,6 +168,7 @@ export const rolloutReasons = [
   "dependency_failed",
   "analysis_failed",
   "analysis_inconclusive",
+  "health_inconclusive",
   "policy_denied",
   "provider_refused",
   "correction_loop",
@@ -190,6 +204,8 @@ export interface Rollout {
   readonly bundleSha256: string;
   readonly providerId: string;
   readonly strategy: Strategy;
+  /** 1, and one more with each `retry`: the same change in another generation is another change. */
+  readonly generation: number;
   readonly phase: RolloutPhase;
   /** In phase `paused`: what it was before, and goes on with. */
   readonly pausedFrom?: "progressing" | "baking" | "analysing";
@@ -201,9 +217,11 @@ export interface Rollout {
   readonly progressMs: number;
   /** By when the phase under way must be over; null in a phase that ended. */
   readonly deadlineMs: number | null;
+  /** Since when a deadline has passed that nobody has looked behind; null otherwise. */
+  readonly overdueMs: number | null;
   /** Index into `strategy.steps`. */
   readonly step: number;
-  /** Whether the pauses and the approval of the step under way are settled. */
+  /** Whether all waits of the last step are over: old copies may go, and what is not wanted any more is deleted. */
   readonly approved: boolean;
   /** Every later pause and analysis is skipped (`promote --full`). */
   readonly full: boolean;
@@ -211,7 +229,10 @@ export interface Rollout {
   readonly units: readonly Unit[];
 }
 
-/** What the machine wants done now. The driver does it and folds what came of it. */
+/**
+ * What the machine wants done now. The driver does it and folds what came of it. A change that was begun and of which nobody
+ * said what came is wanted again (akc may have died in it): who has it under way passes over it.
+ */
 export type RolloutAction =
   | {
       readonly kind: "apply";
@@ -232,17 +253,25 @@ export type RolloutInput =
       readonly resourceId: string;
       readonly present: boolean | "unobservable";
       readonly matches: boolean;
+      /** `unknown` with a condition `ready` that is true is told as `healthy` (spec reconcile §1.7). */
       readonly health: Health;
-      /** Whether the gate passes this health (spec reconcile §1.7). */
       readonly message?: string;
       readonly copies?: { readonly updated: number; readonly updatedReady: number; readonly ready: number };
     }
   /** The change was begun: recorded before it is made. */
-  | { readonly kind: "begun"; readonly resourceId: string; readonly updated: number | null }
-  | { readonly kind: "applied"; readonly resourceId: string }
+  | {
+      readonly kind: "begun";
+      readonly resourceId: string;
+      readonly why: "rollout" | "rollback";
+      /** `copies.updated` of the action. */
+      readonly updated: number | null;
+    }
+  /** `why` is the action's: the answer to a change that was given up on in the meantime is not taken for that of the rollback. */
+  | { readonly kind: "applied"; readonly resourceId: string; readonly why: "rollout" | "rollback" }
   | {
       readonly kind: "refused";
       readonly resourceId: string;
+      readonly why: "rollout" | "rollback";
       readonly reason: RolloutReason;
       readonly message: string;
       /** Whether another try may help. */
@@ -250,6 +279,8 @@ export type RolloutInput =
     }
   | {
       readonly kind: "measured";
+      /** Index of the step that it was taken in: what comes late, when another one is analysed, is not counted. */
+      readonly step?: number;
       readonly verdict: "pass" | "fail" | "inconclusive" | "error";
       readonly message: string;
     }

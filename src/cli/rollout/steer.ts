@@ -1,0 +1,152 @@
+/**
+ * A person's word to a rollout: kept in its inbox, taken by whoever drives it; where nobody does, this command goes on with the
+ * rollout itself.
+ */
+import { AkcError } from "../../errors.ts";
+import type { RolloutCommand } from "../../reconciler/rollout/model.ts";
+import { systemClock } from "../../system/clock.ts";
+import { systemIds } from "../../system/ids.ts";
+import { type Command, command, type Session } from "../command.ts";
+import type { ExitCode } from "../exit-codes.ts";
+import { livenessOf } from "../lease/liveness.ts";
+import { watchSignals } from "../runtime/interrupt.ts";
+import { locatingEnvironment, withStore } from "../runtime/locate.ts";
+import { senderName } from "../sender.ts";
+import { type FoundRollout, oneRollout, rolloutArgs } from "./find-rollout.ts";
+import { standingText } from "./rollout-words.ts";
+import { printRollout } from "./status.ts";
+
+interface Word {
+  readonly word: "pause" | "resume" | "promote" | "abort" | "retry" | "undo";
+  readonly summary: string;
+  readonly note: string;
+}
+
+const full = {
+  full: { type: "boolean", description: "Skip all that it would still wait for, analyses too." },
+} as const;
+
+/** The command `akc rollout WORD`. */
+export function steering({ word, summary, note }: Word): Command {
+  return command({
+    path: `rollout ${word}`,
+    summary,
+    notes: [
+      note,
+      "Where another process is at the rollout, it takes the word within a second. Where none is, this command goes on with the rollout itself until it ends or waits again; --no-drive only leaves the word for whoever comes next.",
+    ],
+    examples: [
+      { command: `akc rollout ${word}`, says: "The newest rollout." },
+      { command: `akc rollout ${word} 0193f2c1`, says: "This one." },
+    ],
+    exits: [0, 1, 2, 5, 129, 130, 143],
+    environment: locatingEnvironment,
+    args: {
+      ...rolloutArgs,
+      ...(word === "promote" ? full : {}),
+      drive: {
+        type: "boolean",
+        default: true,
+        description: "Go on with the rollout where nobody does.",
+        negativeDescription: "Only leave the word.",
+      },
+      bundle: {
+        type: "string",
+        valueHint: "FILE",
+        description: "Where the run's bundle is now; else where it was.",
+      },
+      policy: {
+        type: "string",
+        valueHint: "FILE",
+        description: "The operator's policy; else that of the run's start.",
+      },
+    },
+    async run(args, session) {
+      const found = await oneRollout(session.io, args);
+      const wantsAll = "full" in args && args.full === true;
+      const said: RolloutCommand = wantsAll ? "promote_full" : word;
+      const request = await withStore(found.scopeRoot, (store) =>
+        store.requestRollout({
+          rolloutId: found.row.rolloutId,
+          command: said,
+          by: senderName(),
+          atMs: systemClock.nowMs(),
+        }),
+      );
+      const driver = await withStore(found.scopeRoot, (store) => store.scopeLease());
+      if (livenessOf(driver, systemClock.nowMs()).kind === "held") {
+        await taken(session, found, request.number);
+        return printRollout(session, await oneRollout(session.io, { ...args, rollout: found.row.rolloutId }));
+      }
+      if (args.drive === false) {
+        session.io.words("nobody is at the rollout: the word is kept for whoever goes on with it\n");
+        return 0;
+      }
+      return drive(session, found, args);
+    },
+  });
+}
+
+/** Waits until whoever drives it has taken the word. */
+async function taken({ io }: Session, { scopeRoot }: FoundRollout, number: number): Promise<void> {
+  const untilMs = systemClock.monotonicMs() + patienceMs;
+  while (systemClock.monotonicMs() < untilMs) {
+    const open = await withStore(scopeRoot, (store) => store.deployment.openRequests());
+    if (open.every((request) => request.number !== number)) return;
+    await systemClock.sleep(pollMs);
+  }
+  io.words("whoever is at the rollout has not taken the word yet\n");
+}
+
+const patienceMs = 10_000;
+const pollMs = 100;
+
+async function drive(
+  session: Session,
+  { scopeRoot, rollout }: FoundRollout,
+  args: {
+    readonly bundle?: string | undefined;
+    readonly policy?: string | undefined;
+    readonly outputsRoot?: string | undefined;
+  },
+): Promise<ExitCode> {
+  const { io } = session;
+  const interrupt = watchSignals((text) => io.words(`${text}\n`));
+  try {
+    const { reconcileRun } = await import("../../run/deployment/reconcile-run.ts");
+    const row = await withStore(scopeRoot, async (store) => {
+      const reader = await store.openRun(rollout.runtimeRunId).catch((cause) => {
+        throw new AkcError("RUN_NOT_FOUND", { details: { run: rollout.runtimeRunId }, cause });
+      });
+      try {
+        return await reader.run();
+      } finally {
+        await reader.close();
+      }
+    });
+    let said = "";
+    await reconcileRun(
+      {
+        scopeRoot,
+        row,
+        simulate: false,
+        rolloutId: rollout.rolloutId,
+        once: true,
+        bundlePath: args.bundle,
+        policyPath: args.policy,
+        signal: interrupt.signal,
+        onRollout: (now) => {
+          const text = `${now.phase} ${now.step} ${now.reason}`;
+          if (text !== said) io.words(`${standingText(now, systemClock.nowMs())}\n`);
+          said = text;
+        },
+      },
+      { clock: systemClock, ids: systemIds, env: process.env },
+    );
+  } finally {
+    interrupt.remove();
+  }
+  const { outputsRoot } = args;
+  const after = await oneRollout(io, { rollout: rollout.rolloutId, outputsRoot });
+  return interrupt.exitCode() ?? (await printRollout(session, after));
+}

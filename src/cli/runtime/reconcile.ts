@@ -1,0 +1,204 @@
+/**
+ * `akc runtime reconcile`: makes what stands what the bundle of a run wants, or shows what that would change.
+ *
+ * Source: spec reconcile §3.3, §3.4; spec cli §13.
+ */
+import { resolve } from "node:path";
+import { AkcError } from "../../errors.ts";
+import type { ReconcileReport } from "../../run/deployment/reconcile-run.ts";
+import { systemClock } from "../../system/clock.ts";
+import { systemIds } from "../../system/ids.ts";
+import { bundlePath } from "../bundle/bundle-path.ts";
+import { command, type Session } from "../command.ts";
+import type { ExitCode } from "../exit-codes.ts";
+import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
+import { policyArgs } from "../policy/policy-args.ts";
+import { standingText } from "../rollout/rollout-words.ts";
+import { valuesOf } from "../strict.ts";
+import { duration, wholeNumber } from "../values.ts";
+import { watchSignals } from "./interrupt.ts";
+import { locatingEnvironment, oneRun, runArgs } from "./locate.ts";
+import { changesText, reconcileData, reconcileText, verdictOf } from "./reconcile-report.ts";
+
+const watchIntervalMsDefault = 5_000;
+const watchLooksDefault = 30;
+const watchLooksMax = 1_000_000_000;
+const watchIntervalMsMax = 86_400_000;
+
+export const reconcile = command({
+  path: "runtime reconcile",
+  summary: "Make what stands what the run's bundle wants, or show the difference.",
+  notes: [
+    "--dry-run looks, compares field by field and prints a plan with an id; it changes nothing. --apply makes the changes as a rollout: in the order of dependencies, watched until they are healthy, brought back where they are not. --apply --plan ID applies exactly the plan that was looked at, or refuses because the world has moved.",
+    "--watch stays: it looks when the provider says that something changed, and at everything every interval, and puts right what differs. Everything it does is an event of the run; `akc runtime verify` covers it.",
+    "What akc has not made is never touched. --adopt takes it over where it stands in the place of a resource.",
+  ],
+  examples: [
+    { command: "akc runtime reconcile 0193f2c1 --dry-run --diff", says: "What differs, field by field." },
+    {
+      command: "akc runtime reconcile 0193f2c1 --apply --plan plan-3f0c8e21",
+      says: "Exactly what was looked at.",
+    },
+    {
+      command: "akc runtime reconcile 0193f2c1 --apply --watch --watch-max-iterations 0",
+      says: "Keep it so, until stopped.",
+    },
+  ],
+  usage: "(--dry-run | --apply)",
+  exits: [0, 1, 2, 3, 5, 7, 129, 130, 143],
+  environment: {
+    ...locatingEnvironment,
+    ...pluginEnvironment,
+    AKC_ENABLE_EXTERNAL_DEPLOYMENT_PROVIDER: "1 opens providers that only look at what is outside.",
+    AKC_ENABLE_MUTATING_DEPLOYMENT_PROVIDER: "1 opens providers that change what is outside.",
+  },
+  args: {
+    ...runArgs,
+    dryRun: { type: "boolean", description: "Look and plan; change nothing." },
+    apply: { type: "boolean", description: "Make the changes." },
+    plan: {
+      type: "string",
+      valueHint: "ID",
+      description: "With --apply: only this plan, as it was printed.",
+    },
+    diff: { type: "boolean", description: "Show every field that differs." },
+    exitCode: { type: "boolean", description: "Exit 7 where something differs." },
+    adopt: {
+      type: "boolean",
+      description: "Take over what stands in a resource's place and bears no mark of akc's.",
+    },
+    watch: { type: "boolean", description: "Go on: keep what stands as it should stand." },
+    watchIntervalSec: {
+      type: "string",
+      valueHint: "SECONDS",
+      description: `Between two looks at everything; else ${watchIntervalMsDefault / 1_000}.`,
+    },
+    watchMaxIterations: {
+      type: "string",
+      valueHint: "N",
+      description: `Looks at most; else ${watchLooksDefault}. 0: until stopped.`,
+    },
+    bundle: {
+      type: "string",
+      valueHint: "FILE",
+      description: "Where the bundle is now; else where it was. It must be the same one.",
+    },
+    ...policyArgs,
+    ...pluginArgs,
+    quiet: { type: "boolean", alias: ["q"], description: "No progress on stderr." },
+  },
+  async run(args, session) {
+    const simulate = onlyLooks(args);
+    const watching = watchOf(args);
+    const { row, scopeRoot } = await oneRun(session.io, args);
+    const { io } = session;
+    const say = (text: string) => {
+      if (args.quiet !== true) io.words(`${text}\n`);
+    };
+    const interrupt = watchSignals((text) => io.words(`${text}\n`));
+    try {
+      const { reconcileRun } = await import("../../run/deployment/reconcile-run.ts");
+      const report = await reconcileRun(
+        {
+          scopeRoot,
+          row,
+          simulate,
+          adopt: args.adopt === true,
+          insist: watching === undefined,
+          waitForPerson: watching !== undefined,
+          planId: args.plan,
+          bundlePath: args.bundle === undefined ? undefined : bundlePath(args.bundle),
+          policyPath: args.policy,
+          pluginsDirs: valuesOf(args.pluginsDir).map((directory) => resolve(directory)),
+          signal: interrupt.signal,
+          ...(watching === undefined ? {} : { watch: watching }),
+          onRollout: rolloutSayer(say),
+        },
+        { clock: systemClock, ids: systemIds, env: process.env },
+      );
+      return (
+        interrupt.exitCode() ??
+        (await tell(session, report, { ...args, runtimeRunId: row.context.runtimeRunId }))
+      );
+    } finally {
+      interrupt.remove();
+    }
+  },
+});
+
+interface Flags {
+  readonly dryRun?: boolean | undefined;
+  readonly apply?: boolean | undefined;
+  readonly plan?: string | undefined;
+  readonly watch?: boolean | undefined;
+  readonly watchIntervalSec?: string | undefined;
+  readonly watchMaxIterations?: string | undefined;
+}
+
+/** @throws AkcError USAGE unless exactly one of the two is said */
+function onlyLooks({ dryRun, apply, plan, watch }: Flags): boolean {
+  if ((dryRun === true) === (apply === true)) {
+    throw new AkcError("USAGE", {
+      message: dryRun === true ? "--dry-run and --apply exclude each other" : "say --dry-run or --apply",
+      hint: "--dry-run shows what would be changed, --apply changes it.",
+    });
+  }
+  if (plan !== undefined && (apply !== true || watch === true)) {
+    throw new AkcError("USAGE", {
+      message: "--plan goes with --apply alone",
+      hint: "A plan is applied once: `--apply --plan ID`.",
+    });
+  }
+  return dryRun === true;
+}
+
+function watchOf(flags: Flags) {
+  if (flags.watch !== true) {
+    if (flags.watchIntervalSec === undefined && flags.watchMaxIterations === undefined) return undefined;
+    throw new AkcError("USAGE", {
+      message: "--watch-interval-sec and --watch-max-iterations go with --watch",
+    });
+  }
+  const looks =
+    flags.watchMaxIterations === undefined
+      ? watchLooksDefault
+      : wholeNumber("--watch-max-iterations", flags.watchMaxIterations, { min: 0, max: watchLooksMax });
+  const resyncMs =
+    flags.watchIntervalSec === undefined
+      ? watchIntervalMsDefault
+      : duration("--watch-interval-sec", flags.watchIntervalSec, { min: 100, max: watchIntervalMsMax });
+  return { resyncMs, ...(looks === 0 ? {} : { passesMax: looks }) };
+}
+
+/** A line for each step of a rollout, and none twice. */
+function rolloutSayer(say: (text: string) => void) {
+  let said = "";
+  return (rollout: Parameters<typeof standingText>[0]) => {
+    const settled = rollout.units.filter(({ state }) => state === "settled").length;
+    const key = `${rollout.phase} ${rollout.step} ${rollout.reason} ${settled}`;
+    if (key === said) return;
+    said = key;
+    say(`${standingText(rollout, systemClock.nowMs())} (${settled} of ${rollout.units.length} settled)`);
+  };
+}
+
+async function tell(
+  session: Session,
+  report: ReconcileReport,
+  flags: {
+    readonly runtimeRunId: string;
+    readonly diff?: boolean | undefined;
+    readonly exitCode?: boolean | undefined;
+  },
+): Promise<ExitCode> {
+  const place = session.io.stdout;
+  await session.print({
+    data: reconcileData(flags.runtimeRunId, report),
+    text: () => reconcileText(flags.runtimeRunId, report, { place, diff: flags.diff === true }),
+  });
+  const { words, exit } = verdictOf(report, { exitCode: flags.exitCode === true });
+  const changes = changesText(report);
+  if (changes !== "") session.io.words(`${changes}\n`);
+  if (words !== "") session.io.words(`${words}\n`);
+  return exit;
+}

@@ -1,0 +1,296 @@
+/**
+ * Drives one rollout to where it ends or waits for a person: shows the machine what stands, does what it wants done, keeps every
+ * step before and after it is made. It decides nothing of its own but whether the policy allows a change.
+ *
+ * Source: architecture "How a run flows"; spec reconcile §1.6, §16 no. 2; W-06, W-07, W-30.
+ */
+import type { JsonObject } from "../json/value.ts";
+import { limits } from "../limits.ts";
+import { decide } from "../policy/decide.ts";
+import type { Decision, RunPolicy } from "../policy/model.ts";
+import type { Revision } from "../providers/contract.ts";
+import type { DeploymentReader, DeploymentTurn } from "../store/contract.ts";
+import { failpoint } from "../system/failpoint.ts";
+import {
+  type ChangeAction,
+  type ChangeFacts,
+  carryOut,
+  operationOf,
+  operationType,
+  reasonOf,
+} from "./change.ts";
+import { jsonOf } from "./json-of.ts";
+import { Keeper, type KeeperDeps, type SeenUnit } from "./keeper.ts";
+import { type KeptRollout, revisionOf } from "./kept.ts";
+import { callWithin, faultOf, type Looked, look } from "./look.ts";
+import { reconcileEvents } from "./model.ts";
+import type { PlannedChange } from "./plan.ts";
+import { ended, fold, foldLooks, next, wakeAtMs } from "./rollout/machine.ts";
+import {
+  type Analysis,
+  type Rollout,
+  type RolloutAction,
+  type RolloutInput,
+  rolloutCommands,
+  type Unit,
+} from "./rollout/model.ts";
+import { aimOf, sightOf } from "./sight.ts";
+
+export interface Measurement {
+  readonly verdict: "pass" | "fail" | "inconclusive" | "error";
+  readonly message: string;
+  readonly evidence: JsonObject;
+}
+
+export interface DriveDeps extends KeeperDeps {
+  /** `tenant_id/repo_id` */
+  readonly scope: string;
+  readonly policy: RunPolicy;
+  readonly deployment: DeploymentReader;
+  /** Leaves the rollout where it is: another process goes on with it. */
+  readonly signal: AbortSignal;
+  measure(analysis: Analysis, signal: AbortSignal): Promise<Measurement>;
+  /** Whether to stay while the rollout waits for a person. */
+  readonly waitForPerson: boolean;
+  /** Whether a change that finds the world moved is given up instead of tried anew. */
+  readonly exact: boolean;
+  /** JSON pointers of fields that may differ. */
+  ignoredOf(resourceId: string): readonly string[];
+}
+
+export interface Driven {
+  readonly rollout: Rollout;
+  /** The last denial. */
+  readonly denied?: Decision;
+}
+
+export class Drive {
+  readonly #deps: DriveDeps;
+  readonly #keeper: Keeper;
+  readonly #planned: ReadonlyMap<string, PlannedChange>;
+  readonly #revisions = new Map<string, Revision>();
+  readonly #underWay = new Map<string, Promise<void>>();
+  #rollout: Rollout;
+  #looked: Looked | undefined;
+  #denied: Decision | undefined;
+  #failure: unknown;
+  #wake: () => void = () => {};
+
+  /** @param planned of the plan, by resource: what is told of each change */
+  constructor(kept: KeptRollout, planned: ReadonlyMap<string, PlannedChange>, deps: DriveDeps) {
+    this.#deps = deps;
+    this.#rollout = kept.rollout;
+    this.#keeper = new Keeper(kept, deps);
+    this.#planned = planned;
+  }
+
+  /** @throws whatever the store throws; the rollout is as it was kept last */
+  async run(): Promise<Driven> {
+    const { signal, clock } = this.#deps;
+    await this.#loadRevisions();
+    while (!signal.aborted && this.#failure === undefined) {
+      await this.#takeCommands();
+      await this.#observe();
+      this.#start(next(this.#rollout, clock.nowMs()));
+      await this.#keeper.keepLandmark(this.#rollout, this.#seen());
+      if (this.#underWay.size === 0 && this.#isOver()) break;
+      await this.#rest();
+    }
+    await Promise.allSettled(this.#underWay.values());
+    if (this.#failure !== undefined) throw this.#failure;
+    return { rollout: this.#rollout, ...(this.#denied === undefined ? {} : { denied: this.#denied }) };
+  }
+
+  #isOver(): boolean {
+    return ended(this.#rollout) || (this.#rollout.phase === "paused" && !this.#deps.waitForPerson);
+  }
+
+  #fold(input: RolloutInput): void {
+    this.#rollout = fold(this.#rollout, input, this.#deps.clock.nowMs());
+  }
+
+  async #loadRevisions(): Promise<void> {
+    const { deployment, provider } = this.#deps;
+    for (const { resourceId, targetHash, previousHash } of this.#rollout.units) {
+      for (const hash of [targetHash, previousHash]) {
+        const row = hash === null ? null : await deployment.revision(provider.id, resourceId, hash);
+        if (row !== null) this.#revisions.set(nameOf(resourceId, row.desiredHash), revisionOf(row));
+      }
+    }
+  }
+
+  async #takeCommands(): Promise<void> {
+    for (const { number, rolloutId, command, by } of await this.#deps.deployment.openRequests()) {
+      if (rolloutId !== this.#rollout.rolloutId) continue;
+      const known = rolloutCommands.find((one) => one === command);
+      if (known !== undefined) this.#fold({ kind: "command", command: known, by });
+      await this.#keeper.keep(this.#rollout, [], { requestsTaken: [number] }, by);
+    }
+  }
+
+  async #observe(): Promise<void> {
+    const { provider, deployment, signal, ignoredOf, clock } = this.#deps;
+    const asked = this.#rollout.units.flatMap((unit) => this.#aim(unit) ?? []);
+    this.#looked = await look(provider, deployment, asked, signal);
+    const { observations } = this.#looked;
+    // While it is being changed, what it looks like says nothing.
+    const still = this.#rollout.units.filter(({ resourceId }) => !this.#underWay.has(resourceId));
+    const looks = still.map((unit) =>
+      sightOf(unit, observations.get(unit.resourceId), this.#aim(unit), ignoredOf(unit.resourceId)),
+    );
+    this.#rollout = foldLooks(this.#rollout, looks, clock.nowMs());
+  }
+
+  #aim(unit: Unit): Revision | undefined {
+    const hash = aimOf(unit);
+    return hash === null ? undefined : this.#revisions.get(nameOf(unit.resourceId, hash));
+  }
+
+  #start(actions: readonly RolloutAction[]): void {
+    for (const action of actions) {
+      const key = action.kind === "measure" ? measuring : action.resourceId;
+      if (this.#underWay.has(key)) continue;
+      const work = action.kind === "measure" ? this.#measure(action.analysis) : this.#change(action);
+      const settled = work
+        .catch((cause) => {
+          this.#failure ??= cause;
+        })
+        .finally(() => {
+          this.#underWay.delete(key);
+          this.#wake();
+        });
+      this.#underWay.set(key, settled);
+    }
+  }
+
+  async #measure(analysis: Analysis): Promise<void> {
+    const { measure, signal } = this.#deps;
+    const { verdict, message, evidence } = await measure(analysis, signal);
+    if (signal.aborted) return;
+    const { rolloutId, step } = this.#rollout;
+    this.#fold({ kind: "measured", verdict, message });
+    const payload = {
+      rollout_id: rolloutId,
+      step: step + 1,
+      analysis: analysis.name,
+      verdict,
+      message,
+      dry_run: analysis.dryRun,
+      evidence,
+    };
+    await this.#keeper.keep(this.#rollout, [{ type: reconcileEvents.rolloutMeasured, payload }]);
+  }
+
+  async #change(action: ChangeAction): Promise<void> {
+    const { provider, policy, ledger, clock, signal } = this.#deps;
+    const { resourceId, why } = action;
+    const facts = this.#factsOf(action);
+    const decision = decide(
+      policy,
+      why === "rollback" ? "service.reconcile.rollback" : "service.reconcile.apply",
+    );
+    const about = { resource_id: resourceId, operation_type: operationType(action, facts) };
+    await ledger.record({ events: [], decisions: [{ decision, about }] });
+    if (!decision.allowed) {
+      this.#denied = decision;
+      const message = `the policy denies ${decision.action}`;
+      this.#fold({ kind: "refused", resourceId, why, reason: "policy_denied", message, retryable: false });
+      await this.#keeper.keep(this.#rollout);
+      return;
+    }
+    const operation = operationOf(action, facts);
+    const updated = action.kind === "apply" ? (action.copies?.updated ?? null) : null;
+    this.#fold({ kind: "begun", resourceId, why, updated });
+    await this.#keeper.keep(
+      this.#rollout,
+      [{ type: reconcileEvents.operationStarted, payload: jsonOf({ ...operation }) }],
+      this.#owning(facts),
+    );
+    failpoint("reconcile.intent_recorded");
+    const startedMs = clock.monotonicMs();
+    let fault: ReturnType<typeof faultOf> | undefined;
+    try {
+      const call = callWithin(signal, limits.providerChangeMsMax);
+      await carryOut(provider, action, facts, operation.idempotency_key, call);
+    } catch (cause) {
+      // Nobody knows how far it came: whoever goes on looks for himself.
+      if (signal.aborted) return;
+      fault = faultOf(cause);
+    }
+    failpoint("reconcile.change_made");
+    if (fault === undefined) this.#fold({ kind: "applied", resourceId, why });
+    else {
+      const retryable = fault.code === "PROVIDER_CONFLICT" ? !this.#deps.exact : fault.retryable;
+      this.#fold({
+        kind: "refused",
+        resourceId,
+        why,
+        reason: reasonOf(fault.code),
+        message: fault.message,
+        retryable,
+      });
+    }
+    const payload = jsonOf({
+      ...operation,
+      applied: fault === undefined,
+      error: fault?.message,
+      error_code: fault?.code,
+      retryable: fault?.retryable,
+      duration_ms: Math.round(clock.monotonicMs() - startedMs),
+    });
+    const gone = action.kind === "delete" && fault === undefined;
+    await this.#keeper.keep(
+      this.#rollout,
+      [{ type: reconcileEvents.operationFinished, payload }],
+      gone ? { disowned: [{ providerId: provider.id, resourceId }] } : {},
+    );
+    failpoint("reconcile.change_recorded");
+  }
+
+  #factsOf(action: ChangeAction): ChangeFacts {
+    const { resourceId } = action;
+    return {
+      scope: this.#deps.scope,
+      rollout: this.#rollout,
+      planned: this.#planned.get(resourceId),
+      observation: this.#looked?.observations.get(resourceId),
+      owned: this.#looked?.owned.find((one) => one.resourceId === resourceId),
+      revision: action.kind === "apply" ? this.#revisions.get(nameOf(resourceId, action.hash)) : undefined,
+    };
+  }
+
+  #owning({ revision, observation, owned }: ChangeFacts): DeploymentTurn {
+    if (revision === undefined) return {};
+    const standing = observation?.standing;
+    const handle = standing?.kind === "present" ? standing.handle : (owned?.handle ?? {});
+    return { owned: [this.#keeper.owning(revision, handle)] };
+  }
+
+  #seen(): readonly SeenUnit[] {
+    return this.#rollout.units.map((unit) => ({
+      unit,
+      aim: this.#aim(unit),
+      observation: this.#looked?.observations.get(unit.resourceId),
+    }));
+  }
+
+  /** Until something is done, something is due, or it is time to look again. */
+  async #rest(): Promise<void> {
+    const { clock, signal } = this.#deps;
+    const dueMs = wakeAtMs(this.#rollout, clock.nowMs());
+    const untilDue = dueMs === null ? limits.rolloutPollMs : dueMs - clock.nowMs();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    await Promise.race([
+      promise,
+      clock.sleep(Math.max(pauseMsMin, Math.min(limits.rolloutPollMs, untilDue)), signal),
+    ]);
+  }
+}
+
+const measuring = "\nmeasuring";
+const pauseMsMin = 10;
+
+function nameOf(resourceId: string, hash: string): string {
+  return `${resourceId}\n${hash}`;
+}

@@ -1,0 +1,184 @@
+/**
+ * Which rollout is to be driven: the one that is open, or a new one in its place. A new one is kept with the way there and the
+ * way back before anything is changed.
+ *
+ * Source: spec reconcile §1.9, §16 no. 2; W-06.
+ */
+import { AkcError } from "../errors.ts";
+import type { Revision } from "../providers/contract.ts";
+import type { RolloutRow } from "../store/contract.ts";
+import type { DriveDeps } from "./drive.ts";
+import { jsonOf } from "./json-of.ts";
+import {
+  correctionKey,
+  type KeptRollout,
+  keptRollout,
+  revisionRow,
+  rolloutRow,
+  stateSha256,
+} from "./kept.ts";
+import { reconcileEvents } from "./model.ts";
+import { isActive, type PlannedChange, type ReconcilePlan } from "./plan.ts";
+import { rolloutPayload } from "./progress.ts";
+import { begin, fold } from "./rollout/machine.ts";
+import type { Strategy } from "./rollout/model.ts";
+
+export interface OpeningInput
+  extends Pick<DriveDeps, "provider" | "deployment" | "ledger" | "clock" | "runtimeRunId"> {
+  readonly bundleSha256: string;
+  readonly strategy: Strategy;
+  /** Only go on with this one, also where it has ended: somebody asked for it. */
+  readonly rolloutId?: string | undefined;
+  /** Begin anew what was brought back before: a person asked for it. */
+  readonly insist: boolean;
+  /** Only these may be changed; absent: all. */
+  readonly only?: ReadonlySet<string> | undefined;
+  newRolloutId(): string;
+}
+
+export interface Found {
+  readonly plan: ReconcilePlan;
+  readonly revisions: ReadonlyMap<string, Revision>;
+  readonly rollouts: readonly RolloutRow[];
+  readonly open: RolloutRow | null;
+}
+
+/** The rollout to drive: the one that is open, or a new one in its place; undefined when there is nothing to do. */
+export async function rolloutToDrive(input: OpeningInput, found: Found): Promise<KeptRollout | undefined> {
+  const { plan, open, rollouts } = found;
+  if (input.rolloutId !== undefined) return named(input.rolloutId, found);
+  if (open !== null) {
+    const kept = keptRollout(open);
+    if (kept.rollout.bundleSha256 === input.bundleSha256) return kept;
+    await supersede(input, kept);
+  }
+  const active = plan.changes.filter(
+    (change) =>
+      isActive(change) &&
+      (input.only?.has(change.resourceId) ?? true) &&
+      (input.insist || change.correction || !wasBroughtBack(change, rollouts)),
+  );
+  if (active.length === 0) return undefined;
+  return begun(input, found, active);
+}
+
+/** @throws AkcError ROLLOUT_NOT_FOUND, ROLLOUT_SUPERSEDED where another one is open */
+function named(rolloutId: string, { rollouts, open }: Found): KeptRollout {
+  const row = rollouts.find((one) => one.rolloutId === rolloutId);
+  if (row === undefined) throw new AkcError("ROLLOUT_NOT_FOUND", { details: { rollout: rolloutId } });
+  if (open !== null && open.rolloutId !== rolloutId) {
+    throw new AkcError("ROLLOUT_ENDED", {
+      message: "another rollout is under way in its place",
+      details: { rollout: rolloutId, open: open.rolloutId },
+    });
+  }
+  return keptRollout(row);
+}
+
+/** A revision that failed once is not rolled out again by itself: somebody has to ask for it, or to mend the bundle. */
+export function wasBroughtBack(change: PlannedChange, rollouts: readonly RolloutRow[]): boolean {
+  const [last] = rollouts;
+  if (last === undefined || last.phase === "completed" || last.phase === "superseded" || last.open)
+    return false;
+  return keptRollout(last).rollout.units.some(
+    ({ resourceId, targetHash }) => resourceId === change.resourceId && targetHash === change.revisionHash,
+  );
+}
+
+async function supersede(input: OpeningInput, { rollout, corrections }: KeptRollout): Promise<void> {
+  const nowMs = input.clock.nowMs();
+  const over = fold(rollout, { kind: "superseded", by: input.bundleSha256 }, nowMs);
+  const row = rolloutRow({ rollout: over, corrections }, nowMs);
+  const payload = jsonOf({ ...rolloutPayload(over, rollout.phase, stateSha256(row)) });
+  await input.ledger.record({
+    events: [{ type: reconcileEvents.rolloutChanged, payload }],
+    deployment: { rollout: row },
+  });
+}
+
+/** Keeps the way there and the way back before anything is changed. */
+async function begun(
+  input: OpeningInput,
+  { plan, revisions }: Found,
+  active: readonly PlannedChange[],
+): Promise<KeptRollout> {
+  const { provider, deployment, ledger, clock, runtimeRunId, bundleSha256, strategy } = input;
+  const nowMs = clock.nowMs();
+  const good = new Map(
+    (await deployment.lastGood(provider.id)).map((row) => [row.resourceId, row.desiredHash]),
+  );
+  const onlyCorrections = active.every(({ correction, type }) => correction && type !== "delete");
+  const rollout = begin({
+    rolloutId: input.newRolloutId(),
+    runtimeRunId,
+    planId: plan.planId,
+    bundleSha256,
+    providerId: provider.id,
+    strategy: onlyCorrections ? correcting(strategy) : strategy,
+    nowMs,
+    units: active.map(({ resourceId, layer, type, revisionHash, appliedHash }) => ({
+      resourceId,
+      layer,
+      operation: type === "noop" ? "update" : type,
+      targetHash: revisionHash,
+      previousHash:
+        type === "delete" ? appliedHash : previousOf(revisionHash, appliedHash, good.get(resourceId)),
+      replicas: provider.capabilities.has("copies") ? (revisions.get(resourceId)?.replicas ?? null) : null,
+    })),
+  });
+  const corrections = Object.fromEntries(
+    active.flatMap(({ resourceId, correction, diff }) =>
+      correction ? [[resourceId, correctionKey(diff)]] : [],
+    ),
+  );
+  const row = rolloutRow({ rollout, corrections }, nowMs);
+  const about = { runtimeRunId, atMs: nowMs, goodAtMs: null };
+  const events = active
+    .filter(({ correction }) => correction)
+    .map(({ resourceId, diff }) => ({
+      type: reconcileEvents.driftFound,
+      payload: { resource_id: resourceId, drift: diff.changes.map((one) => jsonOf({ ...one })) },
+    }));
+  const known = await Promise.all(
+    active.map(({ resourceId, revisionHash }) => deployment.revision(provider.id, resourceId, revisionHash)),
+  );
+  const wasGood = new Map(
+    known.flatMap((one) => (one === null ? [] : [[`${one.resourceId}\n${one.desiredHash}`, one.goodAtMs]])),
+  );
+  await ledger.record({
+    events: [
+      ...events,
+      {
+        type: reconcileEvents.rolloutChanged,
+        payload: jsonOf({ ...rolloutPayload(rollout, "", stateSha256(row)) }),
+      },
+    ],
+    deployment: {
+      rollout: row,
+      revisions: active.flatMap(({ resourceId, revisionHash }) => {
+        const revision = revisions.get(resourceId);
+        const goodAtMs = wasGood.get(`${resourceId}\n${revisionHash}`) ?? null;
+        return revision === undefined ? [] : [revisionRow(provider.id, revision, { ...about, goodAtMs })];
+      }),
+    },
+  });
+  return { rollout, corrections };
+}
+
+/** Back to what was good last; to what stands only while nothing was ever good. */
+function previousOf(target: string, applied: string | null, good: string | undefined): string | null {
+  if (good !== undefined && good !== target) return good;
+  return applied === target ? null : applied;
+}
+
+/** Putting back what somebody changed needs no steps; should it not get healthy, there is nothing to go back to. */
+function correcting(strategy: Strategy): Strategy {
+  return {
+    ...strategy,
+    kind: "all_at_once",
+    of: "resources",
+    steps: [{ amount: { share: 1 }, bakeMs: 0, pause: false }],
+    approval: false,
+    rollbackOnFailure: false,
+  };
+}

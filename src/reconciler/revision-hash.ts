@@ -1,0 +1,13 @@
+/**
+ * The identity of a revision. Pure.
+ */
+import { fingerprint } from "../json/fingerprint.ts";
+import type { Revision } from "../providers/contract.ts";
+
+/**
+ * What a revision is known by: over all that is applied. The documented desired hash alone is not enough, since a manifest may
+ * change under an intent that does not.
+ */
+export function revisionHash({ resourceId, desiredHash, fields, snapshot, replicas }: Revision): string {
+  return fingerprint({ resourceId, desiredHash, fields, snapshot, replicas: replicas ?? null });
+}

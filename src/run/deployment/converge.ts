@@ -1,0 +1,96 @@
+/**
+ * Lets the reconciler work for a run: on whose behalf, under which policy, by which provider. The kernel asks for it only after
+ * every action has succeeded, since a broken plan must not be deployed.
+ */
+import type { RunPolicy } from "../../policy/model.ts";
+import type { Provider } from "../../providers/contract.ts";
+import type { DriveDeps } from "../../reconciler/drive.ts";
+import type { Converge, ReconcileLedger } from "../../reconciler/model.ts";
+import type { ReconcileInput } from "../../reconciler/reconcile.ts";
+import { type Passes, reconcileUntilSettled } from "../../reconciler/resync.ts";
+import type { DeploymentReader, RunWriter } from "../../store/contract.ts";
+import type { Clock } from "../../system/clock.ts";
+import type { Deployment } from "./deployment.ts";
+import { measure } from "./measure.ts";
+
+export interface Convergence {
+  readonly deployment: Deployment;
+  readonly provider: Provider;
+}
+
+export interface ConvergeParts extends Convergence {
+  readonly runtimeRunId: string;
+  readonly policy: RunPolicy;
+  readonly clock: Clock;
+  readonly writer: Pick<RunWriter, "holdScope">;
+  readonly reader: DeploymentReader;
+  /** Leaves a rollout where it is. */
+  readonly signal: AbortSignal;
+  newRolloutId(): string;
+  onRollout?: DriveDeps["onRollout"];
+}
+
+/** How it is asked for, beyond what the bundle says. */
+export type ConvergeOptions = Partial<
+  Pick<
+    ReconcileInput,
+    "simulate" | "adopt" | "planId" | "rolloutId" | "insist" | "only" | "waitForPerson" | "onPlan"
+  >
+> & {
+  /** One pass, whatever the bundle says. */
+  readonly once?: boolean;
+};
+
+/** @throws AkcError SCOPE_HELD, and as `reconcile` */
+export async function converge(
+  parts: ConvergeParts,
+  ledger: ReconcileLedger,
+  options: ConvergeOptions = {},
+): Promise<Passes> {
+  const input = reconcileInput(parts, ledger, options);
+  if (!input.simulate) await parts.writer.holdScope(parts.clock.nowMs());
+  const resync = parts.deployment.resyncOf(parts.runtimeRunId);
+  const once = input.simulate || options.once === true || options.planId !== undefined;
+  return reconcileUntilSettled(input, once ? { ...resync, iterations: 1 } : resync);
+}
+
+/** All that a pass needs to know. */
+export function reconcileInput(
+  parts: ConvergeParts,
+  ledger: ReconcileLedger,
+  options: ConvergeOptions,
+): Omit<ReconcileInput, "attempt"> {
+  const { deployment, provider, policy, clock, runtimeRunId, signal, onRollout, newRolloutId } = parts;
+  const { planId, only, onPlan, rolloutId } = options;
+  return {
+    ...deployment,
+    provider,
+    runtimeRunId,
+    policy,
+    deployment: parts.reader,
+    ledger,
+    clock,
+    signal,
+    measure,
+    newRolloutId,
+    waitForPerson: options.waitForPerson ?? false,
+    exact: planId !== undefined,
+    simulate: options.simulate ?? policy.mode === "simulate",
+    adopt: options.adopt ?? false,
+    insist: options.insist ?? false,
+    ...(planId === undefined ? {} : { planId }),
+    ...(rolloutId === undefined ? {} : { rolloutId }),
+    ...(only === undefined ? {} : { only }),
+    ...(onPlan === undefined ? {} : { onPlan }),
+    ...(onRollout === undefined ? {} : { onRollout }),
+  };
+}
+
+/** As a run's last act: a person starts a run on purpose, so what failed before is tried again. */
+export function createConverge(parts: ConvergeParts): Converge {
+  return async (ledger, told) => {
+    const signal = AbortSignal.any([parts.signal, told]);
+    const { converged, denied } = await converge({ ...parts, signal }, ledger, { insist: true });
+    return { converged, ...(denied === undefined ? {} : { denied }) };
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * The provider that a deployment names, opened. A kind that nobody knows is an error and never silently another provider.
+ *
+ * Source: spec reconcile §4.2; W-01.
+ */
+import { member } from "../../bundle/member.ts";
+import { AkcError } from "../../errors.ts";
+import type { OperatorPolicy, RunPolicy } from "../../policy/model.ts";
+import type { Provider } from "../../providers/contract.ts";
+import { createInMemoryProvider, inMemoryProviderId } from "../../providers/in-memory.ts";
+import { runObserveProbes } from "../../providers/probe/observe-probes.ts";
+import type { Clock } from "../../system/clock.ts";
+import type { Deployment } from "./deployment.ts";
+
+export interface ProviderHost {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** `<outputs_root>/<tenant>/<repo>`, absolute. */
+  readonly scopeRoot: string;
+  readonly policy: RunPolicy;
+  readonly operator?: OperatorPolicy | undefined;
+  /** Whether akc stays: then what a provider starts again by itself it may start again. */
+  readonly supervise?: boolean | undefined;
+  /** Where plugins are looked for first. */
+  readonly pluginsDirs?: readonly string[] | undefined;
+}
+
+type Open = (deployment: Deployment, host: ProviderHost) => Promise<Provider>;
+
+const compose: Open = async (deployment, host) => {
+  const { createComposeProvider } = await import("../../providers/compose/provider.ts");
+  return createComposeProvider(settingsOf(deployment), {
+    ...outside(deployment, host),
+    probe: runObserveProbes,
+  });
+};
+
+const kubernetes: Open = async (deployment, host) => {
+  const { createKubernetesProvider } = await import("../../providers/kubernetes/provider.ts");
+  return createKubernetesProvider(settingsOf(deployment), {
+    ...outside(deployment, host),
+    probe: runObserveProbes,
+  });
+};
+
+const systemd: Open = async (deployment, host) => {
+  const { createSystemdProvider } = await import("../../providers/systemd/provider.ts");
+  return createSystemdProvider(settingsOf(deployment), outside(deployment, host));
+};
+
+const processes: Open = async (deployment, { env, clock, scopeRoot, operator, supervise = false }) => {
+  const { createProcessProvider } = await import("../../providers/process/provider.ts");
+  const { scope, repoRoot, settings } = deployment;
+  const observeProbes = member(settings, "observe_probes");
+  return createProcessProvider({
+    env,
+    clock,
+    scopeRoot,
+    scope,
+    repoRoot,
+    ...(operator?.containment === undefined ? {} : { containment: operator.containment }),
+    supervise,
+    ...(observeProbes === undefined ? {} : { observeProbes }),
+  });
+};
+
+/** Loaded when they are named: most runs need none of them. */
+const builtin: ReadonlyMap<string, Open> = new Map<string, Open>([
+  [inMemoryProviderId, async () => createInMemoryProvider()],
+  ["process", processes],
+  ["docker_compose_apply", compose],
+  ["docker_compose_observe", compose],
+  ["kubernetes_apply", kubernetes],
+  ["kubernetes_observe", kubernetes],
+  ["systemd", systemd],
+  ["systemd_observe", systemd],
+]);
+
+/** @throws AkcError PROVIDER_UNAVAILABLE for a kind that nobody offers */
+export function refuseUnknownProvider({ kind }: Pick<Deployment, "kind">): void {
+  if (builtin.has(kind)) return;
+  throw new AkcError("PROVIDER_UNAVAILABLE", {
+    message: `there is no deployment provider ${kind}`,
+    details: { provider: kind, available: [...builtin.keys()] },
+  });
+}
+
+/** @throws AkcError PROVIDER_UNAVAILABLE, TOOL_MISSING, DESIRED_STATE_INVALID for settings that are wrong */
+export async function openProvider(deployment: Deployment, host: ProviderHost): Promise<Provider> {
+  refuseUnknownProvider(deployment);
+  const open = builtin.get(deployment.kind);
+  if (open === undefined) throw new AkcError("PROVIDER_UNAVAILABLE");
+  return open(deployment, host);
+}
+
+/** Also where only the contract names the kind. */
+function settingsOf({ settings, kind }: Deployment) {
+  return { ...settings, kind };
+}
+
+function outside({ repoRoot, scope }: Deployment, { env, clock }: ProviderHost) {
+  return { env, clock, repoRoot, scope };
+}

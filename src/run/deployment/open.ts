@@ -1,0 +1,66 @@
+/**
+ * Makes ready what a run is to bring about: what the bundle wants to stand, with every gate that it has to pass, and the provider
+ * for it. All of this before anything of the run happens.
+ *
+ * Source: spec reconcile §4.2, §4.3; W-01, W-11.
+ */
+import { AkcError } from "../../errors.ts";
+import { providerPermitted } from "../../policy/decide.ts";
+import { createInMemoryProvider, inMemoryProviderId } from "../../providers/in-memory.ts";
+import type { Prepared } from "../prepare.ts";
+import type { Convergence } from "./converge.ts";
+import { deploymentOf, onlyObserves } from "./deployment.ts";
+import { refuseClosedGates } from "./gates.ts";
+import { openProvider, type ProviderHost, refuseUnknownProvider } from "./open-provider.ts";
+
+/**
+ * Undefined when the bundle wants nothing to stand, and in a simulation of a provider that cannot be asked here.
+ * @throws AkcError DESIRED_STATE_INVALID, DEPENDENCY_CYCLE, POLICY_DENIED, PROVIDER_GATED, PROVIDER_UNAVAILABLE, PROMOTION_REFUSED
+ */
+export async function openConvergence(
+  { bundle, policy, operator }: Pick<Prepared, "bundle" | "policy" | "operator">,
+  host: Omit<ProviderHost, "policy" | "operator">,
+): Promise<Convergence | undefined> {
+  const deployment = deploymentOf(bundle, policy.mode);
+  if (deployment === undefined) return undefined;
+  const simulated = policy.mode === "simulate";
+  const { kind } = deployment;
+  try {
+    refuseUnknownProvider(deployment);
+    await refuseClosedGates({
+      bundle,
+      policy,
+      env: host.env,
+      kind,
+      scopeRoot: host.scopeRoot,
+      mutating: !simulated && !onlyObserves(kind),
+      nowMs: host.clock.nowMs(),
+    });
+    return { deployment, provider: await openProvider(deployment, { ...host, operator, policy }) };
+  } catch (cause) {
+    if (simulated && cause instanceof AkcError && notToBeAsked.has(cause.code)) return undefined;
+    throw cause;
+  }
+}
+
+/** A simulation decides what can be decided here; what a host lacks that will never run the bundle is no fault of the bundle. */
+const notToBeAsked: ReadonlySet<string> = new Set(["PROVIDER_GATED", "PROVIDER_UNAVAILABLE", "TOOL_MISSING"]);
+
+/** As `openConvergence`, for a run that is kept in memory alone: there nothing outside can be deployed. */
+export function convergenceInMemory({
+  bundle,
+  policy,
+}: Pick<Prepared, "bundle" | "policy">): Convergence | undefined {
+  const deployment = deploymentOf(bundle, policy.mode);
+  if (deployment === undefined) return undefined;
+  const { kind } = deployment;
+  if (!providerPermitted(policy, kind)) {
+    throw new AkcError("POLICY_DENIED", { message: `the operator does not permit the provider ${kind}` });
+  }
+  if (kind === inMemoryProviderId) return { deployment, provider: createInMemoryProvider() };
+  if (policy.mode === "simulate") return undefined;
+  throw new AkcError("PROVIDER_UNAVAILABLE", {
+    message: `a run that is kept in memory cannot deploy by ${kind}`,
+    details: { provider: kind, available: [inMemoryProviderId] },
+  });
+}

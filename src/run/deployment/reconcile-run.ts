@@ -1,0 +1,114 @@
+/**
+ * Reconciles on behalf of a run that has ended: reads its bundle again, passes the gates, takes the run and the scope, and keeps
+ * all that is done in the run's own history.
+ *
+ * Source: spec reconcile §3.3; spec cli §13; cli:W-09.
+ */
+
+import type { PolicyMode } from "../../bundle/model.ts";
+import { AkcError } from "../../errors.ts";
+import type { Passes } from "../../reconciler/resync.ts";
+import type { Rollout } from "../../reconciler/rollout/model.ts";
+import { type Watched, type WatchOptions, watch } from "../../reconciler/watch.ts";
+import type { RunRow } from "../../store/contract.ts";
+import { openStore } from "../../store/sqlite/open.ts";
+import { runChanged } from "../continuation/changed.ts";
+import { keptOptions } from "../continuation/kept-options.ts";
+import { prepareRun } from "../prepare.ts";
+import type { RunHost } from "../ready.ts";
+import { reconcileEnded } from "../reconcile-ledger.ts";
+import { type ConvergeOptions, type ConvergeParts, converge, reconcileInput } from "./converge.ts";
+import type { Deployment } from "./deployment.ts";
+import { openConvergence } from "./open.ts";
+
+export interface ReconcileRunInput extends ConvergeOptions {
+  /** `<outputs_root>/<tenant>/<repo>`, absolute. */
+  readonly scopeRoot: string;
+  readonly row: RunRow;
+  /** Where the bundle is now; absent means where it was. */
+  readonly bundlePath?: string | undefined;
+  /** Operator's policy; absent means the one that the run was started with. */
+  readonly policyPath?: string | undefined;
+  readonly pluginsDirs?: readonly string[] | undefined;
+  /** Only look and plan. */
+  readonly simulate: boolean;
+  readonly signal: AbortSignal;
+  /** Go on until the signal aborts, or for so many looks. */
+  readonly watch?: WatchOptions;
+  onRollout?(rollout: Rollout): void;
+}
+
+export interface ReconcileReport {
+  readonly deployment: Pick<Deployment, "kind" | "declared" | "scope" | "strategy">;
+  readonly mode: PolicyMode;
+  /** Of the last pass; absent when a watch found nothing to do. */
+  readonly passes?: Passes | undefined;
+  readonly watched?: Watched | undefined;
+}
+
+/**
+ * @throws AkcError RUN_NOT_FOUND, RUN_NOT_RESUMABLE, LEASE_HELD, SCOPE_HELD, RUN_CHANGED with both hashes, PLAN_STALE, PROVIDER_…
+ */
+export async function reconcileRun(input: ReconcileRunInput, host: RunHost): Promise<ReconcileReport> {
+  const { scopeRoot, row, simulate, signal } = input;
+  const prepared = await preparedAgain(input);
+  const convergence = await openConvergence(prepared, {
+    ...host,
+    scopeRoot,
+    supervise: input.watch !== undefined && !simulate,
+    pluginsDirs: input.pluginsDirs ?? [],
+  });
+  if (convergence === undefined) {
+    throw new AkcError("DESIRED_STATE_INVALID", {
+      message: "the run's bundle wants nothing to stand that can be looked at here",
+      hint: "Give it deployment_intents, or IR nodes that are deployable; see docs/reconcile.md.",
+    });
+  }
+  const { deployment, provider } = convergence;
+  const store = await openStore(scopeRoot, { create: false });
+  try {
+    const { runtimeRunId } = row.context;
+    return await reconcileEnded({ store, clock: host.clock, scopeRoot, runtimeRunId }, async (held) => {
+      const parts: ConvergeParts = {
+        ...convergence,
+        runtimeRunId,
+        policy: prepared.policy,
+        clock: host.clock,
+        writer: held.writer,
+        reader: store.deployment,
+        signal: AbortSignal.any([signal, held.lost]),
+        newRolloutId: () => host.ids.runtimeRunId(),
+        ...(input.onRollout === undefined ? {} : { onRollout: input.onRollout }),
+      };
+      const about = { deployment, mode: simulate ? ("simulate" as const) : prepared.policy.mode };
+      if (input.watch === undefined) return { ...about, passes: await converge(parts, held.ledger, input) };
+      if (!simulate) await held.writer.holdScope(host.clock.nowMs());
+      const watched = await watch(reconcileInput(parts, held.ledger, input), input.watch);
+      return { ...about, watched };
+    });
+  } finally {
+    await store.close();
+    await provider.close();
+  }
+}
+
+/** Under the mode that a change needs: what a run was simulated under carries no change (W-03). */
+async function preparedAgain({ row, simulate, bundlePath, policyPath }: ReconcileRunInput) {
+  const kept = keptOptions(row);
+  const mode = simulate ? "simulate" : row.context.mode === "canary" ? "canary" : "enforce";
+  try {
+    return await prepareRun({
+      ...kept,
+      mode,
+      adapter: "auto",
+      bundlePath: bundlePath ?? row.bundlePath,
+      expectedSha256: row.bundleSha256,
+      ...(policyPath === undefined ? {} : { policyPath }),
+    });
+  } catch (cause) {
+    if (!(cause instanceof AkcError) || cause.code !== "BUNDLE_HASH_MISMATCH") throw cause;
+    const found = String(cause.details["actual"]);
+    const change = { what: "bundle", key: "bundle_sha256", expected: row.bundleSha256, found };
+    throw runChanged(row.context.runtimeRunId, [change]);
+  }
+}

@@ -36,6 +36,8 @@ export const carriedKeys = [
   "knowledge_layer_ref",
   "reconcile_canary_strategy",
   "deployment_observe_hash_contract",
+  // An addition of akc's own: docs/rollouts.md.
+  "runtime_rollout",
   "metadata",
 ] as const;
 

@@ -1,0 +1,68 @@
+/** A systemd of the tests' own, and programs run inside of it: empty at the beginning, gone at the end. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const script = join(import.meta.dir, "systemd.sh");
+
+export interface Ended {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class SystemdHost {
+  /** Short: sockets live in it. */
+  readonly #folder = mkdtempSync(join(tmpdir(), "akc-sd-"));
+  readonly env: Readonly<Record<string, string>> = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: process.env["HOME"] ?? "/root",
+    AKC_ENV_DIR: this.#folder,
+  };
+
+  /** Undefined where it cannot be had; says so loudly. */
+  static up(): SystemdHost | undefined {
+    const host = new SystemdHost();
+    const { exitCode, stderr } = host.#script("up");
+    if (exitCode === 0) return host;
+    console.warn(`SKIPPED: no systemd here: ${stderr.trim()}`);
+    host.down();
+    return undefined;
+  }
+
+  /** The command inside, to its end. */
+  run(...command: readonly string[]): Ended {
+    return this.#script("exec", ...command);
+  }
+
+  /** What a shell inside prints. @throws Error when it fails */
+  sh(text: string): string {
+    const { exitCode, stdout, stderr } = this.run("sh", "-ec", text);
+    if (exitCode !== 0) throw new Error(`${text}: exit ${exitCode}\n${stderr}`);
+    return stdout;
+  }
+
+  /** Puts a text into a file inside. */
+  write(path: string, text: string, mode = 0o644): void {
+    const here = join(this.#folder, "copied");
+    writeFileSync(here, text, { mode });
+    const { exitCode, stderr } = this.#script("copy", here, path);
+    rmSync(here);
+    if (exitCode !== 0) throw new Error(stderr);
+  }
+
+  /** argv that runs a command inside, for whoever wants to talk to it. */
+  argv(...command: readonly string[]): string[] {
+    return [script, "exec", ...command];
+  }
+
+  down(): void {
+    this.#script("down");
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #script(...args: readonly string[]): Ended {
+    const end = Bun.spawnSync([script, ...args], { env: this.env, stdin: "ignore" });
+    return { exitCode: end.exitCode, stdout: end.stdout.toString(), stderr: end.stderr.toString() };
+  }
+}

@@ -96,14 +96,19 @@ function readStdin(value: JsonValue | undefined): string | undefined {
 /** Variables that decide which code runs, or that akc speaks through itself. */
 const steering = /^(BUN_|LD_|DYLD_|AKC_)|^(NODE_OPTIONS|PATH)$/;
 
+/** Why a bundle must not set the variable; undefined when it may. */
+export function variableFault(name: string): string | undefined {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return `env has a name that no variable can have: "${name}"`;
+  return steering.test(name) ? `env must not set ${name}` : undefined;
+}
+
 function readEnvironment(value: JsonValue | undefined): Readonly<Record<string, string>> | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isJsonObject(value)) throw new Fault("env must be an object");
   const variables: [string, string][] = [];
   for (const [name, text] of Object.entries(value)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-      throw new Fault(`env has a name that no variable can have: "${name}"`);
-    if (steering.test(name)) throw new Fault(`env must not set ${name}`);
+    const fault = variableFault(name);
+    if (fault !== undefined) throw new Fault(fault);
     if (typeof text !== "string" || text.includes("\0"))
       throw new Fault(`env.${name} must be a string without NUL`);
     variables.push([name, text]);

@@ -490,7 +490,7 @@ export const errorCodes = {
   STEP_UNKNOWN: {
     class: "usage",
     message: "the run has no such step",
-    hint: "See the steps with `akc runtime coordination-plan`.",
+    hint: "See the steps with `akc bundle inspect`.",
   },
   LEASE_MOVED: {
     class: "conflict",

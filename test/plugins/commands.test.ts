@@ -111,6 +111,9 @@ test("a signed plugin is enough for an operator who knows the signer", async () 
   expect((await w.run("install", w.source)).words).toContain("PLUGIN_UNTRUSTED");
   chmodSync(key, 0o644);
   expect((await akc("plugin", "sign", w.source, "--key", key)).words).toContain("others may read");
+  expect((await akc("plugin", "sign", w.source, "--key", `${key}.pub`)).words).toContain(
+    "this is a public key",
+  );
   chmodSync(key, 0o600);
   expect((await akc("plugin", "sign", w.source, "--key", `${key}.pub`)).words).toContain(
     "PLUGIN_KEY_INVALID",
@@ -132,6 +135,7 @@ test("check tells every fault of a folder with its place, and finds none in a go
     { path: "/id", line: 2, column: 5 },
   ]);
   expect((await akc("plugin", "check", join(w.place.path, "gone"))).exit).toBe(2);
+  expect((await akc("plugin", "check", w.place.path)).words).toContain("akc plugin new");
 });
 
 test("wrong use is refused before anything is written", async () => {

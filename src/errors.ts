@@ -667,7 +667,7 @@ export const errorCodes = {
   PLUGIN_LOCK_INVALID: {
     class: "usage",
     message: "plugins.lock is not valid",
-    hint: "Mend it, or make it anew with `akc plugin lock` after looking at what is installed.",
+    hint: "Mend it, or move it away, look at what is installed, and accept that with `akc plugin lock --all`.",
   },
   PLUGIN_CASES_INVALID: {
     class: "usage",

@@ -69,6 +69,13 @@ test("a plugin's life: installed, listed, switched off and on, changed, locked a
   expect((await w.run("list")).out).toMatch(/modified +flag +index\.ts/);
   expect((await w.run("lock", "acme/probe")).out).toBe("locked  acme/probe 1.0.0  changed: index.ts\n");
   expect((await w.run("verify")).exit).toBe(0);
+  const locked = readFileSync(`${w.directory}.lock`, "utf8");
+  writeFileSync(`${w.directory}.lock`, "{");
+  expect((await w.run("lock", "acme/probe")).words).toContain(
+    `left_out  ${w.directory} (plugins.lock is not valid: it is not JSON)`,
+  );
+  expect((await w.run("install", w.source, "--replace")).words).toContain("akc plugin lock --all");
+  writeFileSync(`${w.directory}.lock`, locked);
   await w.run("remove", "acme/probe");
   expect(await state()).toBe("");
   expect(existsSync(join(w.directory, "acme.probe@1.0.0"))).toBe(false);

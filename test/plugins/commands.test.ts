@@ -72,7 +72,7 @@ test("a plugin's life: installed, listed, switched off and on, changed, locked a
   const locked = readFileSync(`${w.directory}.lock`, "utf8");
   writeFileSync(`${w.directory}.lock`, "{");
   expect((await w.run("lock", "acme/probe")).words).toContain(
-    `left_out  ${w.directory} (plugins.lock is not valid: it is not JSON)`,
+    `unreadable  ${w.directory} (plugins.lock is not valid: it is not JSON)`,
   );
   expect((await w.run("install", w.source, "--replace")).words).toContain("akc plugin lock --all");
   writeFileSync(`${w.directory}.lock`, locked);

@@ -57,15 +57,15 @@ export function pluginNamed({ plugins, broken }: Discovery, id: string): PlacedP
     plugins.map(({ manifest }) => manifest.id),
   );
   // It may well be in a folder that could not be read.
-  const leftOut = broken.map(({ root, state }) => `${root} (${whyOf(state)})`);
+  const unreadable = broken.map(({ root, state }) => `${root} (${whyOf(state)})`);
   const hint =
     near !== undefined
       ? `Did you mean ${near}? \`akc plugin list\` shows all.`
-      : leftOut.length > 0
+      : unreadable.length > 0
         ? "It is not among those that could be read. Mend what was left out, or add a folder with --plugins-dir."
         : undefined;
   throw new AkcError("PLUGIN_NOT_FOUND", {
-    details: { plugin: id, ...(leftOut.length === 0 ? {} : { left_out: leftOut }) },
+    details: { plugin: id, ...(unreadable.length === 0 ? {} : { unreadable }) },
     ...(hint === undefined ? {} : { hint }),
   });
 }

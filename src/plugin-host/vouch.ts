@@ -83,7 +83,7 @@ export function entryOf(
 }
 
 /** One change of plugins.lock at a time, also between processes. */
-export async function changeLock(
+async function changeLock(
   directory: string,
   change: (entries: readonly LockEntry[]) => readonly LockEntry[],
 ): Promise<void> {

@@ -206,7 +206,7 @@ function columns(nowMs: number, style: Style, shown: (id: string) => string): Co
   ];
 }
 
-export function paintStanding(style: Style, word: string, cell: string): string {
+function paintStanding(style: Style, word: string, cell: string): string {
   switch (word) {
     case "succeeded":
       return style.good(cell);

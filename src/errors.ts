@@ -581,7 +581,7 @@ export const errorCodes = {
   STEP_UNKNOWN: {
     class: "usage",
     message: "the run has no such step",
-    hint: "See the steps with `akc runtime coordination-plan`.",
+    hint: "See the steps with `akc bundle inspect`.",
   },
   LEASE_MOVED: {
     class: "conflict",
@@ -758,7 +758,7 @@ export const errorCodes = {
   PLUGIN_LOCK_INVALID: {
     class: "usage",
     message: "plugins.lock is not valid",
-    hint: "Mend it, or make it anew with `akc plugin lock` after looking at what is installed.",
+    hint: "Mend it, or move it away, look at what is installed, and accept that with `akc plugin lock --all`.",
   },
   PLUGIN_CASES_INVALID: {
     class: "usage",

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
 import { runKernel } from "../../src/kernel/loop.ts";
+import { newRunRow } from "../../src/run/parts.ts";
 import { makeReady } from "../../src/run/ready.ts";
 import type { RunWriter, Store } from "../../src/store/contract.ts";
 import { createMemoryRun } from "../../src/store/memory.ts";
@@ -79,24 +80,7 @@ async function throughTheKernel(bundlePath: string, steps: number): Promise<numb
   collectIfLarge();
   const store = await openStore(ready.place.scopeRoot);
   const writer = await store.createRun(
-    {
-      context: ready.context,
-      bundlePath,
-      bundleSha256: ready.bundleSha256,
-      coordinationSha256: ready.specSha256 ?? null,
-      traceId: "0".repeat(32),
-      status: "running",
-      outcome: null,
-      startedAtMs: Date.now(),
-      finishedAtMs: null,
-      lastError: null,
-      lastSeq: 0,
-      stopRequestedAtMs: null,
-      factsSha256: null,
-      evidenceSeq: null,
-      genesis: "identity",
-      extra: "{}",
-    },
+    newRunRow(ready.context, ready, "0".repeat(32), Date.now()),
     thisProcess(),
     Date.now(),
   );

@@ -5,7 +5,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ActionRow, DecisionRow, NewEvent, RunRow } from "../../src/store/contract.ts";
+import { newRunRow } from "../../src/run/parts.ts";
+import type { ActionRow, DecisionRow, NewEvent } from "../../src/store/contract.ts";
 import { thisProcess } from "../../src/store/sqlite/holder.ts";
 import { openStore } from "../../src/store/sqlite/open.ts";
 import { bareLoop } from "./bare-loop.ts";
@@ -111,29 +112,17 @@ function decisionsOf(first: number, seq: number): readonly DecisionRow[] {
   }));
 }
 
-const run: RunRow = {
-  context: {
+const run = newRunRow(
+  {
     scope: { tenantId: "bench", repoId: "bench" },
     runId: "bench",
     runtimeRunId: "bench",
     mode: "enforce",
     adapterId: "native",
   },
-  bundlePath: "/bench",
-  bundleSha256: "0".repeat(64),
-  coordinationSha256: null,
-  traceId: "0".repeat(32),
-  status: "running",
-  outcome: null,
-  startedAtMs: atMs,
-  finishedAtMs: null,
-  lastError: null,
-  lastSeq: 0,
-  stopRequestedAtMs: null,
-  factsSha256: null,
-  evidenceSeq: null,
-  genesis: "identity",
-  extra: "{}",
-};
+  { bundlePath: "/bench", bundleSha256: "0".repeat(64) },
+  "0".repeat(32),
+  atMs,
+);
 
 if (import.meta.main) printRows(await benchStore());

@@ -12,7 +12,7 @@ import { fault } from "./shape/rule.ts";
 
 const grammar = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
-export const identifierWants =
+const identifierWants =
   "must be 1 to 128 letters, digits, '.', '_' or '-', begin with a letter or digit, and not hold '..'";
 
 /** Whether `text` may stand for a tenant, a repository, a run or an intent. */

@@ -10,7 +10,7 @@ import { listAt, member, objectAt } from "./member.ts";
 import type { Bundle, CoordinationExecutionContract } from "./model.ts";
 
 /** Copied verbatim when the bundle has them. */
-export const carriedKeys = [
+const carriedKeys = [
   "layer_replacement_mode",
   "deployment_provider",
   "deployment_provider_contract",

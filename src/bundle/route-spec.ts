@@ -50,7 +50,7 @@ export function readHttp(value: JsonValue | undefined): HttpRoute | Malformed {
 }
 
 /** Whole milliseconds from 1 to the limit; what is no number at all is the default. */
-export function readTimeoutMs(value: JsonValue | undefined): number {
+function readTimeoutMs(value: JsonValue | undefined): number {
   const digits =
     typeof value === "string" && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : asDouble(value);
   if (digits === undefined || Number.isNaN(digits)) return limits.routeTimeoutMsDefault;

@@ -84,7 +84,7 @@ export function command<const A extends ArgsDef>(spec: CommandSpec<A>): Command 
           exit = await spec.run(values, sessionOf(io, values.output, values.verbose));
         },
       });
-      await runCommand(definition, { rawArgs: strictArgv(argv, args, spec.path) });
+      await runCommand(definition, { rawArgs: strictArgv(argv, { ...spec, args }) });
       return exit;
     },
   };

@@ -8,7 +8,7 @@ export const exitCodes = {
   2: "wrong use, bad input, or denied by the policy",
   3: "the world diverged from what the bundle wants",
   4: "no verdict: the facts to judge by are missing",
-  5: "the lease is held by another process",
+  5: "a conflict: another process is at it, or it does not stand as the command needs it",
   7: "what stands is not what the bundle wants (asked for with --exit-code)",
   129: "the terminal was closed (SIGHUP)",
   130: "interrupted (SIGINT)",

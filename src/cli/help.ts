@@ -8,7 +8,7 @@ import { exitCodes } from "./exit-codes.ts";
 import type { Place } from "./io.ts";
 import { type Style, styleOf } from "./render/style.ts";
 import { padEnd, width, wrap } from "./render/text.ts";
-import { aliasesOf, flagName } from "./strict.ts";
+import { aliasesOf, flagName, hintOf, usageLine } from "./strict.ts";
 import type { Group } from "./tree.ts";
 
 /** Wider lines are hard to read, however wide the terminal is. */
@@ -20,7 +20,7 @@ export function commandHelp(command: Command, place: Place): string {
   for (const note of command.notes ?? []) page.paragraph(note);
   page.examples(command.examples);
   const words = Object.entries(command.args).filter(([, def]) => def.type === "positional");
-  page.section("Usage", [[usage(command), ""]]);
+  page.section("Usage", [[usageLine(command), ""]]);
   page.section(
     "Arguments",
     words.map(([name, def]) => [def.valueHint ?? name.toUpperCase(), def.description ?? ""]),
@@ -57,16 +57,6 @@ export function groupHelp(group: Group, path: string, place: Place): string {
   return page.text();
 }
 
-function usage(command: Command): string {
-  const words = [`akc ${command.path}`];
-  for (const [name, def] of Object.entries(command.args)) {
-    if (def.type === "positional") words.push(def.valueHint ?? name.toUpperCase());
-    else if (def.required === true) words.push(`${flagName(name)} ${hintOf(def)}`);
-  }
-  if (command.usage !== undefined) words.push(command.usage);
-  return [...words, "[flags]"].join(" ");
-}
-
 function flagRows(command: Command, common: boolean): (readonly [string, string])[] {
   return Object.entries(command.args)
     .filter(([name, def]) => def.type !== "positional" && name in commonArgs === common)
@@ -80,12 +70,6 @@ function spellings(name: string, def: ArgDef): string {
   const long = given.filter((alias) => alias.length > 1).map(flagName);
   const hint = def.type === "boolean" ? "" : ` ${hintOf(def)}`;
   return `${[...short, flagName(name), ...long].join(", ")}${hint}`;
-}
-
-function hintOf(def: ArgDef): string {
-  return def.type === "enum" && def.options !== undefined && def.valueHint === undefined
-    ? def.options.join("|")
-    : (def.valueHint ?? "VALUE");
 }
 
 function describe(def: ArgDef): string {

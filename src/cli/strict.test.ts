@@ -13,7 +13,7 @@ const args = {
   color: { type: "boolean", default: true },
 } as const satisfies ArgsDef;
 
-const strict = (...argv: string[]) => strictArgv(argv, args, "test");
+const strict = (...argv: string[]) => strictArgv(argv, { path: "test", args });
 const values = (...argv: string[]) => parseArgs<typeof args>(strict(...argv), args);
 
 test("every spelling of a flag means the same", () => {
@@ -44,6 +44,7 @@ test.each([
   [["x", "--dry-rn"], "unknown flag --dry-rn", "--dry-run"],
   [["x", "--no-dry-run"], "unknown flag --no-dry-run", "--dry-run"],
   [["x", "-q"], "unknown flag -q", ""],
+  [["--file", "x"], "unknown flag --file", "`akc test FILE [flags]`"],
   [["x", "--max"], "unknown flag --max", "--max-in-flight"],
   [["x", "--dry-run=yes"], "--dry-run takes no value", ""],
   [["x", "--dry-run", "--dry-run"], "--dry-run is given twice", ""],
@@ -53,10 +54,10 @@ test.each([
   [["x", "--max-in-flight="], "--max-in-flight needs a value", ""],
   [["x", "--max-in-flight", " "], "--max-in-flight needs a value", ""],
   [["x", "-o", "JSON"], '-o cannot be "JSON"', "json"],
-  [["x", "y"], 'one word too many: "y"', ""],
+  [["x", "y"], 'one word too many: "y"', "`akc test FILE [flags]`"],
   [["x", "dry-run"], 'one word too many: "dry-run"', "--dry-run"],
   [[""], "FILE is empty", ""],
-  [[], "FILE is missing", ""],
+  [[], "FILE is missing", "`akc test FILE [flags]`"],
 ])("%p is refused", (argv, message, hint) => {
   const error = refusal(argv);
   expect({ code: error.code, message: error.message }).toEqual({ code: "USAGE", message });
@@ -73,7 +74,7 @@ test("whatever the words are, they are refused as usage or read back whole", () 
   fc.assert(
     fc.property(fc.array(word, { maxLength: 6 }), (argv) => {
       try {
-        const read = parseArgs<typeof args>(strictArgv(argv, args, "test"), args);
+        const read = parseArgs<typeof args>(strictArgv(argv, { path: "test", args }), args);
         expect(argv).toContain(read.file);
         if (read.maxInFlight !== undefined) {
           expect(
@@ -97,7 +98,7 @@ function isData(argv: readonly string[], word: string): boolean {
 
 function refusal(argv: readonly string[]): AkcError {
   try {
-    strictArgv(argv, args, "test");
+    strictArgv(argv, { path: "test", args });
   } catch (thrown) {
     if (thrown instanceof AkcError) return thrown;
     throw thrown;
@@ -109,8 +110,9 @@ test("only a flag that says so may be given several times, and keeps every value
   const pluginsDir = { type: "string", repeatable: true } as const;
   const read = (...argv: string[]) =>
     valuesOf(
-      parseArgs<{ pluginsDir: typeof pluginsDir }>(strictArgv(argv, { pluginsDir }, "test"), { pluginsDir })
-        .pluginsDir,
+      parseArgs<{ pluginsDir: typeof pluginsDir }>(strictArgv(argv, { path: "test", args: { pluginsDir } }), {
+        pluginsDir,
+      }).pluginsDir,
     );
   expect(read("--plugins-dir", "b", "--plugins-dir=a=1", "--plugins-dir", "b")).toEqual(["b", "a=1", "b"]);
   expect(read()).toEqual([]);

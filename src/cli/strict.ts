@@ -15,9 +15,18 @@ export function valuesOf(joined: string | undefined): readonly string[] {
   return joined === undefined ? [] : joined.split(between);
 }
 
+/** What a command line is read against. */
+export interface Wanted {
+  /** The words that call the command. */
+  readonly path: string;
+  readonly args: ArgsDef;
+  /** Flags that are nearly always needed, as they are typed. */
+  readonly usage?: string | undefined;
+}
+
 /** @throws AkcError USAGE */
-export function strictArgv(argv: readonly string[], args: ArgsDef, path: string): string[] {
-  const reader = new ArgvReader(args, path);
+export function strictArgv(argv: readonly string[], wanted: Wanted): string[] {
+  const reader = new ArgvReader(wanted);
   for (let index = 0; index < argv.length; index++) {
     const word = argv[index] ?? "";
     if (word === "--") {
@@ -35,22 +44,40 @@ export function flagName(name: string): string {
   return name.length === 1 ? `-${name}` : `--${kebab(name)}`;
 }
 
+/** The command as it is typed, with what it cannot do without. */
+export function usageLine({ path, args, usage }: Wanted): string {
+  const words = [`akc ${path}`];
+  for (const [name, def] of Object.entries(args)) {
+    if (def.type === "positional") words.push(def.valueHint ?? name.toUpperCase());
+    else if (def.required === true) words.push(`${flagName(name)} ${hintOf(def)}`);
+  }
+  if (usage !== undefined) words.push(usage);
+  return [...words, "[flags]"].join(" ");
+}
+
+/** What stands for a flag's value. */
+export function hintOf(def: ArgDef): string {
+  return def.type === "enum" && def.options !== undefined && def.valueHint === undefined
+    ? def.options.join("|")
+    : (def.valueHint ?? "VALUE");
+}
+
 function kebab(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 class ArgvReader {
+  readonly #wanted: Wanted;
   readonly #args: ArgsDef;
-  readonly #path: string;
   /** Every spelling, with the argument it means and whether it turns it off. */
   readonly #spellings = new Map<string, { name: string; def: ArgDef; off: boolean }>();
   readonly #given = new Map<string, string>();
   readonly #words: string[] = [];
 
-  constructor(args: ArgsDef, path: string) {
-    this.#args = args;
-    this.#path = path;
-    for (const [name, def] of Object.entries(args)) {
+  constructor(wanted: Wanted) {
+    this.#wanted = wanted;
+    this.#args = wanted.args;
+    for (const [name, def] of Object.entries(wanted.args)) {
       if (def.type === "positional") continue;
       for (const spelling of [name, ...aliasesOf(def)]) {
         this.#spellings.set(flagName(spelling), { name, def, off: false });
@@ -66,7 +93,7 @@ class ArgvReader {
     if (this.#words.length >= places.length) {
       throw this.#usage(
         places.length === 0 ? `unexpected word "${word}"` : `one word too many: "${word}"`,
-        word.startsWith("-") ? undefined : this.#flagMeant(word),
+        (word.startsWith("-") ? undefined : this.#flagMeant(word)) ?? this.#written(),
       );
     }
     if (word.trim() === "") throw this.#usage(`${this.#placeName(this.#words.length)} is empty`);
@@ -108,7 +135,10 @@ class ArgvReader {
       if (this.#positionals()[place]?.[1].required !== false) missing.push(this.#placeName(place));
     }
     if (missing.length > 0)
-      throw this.#usage(`${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing`);
+      throw this.#usage(
+        `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing`,
+        this.#written(),
+      );
     return [...this.#given.values(), "--", ...this.#words];
   }
 
@@ -141,11 +171,17 @@ class ArgvReader {
   }
 
   #unknown(spelling: string): AkcError {
-    const meant = nearestWord(spelling, [...this.#spellings.keys()]);
+    // Other commands have a flag for it: here the word alone says it.
+    const asWord = this.#positionals().some(([name]) => flagName(name) === spelling);
+    const meant = asWord ? undefined : nearestWord(spelling, [...this.#spellings.keys()]);
     return this.#usage(
       `unknown flag ${spelling}`,
-      meant === undefined ? undefined : `Did you mean ${meant}?`,
+      meant === undefined ? this.#written() : `Did you mean ${meant}?`,
     );
+  }
+
+  #written(): string {
+    return `Write \`${usageLine(this.#wanted)}\`.`;
   }
 
   /** A flag without its dashes: `akc runtime list verbose`. */
@@ -154,7 +190,7 @@ class ArgvReader {
   }
 
   #usage(message: string, hint?: string): AkcError {
-    const help = `\`akc ${this.#path} --help\` shows how it is used.`;
+    const help = `\`akc ${this.#wanted.path} --help\` shows how it is used.`;
     return new AkcError("USAGE", { message, hint: hint === undefined ? help : `${hint} ${help}` });
   }
 }

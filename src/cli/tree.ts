@@ -254,12 +254,12 @@ export const tree: Group = {
         enable: {
           kind: "leaf",
           summary: "Switch a plugin on again.",
-          load: async () => (await import("./plugin/enable.ts")).enable,
+          load: async () => (await import("./plugin/switch.ts")).enable,
         },
         disable: {
           kind: "leaf",
           summary: "Switch a plugin off, wherever it is.",
-          load: async () => (await import("./plugin/disable.ts")).disable,
+          load: async () => (await import("./plugin/switch.ts")).disable,
         },
         lock: {
           kind: "leaf",

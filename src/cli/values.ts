@@ -23,12 +23,18 @@ const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as co
  * @throws AkcError USAGE
  */
 export function duration(flag: string, text: string, range: Range): number {
-  const value = durationMs(text);
-  if (value !== undefined && value >= range.min && value <= range.max) return value;
+  const value = durationIn(text, range);
+  if (value !== undefined) return value;
   throw new AkcError("USAGE", {
     message: `${flag} cannot be "${text}"`,
     hint: `It is a length of time such as 90, 90s, 10m or 1h30m, from ${range.min} ms to ${Math.floor(range.max / unitMs.d)} d.`,
   });
+}
+
+/** As `duration`, but undefined for what is none within the range. */
+export function durationIn(text: string, range: Range): number | undefined {
+  const value = durationMs(text);
+  return value !== undefined && value >= range.min && value <= range.max ? value : undefined;
 }
 
 function durationMs(text: string): number | undefined {

@@ -7,7 +7,7 @@
 import type { CoordinationPlan } from "./model.ts";
 import { Numbering } from "./text/numbering.ts";
 
-export const drawFormats = ["mermaid", "dot", "tree"] as const;
+const drawFormats = ["mermaid", "dot", "tree"] as const;
 export type DrawFormat = (typeof drawFormats)[number];
 
 /** Ends with a newline. */

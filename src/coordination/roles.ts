@@ -10,7 +10,7 @@ import type { CoordinationSpec, FilesystemScope, Orchestration } from "./model.t
 import { isConfinedPath } from "./parse-governance.ts";
 
 /** The role of steps that no orchestration step and no binding gives one. */
-export const defaultRole = "coordination";
+const defaultRole = "coordination";
 
 export interface RoleIsolation {
   readonly filesystemScope?: FilesystemScope;

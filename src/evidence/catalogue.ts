@@ -160,7 +160,6 @@ export const eventPayloads = {
 } as const;
 
 export type EventType = keyof typeof eventPayloads;
-export type EventPayload<Type extends EventType> = v.InferOutput<(typeof eventPayloads)[Type]>;
 
 export function isEventType(type: string): type is EventType {
   return Object.hasOwn(eventPayloads, type);

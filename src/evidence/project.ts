@@ -222,7 +222,7 @@ export function spanIdOf(id: string): string {
 }
 
 /** Source: spec kernel §4.1. */
-export function contextJson(run: RunRow): JsonObject {
+function contextJson(run: RunRow): JsonObject {
   const { scope, runId, runtimeRunId, mode, adapterId } = run.context;
   return {
     tenant_id: scope.tenantId,

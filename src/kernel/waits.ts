@@ -33,9 +33,8 @@ export interface Ended {
 
 export class Waits {
   readonly #deps: WaitsDeps;
-  /** Signals are looked for at once and then every so often; a signal that was taken stays in the inbox until the commit. */
+  /** Signals are looked for at once and then every so often. */
   #pollDueAt = 0;
-  readonly #taken = new Set<string>();
 
   constructor(deps: WaitsDeps) {
     this.#deps = deps;
@@ -57,7 +56,10 @@ export class Waits {
     return this.#pollDueAt - this.#deps.clock.monotonicMs();
   }
 
-  /** The waits that are over, with what came of them. What is said of a signal is recorded here. */
+  /**
+   * The waits that are over, with what came of them. What is said of a signal is recorded here: commit it before you ask
+   * again, since a signal stays in the inbox until then.
+   */
   async ended(): Promise<readonly Ended[]> {
     const { machine, clock } = this.#deps;
     if (machine.suspended.size === 0) return [];
@@ -80,7 +82,6 @@ export class Waits {
     const waiting = [...machine.suspended];
     const ended: Ended[] = [];
     for (const signal of await openSignals()) {
-      if (this.#taken.has(signal.id)) continue;
       const at = waiting.findIndex((item) => item.signal === signal.name && inTime(signal, item));
       const [item] = at < 0 ? [] : waiting.splice(at, 1);
       if (item !== undefined) ended.push({ item, result: await this.#receive(item, signal) });
@@ -92,7 +93,6 @@ export class Waits {
     const { writer, recorder, clock } = this.#deps;
     const output = await writer.artifacts.put(new TextEncoder().encode(signal.payload));
     const nowMs = clock.nowMs();
-    this.#taken.add(signal.id);
     recorder.received(item, signal, output, nowMs);
     const outputs = {
       ...this.#commonOutputs(item),

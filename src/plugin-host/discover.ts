@@ -57,10 +57,12 @@ export async function discoverPlugins(
 }
 
 /** The plugin that counts for `id`. @throws AkcError PLUGIN_NOT_FOUND, or why it may not be started */
-export function pluginById({ plugins }: Discovery, id: string): FoundPlugin {
+export function pluginById({ plugins, broken }: Discovery, id: string): FoundPlugin {
   const plugin = countingPlugin(plugins, id);
-  if (plugin === undefined) throw new AkcError("PLUGIN_NOT_FOUND", { details: { plugin: id } });
-  return readyPlugin(plugin);
+  if (plugin !== undefined) return readyPlugin(plugin);
+  throw new AkcError("PLUGIN_NOT_FOUND", {
+    details: { plugin: id, ...(broken.length === 0 ? {} : { unreadable: broken.map(({ root }) => root) }) },
+  });
 }
 
 /** The one that keeps others out, else the first that was refused. */

@@ -27,7 +27,7 @@ export function lockPathOf(directory: string): string {
 }
 
 /** `/etc/akc/plugins` → `/etc/akc/plugins.disabled` */
-export function disabledPathOf(directory: string): string {
+function disabledPathOf(directory: string): string {
   return `${directory.replace(/\/+$/, "")}.disabled`;
 }
 

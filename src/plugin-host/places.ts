@@ -15,7 +15,7 @@ export interface PlacesInput {
   readonly embedded?: string;
 }
 
-export const systemPlaces = { etc: "/etc/akc/plugins", usr: "/usr/lib/akc/plugins" } as const;
+const systemPlaces = { etc: "/etc/akc/plugins", usr: "/usr/lib/akc/plugins" } as const;
 
 /**
  * `--plugins-dir`, `AKC_PLUGINS_DIR`, the user's own directory, or the system's for a service, and what akc brings along.

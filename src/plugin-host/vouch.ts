@@ -36,7 +36,13 @@ export function readPluginFolder(place: string): PluginFolder {
     });
   }
   const path = join(root, manifestFile);
-  if (folder.kept === undefined) throw new AkcError("FILE_NOT_FOUND", { details: { path } });
+  if (folder.kept === undefined) {
+    throw new AkcError("FILE_NOT_FOUND", {
+      message: "the folder has no manifest of a plugin",
+      hint: `A plugin's folder has ${manifestFile} at its top; \`akc plugin new\` begins one.`,
+      details: { path },
+    });
+  }
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(folder.kept);
@@ -77,7 +83,7 @@ export function entryOf(
 }
 
 /** One change of plugins.lock at a time, also between processes. */
-export async function changeLock(
+async function changeLock(
   directory: string,
   change: (entries: readonly LockEntry[]) => readonly LockEntry[],
 ): Promise<void> {

@@ -28,7 +28,7 @@ export async function readBundleSource(path: string): Promise<BundleSource> {
 }
 
 /** `<repo>` of `<repo>/.akc/runtime/<file>`; the file's own folder when it stands elsewhere. Takes a real path. */
-export function repoRootOf(bundlePath: string): string {
+function repoRootOf(bundlePath: string): string {
   const folder = dirname(bundlePath);
   const isEmitted = basename(folder) === "runtime" && basename(dirname(folder)) === ".akc";
   return isEmitted ? dirname(dirname(folder)) : folder;

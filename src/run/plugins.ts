@@ -12,7 +12,7 @@ import { HandedOver, readSecret } from "../adapters/plugin/secrets.ts";
 import { unknownAdapter } from "../adapters/registry.ts";
 import { AkcError } from "../errors.ts";
 import type { FoundPlugin } from "../plugin-host/contract.ts";
-import { countingPlugin, type Discovery, discoverPlugins } from "../plugin-host/discover.ts";
+import { type Discovery, discoverPlugins, pluginById } from "../plugin-host/discover.ts";
 import { embeddedPlugins } from "../plugin-host/embedded.ts";
 import { ownIdentity } from "../plugin-host/folder.ts";
 import { grantsOf } from "../plugin-host/grants.ts";
@@ -68,16 +68,8 @@ export async function namedPlugin(name: string, search: PluginSearch): Promise<N
     ...(embedded === undefined ? {} : { embedded }),
   });
   const discovery = await discoverPlugins(places, trustRulesOf(operator));
-  if (pluginId !== undefined) return offered(byId(discovery, pluginId), name);
-  return name.includes("/") ? onlyAdapter(byId(discovery, name)) : byAdapter(discovery, name);
-}
-
-function byId({ plugins, broken }: Discovery, id: string): FoundPlugin {
-  const plugin = countingPlugin(plugins, id);
-  if (plugin !== undefined) return readyPlugin(plugin);
-  throw new AkcError("PLUGIN_NOT_FOUND", {
-    details: { plugin: id, ...(broken.length === 0 ? {} : { unreadable: broken.map(({ root }) => root) }) },
-  });
+  if (pluginId !== undefined) return offered(pluginById(discovery, pluginId), name);
+  return name.includes("/") ? onlyAdapter(pluginById(discovery, name)) : byAdapter(discovery, name);
 }
 
 function byAdapter({ plugins }: Discovery, name: string): NamedPlugin {

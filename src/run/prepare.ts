@@ -51,7 +51,7 @@ export interface Prepared {
   routeOf(item: Pick<Item, "node" | "step">): Route;
 }
 
-export const defaultPolicyPath = "/etc/akc/policy.yaml";
+const defaultPolicyPath = "/etc/akc/policy.yaml";
 
 /** @throws AkcError of the bundle, its coordination, its governance or the operator's policy. */
 export async function prepareRun(input: PrepareInput): Promise<Prepared> {

@@ -39,7 +39,7 @@ export function createWorkdirs(
 }
 
 /** `roles/<role>/<scratch>` for a step (the documented table), `work` for an action that an event triggered. */
-export function relativeWorkdir(item: Pick<Item, "step">): string {
+function relativeWorkdir(item: Pick<Item, "step">): string {
   const { step } = item;
   if (step === undefined) return "work";
   const scope = step.filesystemScope;

@@ -48,7 +48,7 @@ export interface GuardedResponse {
 }
 
 /** Others are refused: Bun would send an unknown one as GET. */
-export const httpMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+const httpMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 /** One request of the chain. */
 interface Hop {

@@ -43,39 +43,28 @@ const filesOfAbi1 = (1n << 13n) - 1n;
 /** Rights that may be given to a single file; the kernel refuses the others there. */
 const fileRights = right.execute | right.writeFile | right.readFile | right.truncate | right.ioctlDev;
 
+/** Everything in a folder but device nodes. Without executing: what a plugin writes it cannot start. */
+const change =
+  right.writeFile |
+  right.readFile |
+  right.readDir |
+  right.removeDir |
+  right.removeFile |
+  right.makeDir |
+  right.makeReg |
+  right.makeSock |
+  right.makeFifo |
+  right.makeSym |
+  right.refer |
+  right.truncate;
+
 const granted = {
   read: right.execute | right.readFile | right.readDir,
   list: right.readDir,
   look: right.readFile | right.readDir,
-  // Without executing: what a plugin writes it cannot start.
-  change:
-    right.writeFile |
-    right.readFile |
-    right.readDir |
-    right.removeDir |
-    right.removeFile |
-    right.makeDir |
-    right.makeReg |
-    right.makeSock |
-    right.makeFifo |
-    right.makeSym |
-    right.refer |
-    right.truncate,
-  // Everything in a folder but device nodes. Executing is in it: builds run what they have just made.
-  write:
-    right.execute |
-    right.writeFile |
-    right.readFile |
-    right.readDir |
-    right.removeDir |
-    right.removeFile |
-    right.makeDir |
-    right.makeReg |
-    right.makeSock |
-    right.makeFifo |
-    right.makeSym |
-    right.refer |
-    right.truncate,
+  change,
+  // Builds run what they have just made.
+  write: change | right.execute,
   device: right.readFile | right.writeFile | right.truncate | right.ioctlDev,
 } as const;
 

@@ -22,6 +22,9 @@ test("every command has help with examples, flags and exit codes", async () => {
     for (const part of ["Examples", `akc ${path.join(" ")}`, "Flags", "Exit codes", "--output"]) {
       expect(stdout).toContain(part);
     }
+    const usage = stdout.slice(stdout.indexOf("\nUsage\n"), stdout.indexOf("\nFlags\n"));
+    const typed = usage.slice(0, usage.indexOf("[flags]")).match(/--[a-z-]+/g) ?? [];
+    expect({ path, typed: [...typed] }).toEqual({ path, typed: [...new Set<string>(typed)] });
     expect(
       Math.max(
         ...stdout
@@ -73,6 +76,9 @@ test.each([
   [["runtime", "start", "--bundle", "x", "--mode", "simulate", "--deadline", "soon"], "length of time"],
   [["runtime", "start", "--bundle", "x", "--mode", "simulate", "--bundle-sha256", "12"], "64 hexadecimal"],
   [["runtime", "status"], "RUN is missing"],
+  [["runtime", "start", "x.json"], "Write `akc runtime start --bundle FILE --mode MODE [flags]`"],
+  [["bundle", "validate", "--bundle", "x.json"], "Write `akc bundle validate FILE [flags]`"],
+  [["runtime", "prune", "--keep", "soon"], "or a number of runs"],
   [["runtime", "list", "--tenant-id", "../.."], "--tenant-id cannot be"],
   [["policy", "explain", "--bundle", "x.json"], "--action is missing"],
 ])("akc %p is a usage error that helps", async (args, help) => {
@@ -330,6 +336,8 @@ test("in an empty folder the list of runs is empty, in every format", async () =
     const text = await akc(["runtime", "list"], { cwd });
     expect({ exit: text.exit, stdout: text.stdout }).toEqual({ exit: 0, stdout: "" });
     expect(text.stderr).toContain(`no runs below ${cwd}`);
+    const elsewhere = await akc(["runtime", "list", "--tenant-id", "acme", "--repo-id", "shop"], { cwd });
+    expect(elsewhere.stderr).toContain(`no runs of tenant acme and repository shop below ${cwd}`);
     const json = await akc(["runtime", "list", "-o", "json"], { cwd });
     expect(JSON.parse(json.stdout)).toEqual({ kind: "RunList", items: [], total: 0 });
     const missing = await akc(["runtime", "status", "0193abcd"], { cwd });

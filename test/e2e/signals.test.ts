@@ -219,6 +219,8 @@ describe("a step that waits for a clock", () => {
       await world.ask("runtime", "stop", "r1", "--wait", "20s");
       expect((await live.ended).code).toBe(1);
       expect(await world.standing("r1")).toBe("stopped");
+      const refused = expectError(await send(world, "--name", "go-live", "--approve"), "RUN_EXISTS", 5);
+      expect(refused["hint"]).toContain(`runtime resume r1 --outputs-root`);
       const again = world.live(["runtime", "resume", "r1", "--outputs-root", world.root, "-o", "json"]);
       await untilWaiting(world);
       await send(world, "--name", "go-live", "--approve");

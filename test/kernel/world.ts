@@ -1,5 +1,5 @@
 /** A small world for kernel tests: plans written by hand, an adapter that is told what to do, a clock that can be real. */
-import type { ActionRequest, ActionResult, Adapter } from "../../src/adapters/contract.ts";
+import type { ActionRequest, ActionResult, Adapter, RunContext } from "../../src/adapters/contract.ts";
 import { noCapabilities } from "../../src/adapters/contract.ts";
 import type { Bundle, Contract, GraphNode } from "../../src/bundle/model.ts";
 import type { StepPlan } from "../../src/coordination/model.ts";
@@ -7,7 +7,8 @@ import { type KernelDeps, type KernelReport, runKernel } from "../../src/kernel/
 import { readPast } from "../../src/kernel/past.ts";
 import { type CapOverrides, planRun } from "../../src/kernel/plan.ts";
 import { type PolicyAction, policyActions, type RunPolicy } from "../../src/policy/model.ts";
-import type { RunReader, RunRow } from "../../src/store/contract.ts";
+import { newRunRow } from "../../src/run/parts.ts";
+import type { RunReader } from "../../src/store/contract.ts";
 import { createMemoryRun, type MemoryRun } from "../../src/store/memory.ts";
 import { type Clock, systemClock } from "../../src/system/clock.ts";
 
@@ -173,13 +174,7 @@ export async function runWorld(input: WorldInput): Promise<World> {
     writer: run,
     adapter,
     policy: input.policy ?? policy(),
-    context: {
-      scope: { tenantId: "acme", repoId: "shop" },
-      runId: "run-1",
-      runtimeRunId: "rt-1",
-      mode: "enforce",
-      adapterId: "test",
-    },
+    context,
     specSha256: "0".repeat(64),
     routeOf: () => ({ kind: "noop" }),
     hasEffect: () => true,
@@ -216,30 +211,15 @@ export function memoryReader(
   };
 }
 
-const row: RunRow = {
-  context: {
-    scope: { tenantId: "acme", repoId: "shop" },
-    runId: "run-1",
-    runtimeRunId: "rt-1",
-    mode: "enforce",
-    adapterId: "test",
-  },
-  bundlePath: "/b",
-  bundleSha256: "0".repeat(64),
-  coordinationSha256: null,
-  traceId: "0".repeat(32),
-  status: "running",
-  outcome: null,
-  startedAtMs: 0,
-  finishedAtMs: null,
-  lastError: null,
-  lastSeq: 0,
-  stopRequestedAtMs: null,
-  factsSha256: null,
-  evidenceSeq: null,
-  genesis: "identity",
-  extra: "{}",
+const context: RunContext = {
+  scope: { tenantId: "acme", repoId: "shop" },
+  runId: "run-1",
+  runtimeRunId: "rt-1",
+  mode: "enforce",
+  adapterId: "test",
 };
+
+const row = newRunRow(context, { bundlePath: "/b", bundleSha256: "0".repeat(64) }, "0".repeat(32), 0);
 
 /** Only its presence counts: the kernel never looks inside. */
 export const coordinationStandIn: NonNullable<Bundle["coordination"]> = {

@@ -69,6 +69,13 @@ test("a plugin's life: installed, listed, switched off and on, changed, locked a
   expect((await w.run("list")).out).toMatch(/modified +flag +index\.ts/);
   expect((await w.run("lock", "acme/probe")).out).toBe("locked  acme/probe 1.0.0  changed: index.ts\n");
   expect((await w.run("verify")).exit).toBe(0);
+  const locked = readFileSync(`${w.directory}.lock`, "utf8");
+  writeFileSync(`${w.directory}.lock`, "{");
+  expect((await w.run("lock", "acme/probe")).words).toContain(
+    `unreadable  ${w.directory} (plugins.lock is not valid: it is not JSON)`,
+  );
+  expect((await w.run("install", w.source, "--replace")).words).toContain("akc plugin lock --all");
+  writeFileSync(`${w.directory}.lock`, locked);
   await w.run("remove", "acme/probe");
   expect(await state()).toBe("");
   expect(existsSync(join(w.directory, "acme.probe@1.0.0"))).toBe(false);
@@ -111,6 +118,9 @@ test("a signed plugin is enough for an operator who knows the signer", async () 
   expect((await w.run("install", w.source)).words).toContain("PLUGIN_UNTRUSTED");
   chmodSync(key, 0o644);
   expect((await akc("plugin", "sign", w.source, "--key", key)).words).toContain("others may read");
+  expect((await akc("plugin", "sign", w.source, "--key", `${key}.pub`)).words).toContain(
+    "this is a public key",
+  );
   chmodSync(key, 0o600);
   expect((await akc("plugin", "sign", w.source, "--key", `${key}.pub`)).words).toContain(
     "PLUGIN_KEY_INVALID",
@@ -132,6 +142,7 @@ test("check tells every fault of a folder with its place, and finds none in a go
     { path: "/id", line: 2, column: 5 },
   ]);
   expect((await akc("plugin", "check", join(w.place.path, "gone"))).exit).toBe(2);
+  expect((await akc("plugin", "check", w.place.path)).words).toContain("akc plugin new");
 });
 
 test("wrong use is refused before anything is written", async () => {

@@ -39,39 +39,35 @@ test(
   timeoutMs,
 );
 
-test(
-  `resume against resume, after a death: one of them goes on (seed ${seed})`,
-  () =>
-    races("resume/resume", full ? 60 : 6, async ({ stage, gap, chance }) => {
-      const before = await dead(stage, chance.between(1, 9));
-      return {
-        before,
-        ...(await both(
+for (const { kind, name, count, other } of [
+  {
+    kind: "resume/resume",
+    name: "resume against resume",
+    count: full ? 60 : 6,
+    other: (stage: Stage) => stage.resume(),
+  },
+  {
+    kind: "resume/start",
+    name: "resume against start",
+    count: full ? 40 : 4,
+    other: (stage: Stage) => stage.start(),
+  },
+]) {
+  test(
+    `${name}, after a death: one of them goes on (seed ${seed})`,
+    () =>
+      races(kind, count, async ({ stage, gap, chance }) => {
+        const before = await dead(stage, chance.between(1, 9));
+        const met = await both(
           () => stage.resume(),
-          () => stage.resume(),
+          () => other(stage),
           gap,
-        )),
-      };
-    }),
-  timeoutMs,
-);
-
-test(
-  `resume against start, after a death: one of them goes on (seed ${seed})`,
-  () =>
-    races("resume/start", full ? 40 : 4, async ({ stage, gap, chance }) => {
-      const before = await dead(stage, chance.between(1, 9));
-      return {
-        before,
-        ...(await both(
-          () => stage.resume(),
-          () => stage.start(),
-          gap,
-        )),
-      };
-    }),
-  timeoutMs,
-);
+        );
+        return { before, ...met };
+      }),
+    timeoutMs,
+  );
+}
 
 test(
   `a lease that is broken while its holder works: its writes are refused from then on (seed ${seed})`,

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newRunRow } from "../../src/run/parts.ts";
 import { EventChain, genesisOf } from "../../src/store/chain.ts";
 import type {
   ActionPhase,
@@ -28,31 +29,15 @@ export function scope(tenant = "acme", repo = "shop") {
 }
 
 export function runRow(runtimeRunId: string, changes: Partial<RunRow> = {}): RunRow {
-  return {
-    context: {
-      scope: { tenantId: "acme", repoId: "shop" },
-      runId: "run-1",
-      runtimeRunId,
-      mode: "enforce",
-      adapterId: "native",
-    },
-    bundlePath: "/bundles/run-1.runtime_bundle.json",
-    bundleSha256: "b".repeat(64),
-    coordinationSha256: null,
-    traceId: "a71c584323fc450ba8a637899a7a57ea",
-    status: "running",
-    outcome: null,
-    startedAtMs,
-    finishedAtMs: null,
-    lastError: null,
-    lastSeq: 0,
-    stopRequestedAtMs: null,
-    factsSha256: null,
-    evidenceSeq: null,
-    genesis: "identity",
-    extra: "{}",
-    ...changes,
-  };
+  const context = {
+    scope: { tenantId: "acme", repoId: "shop" },
+    runId: "run-1",
+    runtimeRunId,
+    mode: "enforce",
+    adapterId: "native",
+  } as const;
+  const parts = { bundlePath: "/bundles/run-1.runtime_bundle.json", bundleSha256: "b".repeat(64) };
+  return { ...newRunRow(context, parts, "a71c584323fc450ba8a637899a7a57ea", startedAtMs), ...changes };
 }
 
 /** A holder on another host: nobody can tell whether its process lives. */

@@ -7,7 +7,7 @@ import { type Granted, permissionNames } from "../../plugin-host/contract.ts";
 import type { PluginHandle } from "../../plugin-host/host.ts";
 import type { HandedOver } from "./secrets.ts";
 
-export const pluginEvents = {
+const pluginEvents = {
   started: "runtime.plugin.started",
   fault: "runtime.plugin.fault",
 } as const;

@@ -44,7 +44,6 @@ export const adapterCapabilityNames = [
   "cancel",
   "stream",
 ] as const;
-export type AdapterCapabilityName = (typeof adapterCapabilityNames)[number];
 
 const runtimeExecution = record(
   {},

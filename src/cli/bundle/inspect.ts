@@ -20,7 +20,7 @@ export const inspect = command({
   ],
   exits: [0, 2],
   args: {
-    file: { type: "positional", required: true, valueHint: "FILE", description: "The bundle." },
+    bundle: { type: "positional", required: true, valueHint: "FILE", description: "The bundle." },
     mode: {
       type: "enum",
       options: [...policyModes],
@@ -33,7 +33,7 @@ export const inspect = command({
   },
   async run(args, session) {
     const prepared = await prepareRun({
-      bundlePath: bundlePath(args.file),
+      bundlePath: bundlePath(args.bundle),
       mode: policyModes.find((known) => known === args.mode) ?? "simulate",
       adapter: "auto",
       ...(args.policy === undefined ? {} : { policyPath: args.policy }),

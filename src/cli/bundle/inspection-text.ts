@@ -10,7 +10,7 @@ import type { Place } from "../io.ts";
 import { facts } from "../render/output.ts";
 import { type Style, styleOf } from "../render/style.ts";
 import { type Column, table } from "../render/table.ts";
-import { printable } from "../render/text.ts";
+import { counted, printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
 import type { RunBounds } from "./inspection-data.ts";
 
@@ -85,10 +85,6 @@ function inFlightText({ steps }: BundleInspection, caps: RunBounds["caps"]): str
   return steps.length === 0
     ? actions
     : `${actions}, ${counted(caps.steps, "step")}, ${caps.stepsPerRole} a role`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** `releaser may use it;  */

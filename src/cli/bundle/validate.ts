@@ -18,13 +18,13 @@ export const validate = command({
   ],
   exits: [0, 2],
   args: {
-    file: { type: "positional", required: true, valueHint: "FILE", description: "The bundle." },
+    bundle: { type: "positional", required: true, valueHint: "FILE", description: "The bundle." },
     bundleSha256: { type: "string", valueHint: "SHA256", description: "Fingerprint that it must have." },
     ...policyArgs,
   },
   async run(args, session) {
     const { bundle, policy } = await prepareRun({
-      bundlePath: bundlePath(args.file),
+      bundlePath: bundlePath(args.bundle),
       mode: "simulate",
       adapter: "auto",
       ...(args.bundleSha256 === undefined ? {} : { expectedSha256: args.bundleSha256 }),

@@ -13,7 +13,7 @@ import { facts, plainOf } from "../render/output.ts";
 import { table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { type Enforcement, enforcementOf } from "./enforcement.ts";
-import { pluginArgs, pluginEnvironment } from "./plugin-args.ts";
+import { pluginArgs, pluginEnvironment, pluginId } from "./plugin-args.ts";
 import { pluginData, shadowLines, whyOf } from "./plugin-view.ts";
 import { pluginNamed, search, surroundings } from "./search.ts";
 
@@ -33,12 +33,7 @@ export const inspect = command({
   exits: [0, 2],
   environment: pluginEnvironment,
   args: {
-    id: {
-      type: "positional",
-      required: true,
-      valueHint: "ID",
-      description: "The plugin, e.g. acme/scanner.",
-    },
+    ...pluginId,
     bundle: {
       type: "string",
       valueHint: "FILE",

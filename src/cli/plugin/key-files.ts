@@ -46,6 +46,13 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
 /** @throws AkcError FILE_NOT_FOUND, PLUGIN_KEY_INVALID also where others could have read it */
 export async function readPrivateKey(path: string): Promise<string> {
   const text = new TextDecoder().decode(await readFileBounded(path, 4_096));
+  if (text.startsWith("ed25519:")) {
+    throw new AkcError("PLUGIN_KEY_INVALID", {
+      message: "this is a public key",
+      hint: "Sign with the private one, which is in the other file.",
+      details: { path },
+    });
+  }
   const { mode } = await lstat(path);
   if ((mode & 0o077) !== 0) {
     throw new AkcError("PLUGIN_KEY_INVALID", {
@@ -55,10 +62,7 @@ export async function readPrivateKey(path: string): Promise<string> {
     });
   }
   if (!/^ed25519-private:\S+\s*$/.test(text)) {
-    const hint = text.startsWith("ed25519:")
-      ? "That is the public key; sign with the other file."
-      : undefined;
-    throw new AkcError("PLUGIN_KEY_INVALID", { details: { path }, ...(hint === undefined ? {} : { hint }) });
+    throw new AkcError("PLUGIN_KEY_INVALID", { details: { path } });
   }
   return text.trim();
 }

@@ -1,4 +1,11 @@
-/** The flag of every command that looks for plugins, and the environment that it reads. */
+/** What the commands about plugins are told: which plugin, where to look for it, and the environment that they read. */
+
+/** Names the one plugin that a command is about. */
+export const pluginId = {
+  id: { type: "positional", required: true, valueHint: "ID", description: "The plugin, e.g. acme/scanner." },
+} as const;
+
+/** The flag of every command that looks for plugins. */
 export const pluginArgs = {
   pluginsDir: {
     type: "string",

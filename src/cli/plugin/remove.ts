@@ -4,7 +4,7 @@ import { removePlugins } from "../../plugin-host/install.ts";
 import { command } from "../command.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { printable } from "../render/text.ts";
-import { pluginArgs, pluginEnvironment } from "./plugin-args.ts";
+import { pluginArgs, pluginEnvironment, pluginId } from "./plugin-args.ts";
 import { pluginNamed, search, surroundings } from "./search.ts";
 
 export const remove = command({
@@ -16,16 +16,7 @@ export const remove = command({
   examples: [{ command: "akc plugin remove acme/scanner", says: "Remove the version that counts." }],
   exits: [0, 2],
   environment: pluginEnvironment,
-  args: {
-    id: {
-      type: "positional",
-      required: true,
-      valueHint: "ID",
-      description: "The plugin, e.g. acme/scanner.",
-    },
-    ...pluginArgs,
-    ...policyArgs,
-  },
+  args: { ...pluginId, ...pluginArgs, ...policyArgs },
   async run(args, session) {
     const around = await surroundings(args, session.io.env);
     const plugin = pluginNamed(await search(around), args.id);

@@ -13,6 +13,7 @@ import { readOperatorPolicy } from "../../run/prepare.ts";
 import { nearestWord } from "../../spelling.ts";
 import type { Environment } from "../io.ts";
 import { valuesOf } from "../strict.ts";
+import { whyOf } from "./plugin-view.ts";
 
 export interface SearchArgs {
   readonly pluginsDir?: string | undefined;
@@ -48,15 +49,23 @@ export function targetOf({ places }: Surroundings): string {
 }
 
 /** The plugin that counts for `id`, in whatever state. @throws AkcError PLUGIN_NOT_FOUND */
-export function pluginNamed({ plugins }: Discovery, id: string): PlacedPlugin {
+export function pluginNamed({ plugins, broken }: Discovery, id: string): PlacedPlugin {
   const plugin = countingPlugin(plugins, id);
   if (plugin !== undefined) return plugin;
   const near = nearestWord(
     id,
     plugins.map(({ manifest }) => manifest.id),
   );
+  // It may well be in a folder that could not be read.
+  const unreadable = broken.map(({ root, state }) => `${root} (${whyOf(state)})`);
+  const hint =
+    near !== undefined
+      ? `Did you mean ${near}? \`akc plugin list\` shows all.`
+      : unreadable.length > 0
+        ? "It is not among those that could be read. Mend what was left out, or add a folder with --plugins-dir."
+        : undefined;
   throw new AkcError("PLUGIN_NOT_FOUND", {
-    details: { plugin: id },
-    ...(near === undefined ? {} : { hint: `Did you mean ${near}? \`akc plugin list\` shows all.` }),
+    details: { plugin: id, ...(unreadable.length === 0 ? {} : { unreadable }) },
+    ...(hint === undefined ? {} : { hint }),
   });
 }

@@ -1,10 +1,43 @@
-/** Switches a plugin on or off: what `enable` and `disable` share. */
+/** `akc plugin enable` and `akc plugin disable`. The list of what is off stands beside the plugins directory, not in the plugin. */
 import { switchPlugin } from "../../plugin-host/install.ts";
-import type { Session } from "../command.ts";
+import { type Command, command, type Session } from "../command.ts";
 import type { ExitCode } from "../exit-codes.ts";
+import { policyArgs } from "../policy/policy-args.ts";
+import { pluginArgs, pluginEnvironment, pluginId } from "./plugin-args.ts";
 import { pluginNamed, type SearchArgs, search, surroundings, targetOf } from "./search.ts";
 
-export async function switchOver(
+export const enable = switching(true, {
+  path: "plugin enable",
+  summary: "Switch a plugin on again.",
+  note: "It must be trusted all the same: enabling is not locking.",
+});
+
+export const disable = switching(false, {
+  path: "plugin disable",
+  summary: "Switch a plugin off, wherever it is.",
+  note: "The plugin stays where it is; runs that need it are refused until it is enabled again.",
+});
+
+interface Words {
+  readonly path: string;
+  readonly summary: string;
+  readonly note: string;
+}
+
+function switching(enabled: boolean, { path, summary, note }: Words): Command {
+  return command({
+    path,
+    summary,
+    notes: [note],
+    examples: [{ command: `akc ${path} acme/scanner`, says: summary }],
+    exits: [0, 2],
+    environment: pluginEnvironment,
+    args: { ...pluginId, ...pluginArgs, ...policyArgs },
+    run: (args, session) => switchOver(args, session, enabled),
+  });
+}
+
+async function switchOver(
   args: SearchArgs & { readonly id: string },
   session: Session,
   enabled: boolean,

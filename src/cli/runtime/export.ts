@@ -26,7 +26,6 @@ export const exportRun = command({
   ],
   exits: [0, 1, 2],
   environment: locatingEnvironment,
-  usage: "[RUN] --to FILE",
   args: {
     ...runArgs,
     to: {

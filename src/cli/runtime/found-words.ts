@@ -2,7 +2,7 @@
 import type { FoundPast, StandingBefore } from "../../run/continuation/found.ts";
 import type { Plain } from "../render/output.ts";
 import type { Moment } from "../render/progress/board.ts";
-import { printable } from "../render/text.ts";
+import { counted, printable } from "../render/text.ts";
 
 /** Names told in words; the data has all of them. */
 const namesMax = 5;
@@ -61,10 +61,6 @@ export function foundData(found: FoundPast): Plain {
     reopened,
     pending,
   };
-}
-
-function counted(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
 function listed(names: readonly string[]): string {

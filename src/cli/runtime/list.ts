@@ -98,7 +98,13 @@ export const list = command({
     });
     if (runs.length === 0 && leftOut.length === 0) {
       const here = printable(await outputsRootOf(session.io, args.outputsRoot));
-      session.io.words(`no runs below ${here}; --outputs-root names another place\n`);
+      const whose = [
+        ...(args.tenantId === undefined ? [] : [`tenant ${args.tenantId}`]),
+        ...(args.repoId === undefined ? [] : [`repository ${args.repoId}`]),
+      ].join(" and ");
+      session.io.words(
+        `no runs${whose === "" ? "" : ` of ${printable(whose)}`} below ${here}; --outputs-root names another place\n`,
+      );
     }
     if (runs.length > shown.length) {
       session.io.words(`${runs.length - shown.length} older runs not shown; --limit shows more\n`);
@@ -200,7 +206,7 @@ function columns(nowMs: number, style: Style, shown: (id: string) => string): Co
   ];
 }
 
-export function paintStanding(style: Style, word: string, cell: string): string {
+function paintStanding(style: Style, word: string, cell: string): string {
   switch (word) {
     case "succeeded":
       return style.good(cell);

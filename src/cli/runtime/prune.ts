@@ -19,7 +19,7 @@ import { livenessOf } from "../lease/liveness.ts";
 import type { Plain } from "../render/output.ts";
 import { byteSize } from "../render/size.ts";
 import { printable } from "../render/text.ts";
-import { duration, wholeNumber } from "../values.ts";
+import { durationIn, wholeNumber } from "../values.ts";
 import { allRuns, type FoundRun, locatingArgs, locatingEnvironment, withStore } from "./locate.ts";
 import { standing } from "./run-view.ts";
 
@@ -40,7 +40,6 @@ export const prune = command({
   ],
   exits: [0, 1, 2],
   environment: locatingEnvironment,
-  usage: "--keep 30d|N",
   args: {
     ...locatingArgs,
     keep: {
@@ -82,7 +81,12 @@ function keeping(text: string): Keep {
   if (/^\d+$/.test(text)) {
     return { kind: "count", runs: wholeNumber("--keep", text, { min: 0, max: limits.runsListedMax }) };
   }
-  return { kind: "age", ms: duration("--keep", text, { min: 0, max: 100 * 366 * 24 * 60 * 60 * 1_000 }) };
+  const ms = durationIn(text, { min: 0, max: 100 * 366 * 24 * 60 * 60 * 1_000 });
+  if (ms !== undefined) return { kind: "age", ms };
+  throw new AkcError("USAGE", {
+    message: `--keep cannot be "${text}"`,
+    hint: "It is a length of time with its unit, such as 12h or 30d, or a number of runs, such as 20.",
+  });
 }
 
 interface Pruned {

@@ -75,6 +75,8 @@ export const signal = command({
       } finally {
         await reader.close();
       }
+    }).catch(async (cause) => {
+      throw await sayingHowToGoOn(session.io, found, cause);
     });
     const waiting = waits.filter((wait) => wait.signal === name);
     await session.print({
@@ -93,6 +95,22 @@ export const signal = command({
     return 0;
   },
 });
+
+/** A run that was cut short takes signals again as soon as somebody goes on with it; nothing needs to run twice for that. */
+async function sayingHowToGoOn(io: Io, { row, scopeRoot }: FoundRun, cause: unknown): Promise<unknown> {
+  const cutShort = row.outcome === "stopped" || row.outcome === "exhausted";
+  if (!(cause instanceof AkcError) || cause.code !== "RUN_EXISTS" || !cutShort) return cause;
+  const { message, details } = cause;
+  const again = await followUpOnRun(io, ["runtime", "resume", row.context.runtimeRunId], {
+    outputsRoot: join(scopeRoot, "../.."),
+  });
+  return new AkcError("RUN_EXISTS", {
+    message,
+    details,
+    cause,
+    hint: `Go on with it (\`${again}\`), and send the signal while it goes on.`,
+  });
+}
 
 interface Told {
   readonly isNew: boolean;

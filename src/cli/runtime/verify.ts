@@ -81,7 +81,7 @@ function digestArgument(text: string | undefined): string | undefined {
   throw new AkcError("USAGE", { message: "--chain-sha256 takes 64 hex digits" });
 }
 
-export function verificationData(row: RunRow, found: Verification): { readonly [key: string]: Plain } {
+function verificationData(row: RunRow, found: Verification): { readonly [key: string]: Plain } {
   const { scope, runtimeRunId } = row.context;
   const [first] = found.divergences;
   return {

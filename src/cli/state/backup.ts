@@ -25,7 +25,6 @@ export const backup = command({
   ],
   exits: [0, 1, 2],
   environment: locatingEnvironment,
-  usage: "--to FILE",
   args: {
     to: { type: "string", required: true, valueHint: "FILE", description: "The file to write." },
     force: { type: "boolean", description: "Replace a file that is there." },

@@ -6,7 +6,7 @@ import { followUp } from "../follow-up.ts";
 import type { Plain } from "../render/output.ts";
 import { byteSize } from "../render/size.ts";
 import { type Column, table } from "../render/table.ts";
-import { printable } from "../render/text.ts";
+import { counted, printable } from "../render/text.ts";
 import { locatingArgs, locatingEnvironment } from "../runtime/locate.ts";
 import { scopesOf } from "./scope.ts";
 
@@ -93,7 +93,7 @@ const columns: readonly Column<Size>[] = [
 
 function checkedText({ tenantId, repoId, report }: Checked): string {
   const { faults, faultCount, orphans } = report;
-  const verdict = faultCount === 0 ? "whole" : `${faultCount} faults`;
+  const verdict = faultCount === 0 ? "whole" : counted(faultCount, "fault");
   const lines = [
     `${printable(`${tenantId}/${repoId}`)}  ${verdict}  ${byteSize(report.databaseBytes + report.logBytes)}, of which ${byteSize(report.freeBytes)} free`,
   ];

@@ -15,7 +15,6 @@ export const restore = command({
     { command: "akc state restore --from shop.akcstate --outputs-root /srv/out", says: "Onto a new host." },
   ],
   exits: [0, 1, 2, 5],
-  usage: "--from FILE --outputs-root DIR",
   args: {
     from: { type: "string", required: true, valueHint: "FILE", description: "The backup." },
     outputsRoot: {

@@ -12,7 +12,7 @@ import type { Io } from "../io.ts";
 import { outputsRootOf } from "../outputs-root.ts";
 import { asAkcError } from "../render/error.ts";
 import type { Plain } from "../render/output.ts";
-import { printable } from "../render/text.ts";
+import { counted, printable } from "../render/text.ts";
 import { locatingArgs, locatingEnvironment, type Where, withStore } from "../runtime/locate.ts";
 import { oneScope, place } from "./scope.ts";
 
@@ -33,7 +33,6 @@ export const salvage = command({
   ],
   exits: [0, 1, 2],
   environment: locatingEnvironment,
-  usage: "--to DIR",
   args: {
     to: { type: "string", required: true, valueHint: "DIR", description: "Outputs root of the fresh state." },
     ...locatingArgs,
@@ -128,7 +127,7 @@ function text(report: SalvageReport, runs: readonly Run[]): string {
     return `run/${runtimeRunId}  ${standing}  ${lastSeq} events${reasons}`;
   });
   lines.push(
-    `state ${printable(report.scopeRoot)} written: ${count("whole")} runs whole, ${count("unproven")} unproven, ${count("cut")} cut`,
+    `state ${printable(report.scopeRoot)} written: ${counted(count("whole"), "run")} whole, ${count("unproven")} unproven, ${count("cut")} cut`,
   );
   if (report.runsWithoutRow > 0)
     lines.push(`${report.runsWithoutRow} runs could not be put together: their own rows are lost`);

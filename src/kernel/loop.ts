@@ -5,71 +5,32 @@
  *
  * Source: architecture "How a run flows"; spec kernel §9; kernel:W-1, W-2, W-7, W-14.
  */
-import type { ActionResult, Adapter, ArtifactRef, RunContext, RuntimeAction } from "../adapters/contract.ts";
+import type { ActionResult, ArtifactRef, RuntimeAction } from "../adapters/contract.ts";
 import { missingInputs } from "../bundle/contract.ts";
 import type { Route } from "../bundle/model.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
-import type { RunPolicy } from "../policy/model.ts";
-import type { Converge } from "../reconciler/model.ts";
-import type { RunWriter, Signal } from "../store/contract.ts";
-import type { Clock } from "../system/clock.ts";
 import { failpoint } from "../system/failpoint.ts";
 import { createHeapGuard } from "../system/heap-guard.ts";
 import { steadyClock } from "../system/steady-clock.ts";
 import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
 import { createCutWatch } from "./cut-watch.ts";
+import type { KernelDeps } from "./deps.ts";
 import { finish, type KernelReport } from "./ending.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { judge } from "./judge.ts";
 import { Launcher } from "./launcher.ts";
 import { Machine } from "./machine.ts";
 import type { Item } from "./model.ts";
-import { begin, goOn, type OpeningDeps } from "./opening.ts";
-import type { Past } from "./past.ts";
+import { begin, goOn } from "./opening.ts";
 import type { RunPlan } from "./plan.ts";
-import { type Progress, Recorder, type RecorderDeps } from "./recorder.ts";
-import { createSpending, type RunBudget, type Spending } from "./spending.ts";
+import { Recorder } from "./recorder.ts";
+import { createSpending, type Spending } from "./spending.ts";
 import { type Ended, noteFallback, Waits, waitsItself } from "./waits.ts";
 
+export type { KernelDeps } from "./deps.ts";
 export type { KernelReport } from "./ending.ts";
-
-export interface KernelDeps extends Pick<RecorderDeps, "noted">, Pick<OpeningDeps, "deniedBeforehand"> {
-  readonly clock: Clock;
-  readonly writer: RunWriter;
-  readonly adapter: Adapter;
-  readonly policy: RunPolicy;
-  readonly context: RunContext;
-  /** Fingerprint of the coordination spec; empty on runs without one. */
-  readonly specSha256: string;
-  /** Payload of the documented first event of a coordinated run. */
-  readonly planEnqueued?: string;
-  routeOf(item: Item): Route;
-  /** Whether carrying the item out would change or ask anything. */
-  hasEffect(item: Item, route: Route): boolean;
-  /** The working directory of an action, made when it is first needed. */
-  workdirOf(item: Item, route: Route): Promise<string> | string;
-  /** Whether another process asked the run to stop. */
-  stopRequested(): Promise<boolean>;
-  /** Signals that no step took yet; absent where there is no inbox, and then a wait for one only ends by its time. */
-  openSignals?(): Promise<readonly Signal[]>;
-  /** What another process left; absent on a new run. */
-  readonly past?: Past;
-  /** Steps, nodes or actions of the past that are to run again, with all that depends on them. */
-  readonly rerun?: readonly string[];
-  /** Aborts when this process is told to end. */
-  readonly signal: AbortSignal;
-  readonly deadlineMs?: number;
-  readonly budget: RunBudget;
-  /** Values that no report of an attempt may show. */
-  readonly secrets?: readonly string[];
-  /** What should stand once every action has succeeded; absent on bundles that want nothing. */
-  readonly converge?: Converge;
-  onProgress?(progress: Progress): void;
-  /** Called after every commit with the state that is durable now: for whoever checks it. */
-  onCommitted?(machine: Machine): void;
-}
 
 /** @throws AkcError STEP_UNKNOWN for a step to run again that is not there; whatever the store throws */
 export async function runKernel(plan: RunPlan, deps: KernelDeps): Promise<KernelReport> {
@@ -171,6 +132,8 @@ class Kernel implements StepOutputs {
       machine: this.#machine,
       journal: this.#journal,
       recorder: this.#recorder,
+      commit: () => this.#commit(),
+      checkCut: this.#checkCut,
     };
   }
 
@@ -332,8 +295,7 @@ class Kernel implements StepOutputs {
   }
 
   async #finish(): Promise<KernelReport> {
-    const does = { commit: () => this.#commit(), checkCut: this.#checkCut };
-    const ended = await finish({ ...this.#parts, ...does }, this.#turns);
+    const ended = await finish(this.#parts, this.#turns);
     failpoint("kernel.before_finish");
     await this.#commit();
     failpoint("kernel.finished");

@@ -11,6 +11,7 @@ import { createInMemoryProvider, inMemoryProviderId } from "../../providers/in-m
 import { runObserveProbes } from "../../providers/probe/observe-probes.ts";
 import type { Clock } from "../../system/clock.ts";
 import type { Deployment } from "./deployment.ts";
+import { onlyPermitted } from "./permitted-commands.ts";
 
 export interface ProviderHost {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -48,20 +49,21 @@ const systemd: Open = async (deployment, host) => {
   return createSystemdProvider(settingsOf(deployment), outside(deployment, host));
 };
 
-const processes: Open = async (deployment, { env, clock, scopeRoot, operator, supervise = false }) => {
+const processes: Open = async (deployment, { env, clock, scopeRoot, policy, supervise = false }) => {
   const { createProcessProvider } = await import("../../providers/process/provider.ts");
   const { scope, repoRoot, settings } = deployment;
   const observeProbes = member(settings, "observe_probes");
-  return createProcessProvider({
+  const provider = createProcessProvider({
     env,
     clock,
     scopeRoot,
     scope,
     repoRoot,
-    ...(operator?.containment === undefined ? {} : { containment: operator.containment }),
+    containment: policy.subprocess.containment,
     supervise,
     ...(observeProbes === undefined ? {} : { observeProbes }),
   });
+  return onlyPermitted(provider, policy.subprocess.operatorPaths);
 };
 
 /** Loaded when they are named: most runs need none of them. */

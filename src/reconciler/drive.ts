@@ -124,7 +124,7 @@ export class Drive {
       if (rolloutId !== this.#rollout.rolloutId) continue;
       const known = rolloutCommands.find((one) => one === command);
       if (known !== undefined) this.#fold({ kind: "command", command: known, by });
-      await this.#keeper.keep(this.#rollout, [], { requestsTaken: [number] }, by);
+      await this.#keeper.keep(this.#rollout, { deployment: { requestsTaken: [number] } }, by);
     }
   }
 
@@ -165,10 +165,10 @@ export class Drive {
 
   async #measure(analysis: Analysis): Promise<void> {
     const { measure, signal } = this.#deps;
+    const { rolloutId, step } = this.#rollout;
     const { verdict, message, evidence } = await measure(analysis, signal);
     if (signal.aborted) return;
-    const { rolloutId, step } = this.#rollout;
-    this.#fold({ kind: "measured", verdict, message });
+    this.#fold({ kind: "measured", step, verdict, message });
     const payload = {
       rollout_id: rolloutId,
       step: step + 1,
@@ -178,11 +178,12 @@ export class Drive {
       dry_run: analysis.dryRun,
       evidence,
     };
-    await this.#keeper.keep(this.#rollout, [{ type: reconcileEvents.rolloutMeasured, payload }]);
+    await this.#keeper.keep(this.#rollout, { events: [{ type: reconcileEvents.rolloutMeasured, payload }] });
   }
 
+  /** Until it is begun nothing is waited for: the rollout is still the one that wanted it. */
   async #change(action: ChangeAction): Promise<void> {
-    const { provider, policy, ledger, clock, signal } = this.#deps;
+    const { provider, policy, clock, signal } = this.#deps;
     const { resourceId, why } = action;
     const facts = this.#factsOf(action);
     const decision = decide(
@@ -190,22 +191,22 @@ export class Drive {
       why === "rollback" ? "service.reconcile.rollback" : "service.reconcile.apply",
     );
     const about = { resource_id: resourceId, operation_type: operationType(action, facts) };
-    await ledger.record({ events: [], decisions: [{ decision, about }] });
+    const decisions = [{ decision, about }];
     if (!decision.allowed) {
       this.#denied = decision;
       const message = `the policy denies ${decision.action}`;
       this.#fold({ kind: "refused", resourceId, why, reason: "policy_denied", message, retryable: false });
-      await this.#keeper.keep(this.#rollout);
+      await this.#keeper.keep(this.#rollout, { decisions });
       return;
     }
     const operation = operationOf(action, facts);
     const updated = action.kind === "apply" ? (action.copies?.updated ?? null) : null;
     this.#fold({ kind: "begun", resourceId, why, updated });
-    await this.#keeper.keep(
-      this.#rollout,
-      [{ type: reconcileEvents.operationStarted, payload: jsonOf({ ...operation }) }],
-      this.#owning(facts),
-    );
+    await this.#keeper.keep(this.#rollout, {
+      events: [{ type: reconcileEvents.operationStarted, payload: jsonOf({ ...operation }) }],
+      decisions,
+      deployment: this.#owning(facts),
+    });
     failpoint("reconcile.intent_recorded");
     const startedMs = clock.monotonicMs();
     let fault: ReturnType<typeof faultOf> | undefined;
@@ -239,11 +240,10 @@ export class Drive {
       duration_ms: Math.round(clock.monotonicMs() - startedMs),
     });
     const gone = action.kind === "delete" && fault === undefined;
-    await this.#keeper.keep(
-      this.#rollout,
-      [{ type: reconcileEvents.operationFinished, payload }],
-      gone ? { disowned: [{ providerId: provider.id, resourceId }] } : {},
-    );
+    await this.#keeper.keep(this.#rollout, {
+      events: [{ type: reconcileEvents.operationFinished, payload }],
+      deployment: gone ? { disowned: [{ providerId: provider.id, resourceId }] } : {},
+    });
     failpoint("reconcile.change_recorded");
   }
 

@@ -6,7 +6,7 @@
  */
 import type { JsonObject } from "../json/value.ts";
 import type { Observation, Provider, Revision } from "../providers/contract.ts";
-import type { DeploymentTurn, OwnedRow, RevisionRow } from "../store/contract.ts";
+import type { OwnedRow, RevisionRow } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import { jsonOf } from "./json-of.ts";
 import { type KeptRollout, ownedRow, revisionRow, rolloutRow, stateSha256 } from "./kept.ts";
@@ -62,8 +62,7 @@ export class Keeper {
   /** Records the rollout as it is now. `by` is who asked for it. */
   async keep(
     rollout: Rollout,
-    events: LedgerEntry["events"] = [],
-    more: DeploymentTurn = {},
+    { events = [], decisions = [], deployment = {} }: Partial<LedgerEntry> = {},
     by?: string,
   ): Promise<void> {
     const { ledger, clock, onRollout } = this.#deps;
@@ -73,7 +72,8 @@ export class Keeper {
     this.#landmark = landmarkOf(rollout);
     await ledger.record({
       events: [...events, { type: reconcileEvents.rolloutChanged, payload }],
-      deployment: { ...more, rollout: row },
+      decisions,
+      deployment: { ...deployment, rollout: row },
     });
     onRollout?.(rollout);
   }
@@ -83,7 +83,7 @@ export class Keeper {
     if (landmarkOf(rollout) === this.#landmark) return;
     const revisions = rollout.phase === "completed" ? this.#proven(units) : [];
     const events = units.flatMap((seen) => this.#wentBack(seen) ?? []);
-    await this.keep(rollout, events, { owned: this.#found(units), revisions });
+    await this.keep(rollout, { events, deployment: { owned: this.#found(units), revisions } });
   }
 
   /** It is akc's from the intent on: if akc dies now, what it made must be found again. */

@@ -30,7 +30,24 @@ export function rolloutPayload(
 }
 
 /** Differs when something happened that is worth keeping; healths that come and go are not. */
-export function landmarkOf({ phase, step, reason, units, analysis }: Rollout): string {
-  const states = units.map(({ state, updated, failures }) => `${state}:${updated}:${failures}`).join(",");
-  return `${phase} ${step} ${reason} ${analysis?.nextMs} ${states}`;
+export function landmarkOf(rollout: Rollout): string {
+  const { phase, step, reason, approved, full, generation, deadlineMs, units, analysis } = rollout;
+  const states = units.map(({ state, updated, previous, changedMs, failures }) => [
+    state,
+    updated,
+    previous,
+    changedMs,
+    failures,
+  ]);
+  return JSON.stringify([
+    phase,
+    step,
+    reason,
+    approved,
+    full,
+    generation,
+    deadlineMs,
+    analysis?.nextMs,
+    states,
+  ]);
 }

@@ -4,7 +4,7 @@ import { command } from "../command.ts";
 import { type Column, table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";
-import { allRuns, type FoundRun, locatingArgs, locatingEnvironment } from "../runtime/locate.ts";
+import { allRuns, type FoundRun, locatingArgs, locatingEnvironment, withStore } from "../runtime/locate.ts";
 import { leaseData } from "./lease-data.ts";
 import { livenessOf } from "./liveness.ts";
 
@@ -26,25 +26,46 @@ export const list = command({
   args: locatingArgs,
   async run(args, session) {
     const nowMs = systemClock.nowMs();
-    const { runs } = await allRuns(session.io, args);
+    const { runs, scopes } = await allRuns(session.io, args);
+    const deploying = await deployingRuns(scopes, nowMs);
     const shown = runs.filter(
       ({ row }) =>
         row.lease !== null && (row.outcome === null || livenessOf(row.lease, nowMs).kind === "held"),
     );
     const place = session.io.stdout;
     await session.print({
-      data: { kind: "LeaseList", items: shown.map((run) => leaseData(run, nowMs)), total: shown.length },
+      data: {
+        kind: "LeaseList",
+        items: shown.map((run) => ({ ...leaseData(run, nowMs), deploys: deploying.has(idOf(run)) })),
+        total: shown.length,
+      },
       text: () =>
         shown.length === 0
           ? ""
-          : table(shown, columns(nowMs), place.isTerminal ? place.columns() : undefined),
+          : table(shown, columns(nowMs, deploying), place.isTerminal ? place.columns() : undefined),
     });
     if (shown.length === 0) session.io.words("nobody holds a run here\n");
     return 0;
   },
 });
 
-function columns(nowMs: number): Column<FoundRun>[] {
+/** One process deploys in a scope at a time, on behalf of one of its runs. */
+async function deployingRuns(scopes: readonly string[], nowMs: number): Promise<ReadonlySet<string>> {
+  const leases = await Promise.all(
+    scopes.map((scopeRoot) => withStore(scopeRoot, (store) => store.scopeLease())),
+  );
+  return new Set(
+    leases.flatMap((lease) =>
+      lease !== null && livenessOf(lease, nowMs).kind === "held" ? [lease.runtimeRunId] : [],
+    ),
+  );
+}
+
+function idOf({ row }: FoundRun): string {
+  return row.context.runtimeRunId;
+}
+
+function columns(nowMs: number, deploying: ReadonlySet<string>): Column<FoundRun>[] {
   return [
     { title: "RUN", value: ({ row }) => row.context.runtimeRunId },
     {
@@ -54,6 +75,7 @@ function columns(nowMs: number): Column<FoundRun>[] {
       optional: true,
     },
     { title: "TOKEN", value: ({ row }) => String(row.lease?.token ?? ""), align: "end" },
+    { title: "DEPLOYS", value: (run) => (deploying.has(idOf(run)) ? "yes" : ""), optional: true },
     { title: "ALIVE", value: ({ row }) => aliveText(row.lease, nowMs) },
     { title: "HOST", value: ({ row }) => printable(row.lease?.holder.host ?? ""), narrowest: 8 },
     { title: "PID", value: ({ row }) => String(row.lease?.holder.pid ?? ""), align: "end" },

@@ -59,6 +59,7 @@ export const salvage = command({
         artifacts_lost: report.artifactsLost,
         evidence_files_lost: report.evidenceFilesLost,
         unplaced_events_path: report.unplacedPath,
+        deployment: { ...report.deployment },
         items: runs.map(runData),
       },
       text: () => text(report, runs),

@@ -31,7 +31,9 @@ export function begun(rollout: Rollout, { resourceId, why }: Of<"begun">, nowMs:
   const unit = rollout.units[index];
   if (unit === undefined) return rollout;
   const back = why === "rollback";
-  if (back ? !waitsToGoBack(unit) : unit.state !== "waiting" && unit.state !== "changing") return rollout;
+  // In the meantime it may have been paused, or have failed: then nothing new is begun.
+  const goesOn = rollout.phase === "progressing" && unit.state === "waiting";
+  if (back ? !waitsToGoBack(unit) : !goesOn && unit.state !== "changing") return rollout;
   const split = back
     ? backwardSplit(rollout, unit)
     : forwardSplit(rollout, unit, goalsOf(rollout)[index] ?? "held");
@@ -78,6 +80,7 @@ export function refused(rollout: Rollout, input: Of<"refused">, nowMs: number): 
   if (unit === undefined) return rollout;
   const again = input.retryable && !final.has(reason);
   const back = why === "rollback";
+  if (!back && rollout.phase === "rolling_back") return rollout;
   // The policy says no before anything is begun.
   const expected = back
     ? waitsToGoBack(unit) && unit.notBeforeMs <= nowMs

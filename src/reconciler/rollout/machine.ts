@@ -4,6 +4,7 @@
  *
  * Source: spec reconcile §1.9, §1.10, §16.
  */
+import { isDeepStrictEqual } from "node:util";
 import { unreachable } from "../../errors.ts";
 import { applied, begun, refused } from "./changes.ts";
 import { obey, start } from "./commands.ts";
@@ -162,6 +163,14 @@ function wayBack(rollout: Rollout, nowMs: number): readonly RolloutAction[] {
     const copies = split === null || split.previous === 0 ? null : split;
     return { kind: "apply", resourceId, hash, why: "rollback", copies };
   });
+}
+
+/**
+ * Whether the action is still to be done: asked again after anything was waited for, just before `begun` is folded. What was
+ * not begun any more must not be done.
+ */
+export function wants(rollout: Rollout, action: RolloutAction, nowMs: number): boolean {
+  return next(rollout, nowMs).some((one) => isDeepStrictEqual(one, action));
 }
 
 /** When time alone changes something next, in milliseconds since the epoch; null when nothing does. */

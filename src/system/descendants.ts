@@ -4,12 +4,13 @@
  *
  * Source: proc(5); PR_SET_CHILD_SUBREAPER in prctl(2), by which orphans stay in the tree.
  */
+import { mayOutlive } from "./outliving.ts";
 import { processIds, statOf } from "./process-table.ts";
 
 /** A process that starts others while it is looked for may need another look; who does so for ever is given up. */
 const roundsMax = 20;
 
-/** Kills every descendant that lives, at once and with no grace. Blocks for some milliseconds. */
+/** Kills every descendant that lives and must not outlive this process, at once and with no grace. Blocks for some milliseconds. */
 export function killDescendants(): void {
   for (let round = 0; round < roundsMax; round++) {
     const living = livingDescendants(process.pid);
@@ -33,6 +34,7 @@ function livingDescendants(root: number): readonly number[] {
   const open = [root];
   for (let pid = open.pop(); pid !== undefined; pid = open.pop()) {
     for (const child of childrenOf.get(pid) ?? []) {
+      if (mayOutlive(child)) continue;
       open.push(child);
       if (!dead.has(child)) found.push(child);
     }

@@ -42,6 +42,10 @@ export const failpointPlaces = {
   "file.in_place": "the new file has its name, the folder may not be durable",
   "evidence.before_seal": "every file of evidence is written, the database has no digest of them",
   "evidence.sealed": "the digests are durable, the lease is held",
+  "reconcile.intent_recorded":
+    "a change of a resource is recorded as begun, the provider knows nothing of it",
+  "reconcile.change_made": "the provider has made a change, nobody has recorded it",
+  "reconcile.change_recorded": "a change is recorded as made, nobody has looked what stands",
   "prune.set_aside": "the folder of a run that goes is set aside, its rows stand",
   "prune.inside": "some rows of it are gone, nothing is committed",
   "prune.deleted": "its rows are gone, its folder is not",

@@ -21,8 +21,10 @@ export interface LaunchOrder {
    * prints to the log.
    */
   readonly output: "stdout" | "descriptor3";
-  /** The process that must not be outlived. */
-  readonly parent: number;
+  /** The process that must not be outlived; null: it may outlive everybody, and its stdin is empty. */
+  readonly parent: number | null;
+  /** Names of the listening sockets that it inherits, which stand open at descriptor 3 and after (sd_listen_fds(3)). */
+  readonly listen?: readonly string[];
 }
 
 /** Exit codes of the launcher itself; nothing was executed then, and stderr says why. */

@@ -61,11 +61,7 @@ export function isZombie(pid: number): boolean {
 }
 
 export function spawnIdOf(pid: number): string | undefined {
-  const mark = `${spawnIdVariable}=`;
-  const found = contentOf(`/proc/${pid}/environ`)
-    .split("\0")
-    .find((entry) => entry.startsWith(mark));
-  return found?.slice(mark.length);
+  return variableOf(pid, spawnIdVariable);
 }
 
 /** How many system call filters bind the process; 0 where the kernel does not say. */
@@ -74,11 +70,30 @@ export function filtersOf(pid: number | "self"): number {
   return Number(found?.[1] ?? 0);
 }
 
-/** Name and state stand before the last parenthesis: a name may hold any character. */
-export function statOf(pid: number): { readonly state: string; readonly parent: number } | undefined {
+export interface ProcessStat {
+  readonly state: string;
+  readonly parent: number;
+  readonly session: number;
+  /** In ticks since the host started: with the number of the process, no other process has the same. */
+  readonly startTicks: number;
+}
+
+/** The name stands before the last parenthesis: it may hold any character. The fields after it are numbered from 3. */
+export function statOf(pid: number): ProcessStat | undefined {
   const text = contentOf(`/proc/${pid}/stat`);
-  const [, state, parent] = text.slice(text.lastIndexOf(")")).split(" ");
-  return state === undefined ? undefined : { state, parent: Number(parent) };
+  const fields = text.slice(text.lastIndexOf(")")).split(" ");
+  const [, state, parent] = fields;
+  if (state === undefined) return undefined;
+  return { state, parent: Number(parent), session: Number(fields[4]), startTicks: Number(fields[20]) };
+}
+
+/** The value of a variable that the process was started with; undefined too where it may not be read. */
+export function variableOf(pid: number, name: string): string | undefined {
+  const mark = `${name}=`;
+  const found = contentOf(`/proc/${pid}/environ`)
+    .split("\0")
+    .find((entry) => entry.startsWith(mark));
+  return found?.slice(mark.length);
 }
 
 function contentOf(path: string): string {

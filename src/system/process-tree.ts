@@ -6,6 +6,7 @@
  */
 import { openSync, readSync } from "node:fs";
 import { type Libc, libc } from "./libc.ts";
+import { mayOutlive } from "./outliving.ts";
 import { childrenOf, filtersOf, isZombie, pidsIn, processIds, spawnIdOf } from "./process-table.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -129,6 +130,7 @@ class AdoptedOrphans implements ProcessTree {
     if (known?.kind === "foreign" || this.#spared.has(pid)) return false;
     if (isZombie(pid)) return this.#bury(pid, known);
     if (known?.kind === "killed") return true;
+    if (mayOutlive(pid)) return false;
     const owner = spawnIdOf(pid);
     if (owner?.split(".").at(-2) === processToken) {
       return owner === spawnId || !this.#running.has(owner) ? this.#kill(pid) : false;

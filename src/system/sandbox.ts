@@ -63,15 +63,23 @@ export interface Confinement extends LandlockRules {
   readonly sockets?: SocketKinds;
 }
 
-/** As `confineThisThread`, for rules that are ready. @throws Error if any part fails. */
-export function confineThisThreadTo({ sockets, ...rules }: Confinement, processId: number): void {
+/**
+ * As `confineThisThread`, for rules that are ready. @throws Error if any part fails.
+ * @param processId of akc; null for what shares nothing with it and becomes a program of its own
+ */
+export function confineThisThreadTo({ sockets, ...rules }: Confinement, processId: number | null): void {
   const host = libc();
   if (host === undefined) throw new Error("this host's C library is not known");
   const { numbers } = host;
   const threadId = host.syscall(numbers.gettid);
   const network = rules.tcp !== false;
   const filter = compileFilter(
-    refusalsFor({ numbers, network, processId, threadId, ...(sockets === undefined ? {} : { sockets }) }),
+    refusalsFor({
+      numbers,
+      network,
+      protectedIds: processId === null ? [] : [processId, threadId],
+      ...(sockets === undefined ? {} : { sockets }),
+    }),
     process.arch,
   );
   forbidNewPrivileges(host);

@@ -38,9 +38,8 @@ export interface FilterInput {
   readonly network: boolean;
   /** What of the network there is beside it, where TCP is watched over by port. */
   readonly sockets?: SocketKinds;
-  /** Our process, and the thread that will be filtered. */
-  readonly processId: number;
-  readonly threadId: number;
+  /** Our process, and the thread that will be filtered: no signal and no limit of the child's may be aimed at them. */
+  readonly protectedIds: readonly number[];
 }
 
 export interface SocketKinds {
@@ -57,8 +56,7 @@ export interface SocketKinds {
  * end this process, never reach into it. Recovery after a crash covers that.
  */
 export function refusalsFor(input: FilterInput): readonly Refusal[] {
-  const { numbers, network, sockets, processId, threadId } = input;
-  const us = [processId, threadId];
+  const { numbers, network, sockets, protectedIds: us } = input;
   // Without network not even unix sockets: through one, a service outside would do what the child may not.
   const domains: number[] = [domain.netlink, ...(network ? [domain.inet, domain.inet6] : [])];
   if (sockets?.unix ?? network) domains.push(domain.unix);
@@ -67,6 +65,13 @@ export function refusalsFor(input: FilterInput): readonly Refusal[] {
     ...(network && sockets !== undefined ? refusedKinds(numbers, sockets) : []),
     // io_uring makes sockets without the call above.
     { call: common.ioUringSetup, errno: errno.ENOSYS },
+    ...(us.length === 0 ? [] : aimedAt(us, numbers)),
+    { call: common.pidfdSendSignal, errno: errno.ENOSYS },
+  ];
+}
+
+function aimedAt(us: readonly number[], numbers: Libc["numbers"]): readonly Refusal[] {
+  return [
     { call: numbers.kill, errno: errno.EPERM, when: [{ argument: 0, among: us }] },
     {
       call: numbers.tkill,
@@ -86,7 +91,6 @@ export function refusalsFor(input: FilterInput): readonly Refusal[] {
     },
     { call: numbers.rtSigqueueinfo, errno: errno.EPERM, when: [{ argument: 0, among: us }] },
     { call: numbers.rtTgsigqueueinfo, errno: errno.EPERM, when: [{ argument: 0, among: us }] },
-    { call: common.pidfdSendSignal, errno: errno.ENOSYS },
     { call: numbers.prlimit64, errno: errno.EPERM, when: [{ argument: 0, among: us }] },
   ];
 }

@@ -1,0 +1,83 @@
+/** Who a process is, with real ones: the living, the dead, and numbers that mean somebody else. */
+import { afterEach, expect, test } from "bun:test";
+import { DeathWatch } from "./death-watch.ts";
+import { bootId, identify, isAlive, membersOf, signalProcess } from "./process-identity.ts";
+
+const children: Bun.Subprocess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+function sleeper(env: Readonly<Record<string, string>> = {}) {
+  const child = Bun.spawn(["sleep", "1000"], {
+    env: { ...env },
+    stdio: ["ignore", "ignore", "ignore"],
+    detached: true,
+  });
+  children.push(child);
+  const identity = identify(child.pid);
+  if (identity === undefined) throw new Error("it is gone already");
+  return { child, identity };
+}
+
+test("a signal goes to the very process, and to nobody when the number, the start or the boot is another's", async () => {
+  const { child, identity } = sleeper();
+  for (const wrong of [
+    { ...identity, startTicks: identity.startTicks + 1 },
+    { ...identity, bootId: "another" },
+    { ...identity, pid: 2 ** 22 + 1 },
+  ]) {
+    expect(isAlive(wrong)).toBe(false);
+    expect(signalProcess(wrong, "SIGKILL")).toBe("gone");
+  }
+  await Bun.sleep(20);
+  expect(isAlive(identity)).toBe(true);
+  expect(signalProcess(identity, "SIGKILL")).toBe("sent");
+  await child.exited;
+  expect(isAlive(identity)).toBe(false);
+  expect(signalProcess(identity, "SIGKILL")).toBe("gone");
+});
+
+test("deaths of many are noticed in one look, each once, and of the right ones", async () => {
+  const watch = new DeathWatch();
+  const many = Array.from({ length: 20 }, () => sleeper());
+  for (const [index, { identity }] of many.entries()) watch.add(String(index), identity);
+  expect(watch.dead()).toEqual([]);
+  for (const index of [3, 17]) {
+    many[index]?.child.kill("SIGKILL");
+    await many[index]?.child.exited;
+  }
+  expect(watch.dead().toSorted()).toEqual(["17", "3"]);
+  expect(watch.dead()).toEqual([]);
+  expect(watch.keys()).toHaveLength(18);
+  watch.close();
+});
+
+test("who is dead before it is watched is noticed too", async () => {
+  const { child, identity } = sleeper();
+  child.kill("SIGKILL");
+  await child.exited;
+  const watch = new DeathWatch();
+  watch.add("dead", identity);
+  expect(watch.dead()).toEqual(["dead"]);
+});
+
+test("members are those of a living leader's session and those that bear the mark, and nobody else", async () => {
+  const other = sleeper({ MARK: "theirs" });
+  const { identity } = sleeper({ MARK: "ours" });
+  const apart = sleeper({ MARK: "ours" });
+  const mark = { names: ["MARK"], value: "ours" };
+  const pids = (leader: typeof identity | undefined) =>
+    membersOf(leader, mark)
+      .map(({ pid }) => pid)
+      .sort();
+  const ours = [identity.pid, apart.identity.pid].sort();
+  expect(pids(identity)).toEqual(ours);
+  expect(pids(undefined)).toEqual(ours);
+  expect(pids({ ...other.identity, startTicks: 1 })).toEqual(ours);
+  expect(pids(other.identity)).toEqual([...ours, other.identity.pid].sort());
+});
+
+test("the host's boot has an id", () => {
+  expect(bootId()).toMatch(/^[0-9a-f-]{36}$/);
+});

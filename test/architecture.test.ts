@@ -30,7 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   reconciler: "providers store evidence bundle policy json system".split(" "),
   validation: "validators store evidence bundle policy json system".split(" "),
   adapters: "plugin-host sdk bundle coordination policy json system store".split(" "),
-  providers: "plugin-host bundle policy json system".split(" "),
+  providers: "plugin-host sdk bundle policy json system".split(" "),
   validators: "plugin-host bundle policy json system".split(" "),
   "plugin-host": "sdk store bundle policy json system".split(" "),
   sdk: ["json"],

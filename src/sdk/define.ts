@@ -155,7 +155,8 @@ function providerCapabilitiesOf<Settings>(
   provider: ProviderDefinition<Settings>,
 ): readonly ProviderCapability[] {
   const known = ["observe", "apply", "rollback", "delete", "diff", "watch"] as const;
-  return known.filter((name) => provider[name] !== undefined);
+  const has: ProviderCapability[] = known.filter((name) => provider[name] !== undefined);
+  return provider.observeAll === undefined ? has : [...has, "observe_all"];
 }
 
 function mapped<Value, Made>(

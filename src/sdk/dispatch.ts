@@ -8,7 +8,7 @@ import type { PluginDefinition } from "./define.ts";
 import { isPluginError } from "./errors.ts";
 import type { LiveCall } from "./live-call.ts";
 import { type ExecuteResult, hostCalls, type JsonMap } from "./protocol.ts";
-import type { Observed, ProviderDefinition } from "./provider.ts";
+import type { Observed, ProviderDefinition, SeenResource } from "./provider.ts";
 import {
   changeOptionsOf,
   contextAt,
@@ -19,6 +19,7 @@ import {
   optionalTextAt,
   resourceAt,
   resourceNameOf,
+  resourceNamesAt,
   textAt,
 } from "./read.ts";
 import type { ValidatorDefinition } from "./validator.ts";
@@ -133,6 +134,11 @@ function providerHandlers<Settings>(): Readonly<
     async [hostCalls.providerObserve](provider, params, call) {
       return wireObserved(await provider.observe(resourceNameOf(params), call));
     },
+    async [hostCalls.providerObserveAll](provider, params, call) {
+      const observeAll = offered(provider.observeAll, "observeAll");
+      const seen = await observeAll.call(provider, resourceNamesAt(params), call);
+      return { resources: seen.map(wireSeen) };
+    },
     async [hostCalls.providerDiff](provider, params, call) {
       const diff = offered(provider.diff, "diff");
       return { changes: await diff.call(provider, resourceAt(params), observedAt(params), call) };
@@ -212,6 +218,13 @@ async function recovered(recovery: Recovery, live: LiveCall): Promise<object> {
   }
 }
 
-function wireObserved({ exists, health, version, fields, observedHash, message }: Observed): object {
-  return { exists, health, version, fields, observed_hash: observedHash, message };
+function wireObserved({ exists, health, version, fields, observedHash, message, scope }: Observed): object {
+  return { exists, health, version, fields, observed_hash: observedHash, message, scope };
+}
+
+function wireSeen(seen: SeenResource): object {
+  const name = { resource_id: seen.resourceId, resource_class: seen.resourceClass };
+  return "observed" in seen
+    ? { ...name, observed: wireObserved(seen.observed) }
+    : { ...name, unobservable: seen.unobservable };
 }

@@ -39,6 +39,7 @@ export type {
   ProviderDefinition,
   Resource,
   ResourceName,
+  SeenResource,
   Watched,
 } from "./provider.ts";
 export { type ServeOptions, serve } from "./serve.ts";

@@ -56,6 +56,24 @@ export interface ObserveParams {
   readonly resource_class?: string;
 }
 
+/** `provider/observe_all`; result ObserveAllResult. Changes nothing. */
+export interface ObserveAllParams {
+  readonly provider: string;
+  readonly resources: readonly { readonly resource_id: string; readonly resource_class?: string }[];
+}
+export interface ObserveAllResult {
+  /**
+   * One row a resource that was asked about, in any order; and rows of others that were applied under a scope, with that scope.
+   * With `unobservable` instead of `observed`: why it could not be seen.
+   */
+  readonly resources: readonly {
+    readonly resource_id: string;
+    readonly resource_class?: string;
+    readonly observed?: WireObserved;
+    readonly unobservable?: string;
+  }[];
+}
+
 /** `provider/diff`: what `apply` would change; result DiffResult. Changes nothing. */
 export interface DiffParams {
   readonly provider: string;
@@ -82,6 +100,8 @@ export interface ApplyParams {
   readonly idempotency_key: string;
   /** Compare-and-set: only while this is the resource's version. Absent: whatever stands there. */
   readonly expected_version?: string;
+  /** Whose resource it is, `tenant_id/repo_id`: to be kept with it and told as `scope` of what stands. */
+  readonly scope?: string;
 }
 
 /** `provider/delete`; result WireObserved, with `exists` false when it is gone. What is gone already is no error. */
@@ -91,6 +111,7 @@ export interface DeleteParams {
   readonly resource_class?: string;
   readonly idempotency_key: string;
   readonly expected_version?: string;
+  readonly scope?: string;
 }
 
 /** `provider/watch`: answered when something changed after `cursor`, or with nothing when the provider sees fit. */

@@ -64,6 +64,7 @@ export const hostCalls = {
   adapterCheckpoint: "adapter/checkpoint",
   adapterRestore: "adapter/restore",
   providerObserve: "provider/observe",
+  providerObserveAll: "provider/observe_all",
   providerDiff: "provider/diff",
   providerApply: "provider/apply",
   providerDelete: "provider/delete",
@@ -146,7 +147,16 @@ export const adapterCapabilities = [
 ] as const;
 export type AdapterCapability = (typeof adapterCapabilities)[number];
 
-export const providerCapabilities = ["observe", "apply", "rollback", "delete", "diff", "watch"] as const;
+export const providerCapabilities = [
+  "observe",
+  "apply",
+  "rollback",
+  "delete",
+  "diff",
+  "watch",
+  /** Many resources in one call. */
+  "observe_all",
+] as const;
 export type ProviderCapability = (typeof providerCapabilities)[number];
 
 /** Whose run a call belongs to (spec kernel §4.1). */
@@ -234,6 +244,8 @@ export interface WireObserved {
   readonly observed_hash?: string;
   readonly health: "healthy" | "unknown" | "degraded" | "failed";
   readonly message?: string;
+  /** `scope` of the call that applied it last: whose it is. Absent: akc goes by its own inventory. */
+  readonly scope?: string;
 }
 
 export type WireVerdict = "pass" | "fail" | "inconclusive" | "error";

@@ -10,6 +10,15 @@ export interface ProviderDefinition<Settings = JsonMap> {
   /** What stands under this id, read anew. Changes nothing. @throws PluginError `retryable(…)` when it cannot be seen now */
   observe(resource: ResourceName, call: Call<Settings>): Observed | Promise<Observed>;
 
+  /**
+   * As `observe`, of many at once: one look a pass, however many there are. One answer a resource, in any order; what else was applied
+   * under a scope may be told of too, with that scope. Without it akc asks one by one.
+   */
+  observeAll?(
+    resources: readonly ResourceName[],
+    call: Call<Settings>,
+  ): readonly SeenResource[] | Promise<readonly SeenResource[]>;
+
   /** What `apply` would change; nothing when it stands as desired. Changes nothing. */
   diff?(
     resource: Resource,
@@ -42,6 +51,10 @@ export interface ResourceName {
   readonly resourceClass?: string;
 }
 
+/** `unobservable`: why it could not be seen, which is never the same as not being there. */
+export type SeenResource = ResourceName &
+  ({ readonly observed: Observed } | { readonly unobservable: string });
+
 export interface Resource {
   readonly resourceId: string;
   readonly resourceClass: string;
@@ -56,6 +69,8 @@ export interface ChangeOptions {
   readonly idempotencyKey: string;
   /** Only while the resource has this version; absent: whatever stands there. */
   readonly expectedVersion?: string;
+  /** Whose resource it is: keep it with the resource, and tell it as `observed.scope`. */
+  readonly scope?: string;
 }
 
 export interface Observed {
@@ -69,6 +84,8 @@ export interface Observed {
   readonly observedHash?: string;
   /** For people: why it is not healthy. */
   readonly message?: string;
+  /** The `scope` that it was applied under; with none akc goes by its own inventory. */
+  readonly scope?: string;
 }
 
 export interface Change {

@@ -121,6 +121,15 @@ export function resourceNameOf(params: JsonMap): ResourceName {
   };
 }
 
+export function resourceNamesAt(params: JsonMap): readonly ResourceName[] {
+  const { resources } = params;
+  if (!Array.isArray(resources)) throw wrong("resources", "a list");
+  return resources.map((one: Json) => {
+    if (!isMap(one)) throw wrong("resources", "a list of objects");
+    return resourceNameOf(one);
+  });
+}
+
 export function resourceAt(params: JsonMap): Resource {
   const resource = mapAt(params, "resource");
   return {
@@ -133,9 +142,11 @@ export function resourceAt(params: JsonMap): Resource {
 
 export function changeOptionsOf(params: JsonMap): ChangeOptions {
   const expectedVersion = optionalTextAt(params, "expected_version");
+  const scope = optionalTextAt(params, "scope");
   return {
     idempotencyKey: textAt(params, "idempotency_key"),
     ...(expectedVersion === undefined ? {} : { expectedVersion }),
+    ...(scope === undefined ? {} : { scope }),
   };
 }
 
@@ -150,6 +161,7 @@ export function observedAt(params: JsonMap): Observed {
   const version = optionalTextAt(observed, "version");
   const observedHash = optionalTextAt(observed, "observed_hash");
   const message = optionalTextAt(observed, "message");
+  const scope = optionalTextAt(observed, "scope");
   return {
     exists,
     health,
@@ -157,6 +169,7 @@ export function observedAt(params: JsonMap): Observed {
     ...(isMap(fields) ? { fields } : {}),
     ...(observedHash === undefined ? {} : { observedHash }),
     ...(message === undefined ? {} : { message }),
+    ...(scope === undefined ? {} : { scope }),
   };
 }
 

@@ -220,6 +220,7 @@ function guardedWriter(parts: ProcessParts, inner: RunWriter, claim: Claim): Run
     artifacts: inner.artifacts,
     commit,
     renew: (nowMs) => inner.renew(nowMs),
+    holdScope: (nowMs) => inner.holdScope(nowMs),
     async close() {
       if (life.alive) await inner.close();
     },

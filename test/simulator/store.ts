@@ -21,6 +21,7 @@ import type {
   StoredEvent,
   Turn,
 } from "../../src/store/contract.ts";
+import { createMemoryScope, leasesThatEnd, type MemoryScope } from "../../src/store/deployment/memory.ts";
 
 /** What is durable of one run. */
 export interface Kept {
@@ -42,6 +43,7 @@ export interface StoreHooks {
 export function createSimulatedStore(hooks: StoreHooks): Store {
   const runs = new Map<string, Kept>();
   const contents = new Map<string, Uint8Array>();
+  const scope = createMemoryScope({ ...leasesThatEnd, isGone: ({ holder }) => hooks.isGone(holder) });
 
   const find = (runtimeRunId: string): Kept => {
     const kept = runs.get(runtimeRunId);
@@ -73,7 +75,7 @@ export function createSimulatedStore(hooks: StoreHooks): Store {
         evidence: [],
       };
       runs.set(context.runtimeRunId, kept);
-      return createWriter(kept, contents);
+      return createWriter(kept, contents, scope);
     },
     async resumeRun(runtimeRunId, holder, nowMs) {
       const kept = find(runtimeRunId);
@@ -83,7 +85,7 @@ export function createSimulatedStore(hooks: StoreHooks): Store {
       const { status, outcome } = kept.row;
       const asked = outcome === null && status === "stop_requested";
       kept.row = { ...kept.row, stopRequestedAtMs: null, status: asked ? "running" : status };
-      return createWriter(kept, contents);
+      return createWriter(kept, contents, scope);
     },
     openRun: async (runtimeRunId) => createReader(find(runtimeRunId), contents),
     listRuns: async () => [...runs.values()].map(({ row, lease }) => ({ ...row, lease })),
@@ -116,18 +118,24 @@ export function createSimulatedStore(hooks: StoreHooks): Store {
       const kept = find(runtimeRunId);
       if (kept.lease.token !== token) throw refused("LEASE_MOVED", kept.row.context);
       kept.lease = { ...kept.lease, token: token + 1, expiresAtMs: 0 };
+      scope.endHoldOf(runtimeRunId);
       return kept.lease;
     },
+    deployment: scope.deployment,
+    scopeLease: scope.scopeLease,
+    requestRollout: scope.requestRollout,
     async deleteRun(runtimeRunId, _here, nowMs) {
       const kept = find(runtimeRunId);
       if (held(kept.lease, nowMs)) throw refused("LEASE_HELD", kept.row.context);
+      scope.refuseNeededRun(runtimeRunId);
       runs.delete(runtimeRunId);
     },
     async close() {},
   };
 }
 
-function createWriter(kept: Kept, contents: Map<string, Uint8Array>): RunWriter {
+function createWriter(kept: Kept, contents: Map<string, Uint8Array>, scope: MemoryScope): RunWriter {
+  let heldScope: Lease | null = null;
   let lease = kept.lease;
   let closed = false;
   const pending = new Map<string, Uint8Array>();
@@ -152,16 +160,24 @@ function createWriter(kept: Kept, contents: Map<string, Uint8Array>): RunWriter 
         if (outputSha256 !== null && !contents.has(outputSha256) && !pending.has(outputSha256))
           throw new AkcError("INTERNAL", { message: `the output of ${actionId} was never put` });
       }
+      if (turn.deployment !== undefined) scope.check(lease, heldScope, turn.deployment);
       for (const [sha256, bytes] of pending) contents.set(sha256, bytes);
       pending.clear();
       keep(kept, turn);
+      if (turn.deployment !== undefined) scope.apply(turn.deployment);
     },
     async renew(nowMs) {
       fence();
+      if (heldScope !== null) heldScope = scope.renew(lease, heldScope, nowMs);
       lease = { ...lease, expiresAtMs: nowMs + limits.leaseTtlMs };
       kept.lease = lease;
     },
+    async holdScope(nowMs) {
+      fence();
+      heldScope = scope.hold(lease, heldScope, nowMs);
+    },
     async close() {
+      if (!closed && heldScope !== null) scope.release(heldScope);
       if (!closed && kept.lease.token === lease.token) kept.lease = { ...kept.lease, expiresAtMs: 0 };
       closed = true;
     },

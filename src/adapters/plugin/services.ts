@@ -27,7 +27,10 @@ export interface ServiceDeps extends Pick<GuardedRequest, "resolve" | "tls"> {
   readonly secretOf: (name: string) => Promise<string>;
 }
 
-export function servicesFor(request: ActionRequest, deps: ServiceDeps): CallServices {
+/** What a call needs to be served; a provider's hands nothing over. */
+export type ServedCall = Pick<ActionRequest, "timeoutMs" | "handoffs">;
+
+export function servicesFor(request: ServedCall, deps: ServiceDeps): CallServices {
   return {
     fetch: (asked, signal) => fetchFor(request, asked, signal, deps),
     async secret(name) {
@@ -41,7 +44,7 @@ export function servicesFor(request: ActionRequest, deps: ServiceDeps): CallServ
 }
 
 async function fetchFor(
-  { timeoutMs }: ActionRequest,
+  { timeoutMs }: ServedCall,
   { url, method, headers, body }: HostFetchRequest,
   signal: AbortSignal,
   { granted, lane, resolve, tls }: ServiceDeps,
@@ -78,7 +81,7 @@ function openLane(lane: HttpLane | undefined, method: string, url: string): Http
 }
 
 /** A content is read once for all its parts; the last one that was asked for is kept while the call goes on. */
-function handoffReader({ handoffs }: ActionRequest) {
+function handoffReader({ handoffs }: ServedCall) {
   let last: { readonly sha256: string; readonly content: Promise<Uint8Array> } | undefined;
   return async (sha256: string, offset: number, length: number): Promise<HandoffPart> => {
     const handoff = handoffs.find((one) => one.sha256 === sha256);

@@ -8,12 +8,13 @@ import { refusesNothing } from "./adapters.ts";
 import type { ProviderCase } from "./cases.ts";
 import { Broken, brief, type Check, equal, mustHold, Skipped } from "./check.ts";
 import type { Context } from "./context.ts";
-import { diffFault, observedFault, watchFault } from "./shapes.ts";
+import { diffFault, observeAllFault, observedFault, watchFault } from "./shapes.ts";
 
 export function providerChecks(id: string, capabilities: readonly string[], cases: readonly ProviderCase[]) {
   const can = (name: string) => capabilities.includes(name);
   const checks: Check<Context>[] = [refusesNothing(id, hostCalls.providerObserve)];
   if (can("apply")) checks.push(refusesNothing(id, hostCalls.providerApply));
+  if (can("observe_all")) checks.push(refusesNothing(id, hostCalls.providerObserveAll));
   if (cases.length === 0) {
     checks.push(
       check(`${id}: its resources`, async () => {
@@ -25,10 +26,15 @@ export function providerChecks(id: string, capabilities: readonly string[], case
     const resource = new Resource(id, one);
     const name = (what: string) => `${id}: ${one.name}: ${what}`;
     checks.push(check(name("observe"), (context) => resource.observe(context)));
+    if (can("observe_all") && !can("apply")) {
+      checks.push(check(name("observe_all"), (context) => resource.observeAll(context)));
+    }
     if (!can("apply")) continue;
     checks.push(check(name("apply"), (context) => resource.apply(context)));
     checks.push(check(name("apply again under the same key"), (context) => resource.applyAgain(context)));
     checks.push(check(name("apply of a version that has passed"), (context) => resource.conflict(context)));
+    if (can("observe_all"))
+      checks.push(check(name("observe_all"), (context) => resource.observeAll(context)));
     if (can("diff")) checks.push(check(name("diff"), (context) => resource.diff(context)));
     if (can("watch")) checks.push(check(name("watch"), (context) => resource.watch(context)));
     if (can("rollback")) checks.push(check(name("rollback"), (context) => resource.rollBack(context)));
@@ -36,6 +42,9 @@ export function providerChecks(id: string, capabilities: readonly string[], case
   }
   return checks;
 }
+
+/** Whose the resources of these checks are. */
+const scope = "conformance/kit";
 
 function check(name: string, run: Check<Context>["run"]): Check<Context> {
   return { name, run };
@@ -65,6 +74,39 @@ class Resource {
     const observed = await this.#observed(context);
     await this.#mustStand(observed, this.#case.intent, "observe then answers");
     mustHold(observed["fields"] ?? {}, this.#case.fields, "fields");
+    return undefined;
+  }
+
+  /** Asked about it and about what is not there, it must tell of both what `observe` tells. */
+  async observeAll(context: Context): Promise<string | undefined> {
+    const client = await context.client();
+    const { resource_id, resource_class } = this.#case;
+    const stranger = `${resource_id}-not-there`;
+    const asked = [resource_id, stranger].map((id) => ({ resource_id: id, resource_class }));
+    const alone = await this.#observed(context);
+    const all = await client.result(hostCalls.providerObserveAll, {
+      provider: this.#provider,
+      resources: asked,
+    });
+    const fault = observeAllFault(all);
+    const rows = isMap(all) && Array.isArray(all["resources"]) ? all["resources"].filter(isMap) : [];
+    if (fault !== undefined) throw new Broken(`observe_all: ${fault}`);
+    for (const { resource_id: id } of asked) {
+      const times = rows.filter((row) => row["resource_id"] === id).length;
+      if (times !== 1) throw new Broken(`observe_all tells of ${id} ${times} times, not once`);
+    }
+    const { observed } = rows.find((row) => row["resource_id"] === resource_id) ?? {};
+    if (!isMap(observed)) return "it could not be observed";
+    for (const member of ["exists", "version", "observed_hash", "fields"]) {
+      if (!equal(observed[member] ?? null, alone[member] ?? null)) {
+        throw new Broken(
+          `${member}: observe says ${brief(alone[member])}, observe_all says ${brief(observed[member])}`,
+        );
+      }
+    }
+    const { observed: nothing } = rows.find((row) => row["resource_id"] === stranger) ?? {};
+    if (isMap(nothing) && nothing["exists"] !== false)
+      throw new Broken(`observe_all says that ${stranger} exists`);
     return undefined;
   }
 
@@ -141,6 +183,7 @@ class Resource {
       const answer = await client.result(hostCalls.providerDelete, {
         ...this.#name(),
         idempotency_key: context.newKey(),
+        scope,
       });
       const gone = mustBeObserved(answer, `deleted ${time}`);
       if (gone["exists"] !== false) throw new Broken(`deleted ${time}, it answers ${brief(gone)}`);
@@ -173,8 +216,11 @@ class Resource {
     return changes;
   }
 
-  async #mustStand({ exists, observed_hash: hash }: JsonMap, intent: Json, said: string): Promise<void> {
+  async #mustStand(observed: JsonMap, intent: Json, said: string): Promise<void> {
+    const { exists, observed_hash: hash, scope: told } = observed;
     if (exists !== true) throw new Broken(`${said} that it does not exist`);
+    if (told !== undefined && told !== scope)
+      throw new Broken(`${said} scope ${brief(told)}, applied under ${scope}`);
     if (hash !== undefined && !equal(hash, await hashOf(intent))) {
       throw new Broken(
         `${said} observed_hash ${brief(hash)}, which is not the desired_hash of what was applied`,
@@ -183,7 +229,8 @@ class Resource {
   }
 
   async #changeParams(intent: Json, key: string): Promise<JsonMap> {
-    return { provider: this.#provider, resource: await this.#resource(intent), idempotency_key: key };
+    const resource = await this.#resource(intent);
+    return { provider: this.#provider, resource, idempotency_key: key, scope };
   }
 
   async #resource(intent: Json): Promise<JsonMap> {

@@ -63,13 +63,32 @@ const healths = ["healthy", "unknown", "degraded", "failed"];
 
 export function observedFault(result: Json): string | undefined {
   if (!isMap(result)) return `the result is ${brief(result)}, not an object`;
-  const { exists, health, version, fields, observed_hash: hash, message } = result;
+  const { exists, health, version, fields, observed_hash: hash, message, scope } = result;
   if (typeof exists !== "boolean") return `exists is ${brief(exists)}, not true or false`;
   if (typeof health !== "string" || !healths.includes(health)) return `health is ${brief(health)}`;
-  for (const [key, value] of Object.entries({ version, observed_hash: hash, message })) {
+  for (const [key, value] of Object.entries({ version, observed_hash: hash, message, scope })) {
     if (value !== undefined && typeof value !== "string") return `${key} is ${brief(value)}, not text`;
   }
   return fields === undefined || isMap(fields) ? undefined : `fields is ${brief(fields)}, not an object`;
+}
+
+export function observeAllFault(result: Json): string | undefined {
+  const rows = isMap(result) ? result["resources"] : undefined;
+  if (!Array.isArray(rows)) return `resources is ${brief(rows)}, not a list`;
+  for (const row of rows) {
+    if (!isMap(row) || typeof row["resource_id"] !== "string")
+      return `a row is ${brief(row)}: it needs a resource_id`;
+    const { resource_id: id, observed, unobservable } = row;
+    if ((observed === undefined) === (unobservable === undefined)) {
+      return `the row of ${id} must have either observed or unobservable`;
+    }
+    if (unobservable !== undefined && typeof unobservable !== "string") {
+      return `unobservable of ${id} is ${brief(unobservable)}, not text`;
+    }
+    const fault = observed === undefined ? undefined : observedFault(observed);
+    if (fault !== undefined) return `the row of ${id}: ${fault}`;
+  }
+  return undefined;
 }
 
 export function diffFault(result: Json): string | undefined {

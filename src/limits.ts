@@ -59,6 +59,7 @@ export const limits = {
   reconcileRetryBaseMs: 500,
   reconcileRetryMsMax: 60_000,
   reconcileResyncMsDefault: 30_000,
+  minHealthyMsDefault: 1_000,
   healthyDeadlineMsDefault: 300_000,
   progressDeadlineMsDefault: 600_000,
   pauseDeadlineMsDefault: 24 * 60 * 60_000,

@@ -95,8 +95,8 @@ export async function carryOut(
   );
 }
 
-/** Bears our mark and is missing in the inventory. */
-function unlisted(
+/** As the inventory would have it: bears our mark and is missing there. */
+export function unlisted(
   providerId: string,
   resourceId: string,
   observation: Observation | undefined,

@@ -43,8 +43,9 @@ export function diffFields(found: JsonObject, wanted: JsonObject, ignore: readon
     }
   };
   const compare = (path: readonly string[], from: JsonValue | undefined, to: JsonValue | undefined): void => {
+    if (from === to) return;
     if (from === undefined || to === undefined) {
-      if (from !== to) differs(path, from, to);
+      differs(path, from, to);
     } else if (isJsonObject(from) && isJsonObject(to)) {
       const keys = new Set([...Object.keys(from), ...Object.keys(to)]);
       for (const key of [...keys].sort(compareCodePoints)) {

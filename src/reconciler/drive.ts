@@ -8,8 +8,8 @@ import type { JsonObject } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
 import type { Decision, RunPolicy } from "../policy/model.ts";
-import type { Revision } from "../providers/contract.ts";
-import type { DeploymentReader, DeploymentTurn } from "../store/contract.ts";
+import type { OwnedResource, Revision } from "../providers/contract.ts";
+import type { DeploymentReader } from "../store/contract.ts";
 import { failpoint } from "../system/failpoint.ts";
 import {
   type ChangeAction,
@@ -70,6 +70,8 @@ export class Drive {
   readonly #planned: ReadonlyMap<string, PlannedChange>;
   readonly #revisions = new Map<string, Revision>();
   readonly #underWay = new Map<string, Promise<void>>();
+  /** All that the inventory ever had meanwhile: what is gone from it is looked at still. */
+  readonly #known = new Map<string, OwnedResource>();
   #rollout: Rollout;
   #looked: Looked | undefined;
   #denied: Decision | undefined;
@@ -131,8 +133,12 @@ export class Drive {
   async #observe(): Promise<void> {
     const { provider, deployment, signal, ignoredOf, clock } = this.#deps;
     const asked = this.#rollout.units.flatMap((unit) => this.#aim(unit) ?? []);
-    this.#looked = await look(provider, deployment, asked, signal);
-    const { observations } = this.#looked;
+    const leaving = this.#rollout.units.flatMap((unit) =>
+      aimOf(unit) === null ? (this.#known.get(unit.resourceId) ?? []) : [],
+    );
+    this.#looked = await look(provider, deployment, asked, signal, leaving);
+    const { observations, owned } = this.#looked;
+    for (const row of owned) this.#known.set(row.resourceId, row);
     // While it is being changed, what it looks like says nothing.
     const still = this.#rollout.units.filter(({ resourceId }) => !this.#underWay.has(resourceId));
     const looks = still.map((unit) =>
@@ -205,7 +211,7 @@ export class Drive {
     await this.#keeper.keep(this.#rollout, {
       events: [{ type: reconcileEvents.operationStarted, payload: jsonOf({ ...operation }) }],
       decisions,
-      deployment: this.#owning(facts),
+      deployment: this.#keeper.intended(resourceId, facts),
     });
     failpoint("reconcile.intent_recorded");
     const startedMs = clock.monotonicMs();
@@ -239,10 +245,8 @@ export class Drive {
       retryable: fault?.retryable,
       duration_ms: Math.round(clock.monotonicMs() - startedMs),
     });
-    const gone = action.kind === "delete" && fault === undefined;
     await this.#keeper.keep(this.#rollout, {
       events: [{ type: reconcileEvents.operationFinished, payload }],
-      deployment: gone ? { disowned: [{ providerId: provider.id, resourceId }] } : {},
     });
     failpoint("reconcile.change_recorded");
   }
@@ -257,13 +261,6 @@ export class Drive {
       owned: this.#looked?.owned.find((one) => one.resourceId === resourceId),
       revision: action.kind === "apply" ? this.#revisions.get(nameOf(resourceId, action.hash)) : undefined,
     };
-  }
-
-  #owning({ revision, observation, owned }: ChangeFacts): DeploymentTurn {
-    if (revision === undefined) return {};
-    const standing = observation?.standing;
-    const handle = standing?.kind === "present" ? standing.handle : (owned?.handle ?? {});
-    return { owned: [this.#keeper.owning(revision, handle)] };
   }
 
   #seen(): readonly SeenUnit[] {

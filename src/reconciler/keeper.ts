@@ -5,9 +5,10 @@
  * Source: architecture "Events are the truth"; W-06.
  */
 import type { JsonObject } from "../json/value.ts";
-import type { Observation, Provider, Revision } from "../providers/contract.ts";
-import type { OwnedRow, RevisionRow } from "../store/contract.ts";
+import type { Observation, OwnedResource, Provider, Revision } from "../providers/contract.ts";
+import type { DeploymentTurn, OwnedRow, RevisionRow } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
+import { type ChangeFacts, unlisted } from "./change.ts";
 import { jsonOf } from "./json-of.ts";
 import { type KeptRollout, ownedRow, revisionRow, rolloutRow, stateSha256 } from "./kept.ts";
 import { type LedgerEntry, type ReconcileLedger, reconcileEvents } from "./model.ts";
@@ -15,6 +16,7 @@ import { absentHash } from "./plan.ts";
 import { landmarkOf, rolloutPayload } from "./progress.ts";
 import { revisionHash } from "./revision-hash.ts";
 import type { Rollout, Unit } from "./rollout/model.ts";
+import { aimOf } from "./sight.ts";
 import { observedHash } from "./statuses.ts";
 
 export interface KeeperDeps {
@@ -33,6 +35,13 @@ export interface SeenUnit {
   readonly observation: Observation | undefined;
 }
 
+interface Waiting extends Partial<LedgerEntry> {
+  readonly by: string | undefined;
+}
+
+/** A change that is about to be made. */
+type Intended = Pick<ChangeFacts, "revision" | "observation" | "owned">;
+
 const outcomes = {
   rolled_back: "rollback_applied",
   rollback_failed: "rollback_failed",
@@ -50,30 +59,57 @@ export class Keeper {
   #landmark: string;
   /** Units whose way back was told. */
   readonly #back: Set<string>;
+  /** Units of which the inventory says already that they arrived, with the state in which they did. */
+  readonly #arrived = new Map<string, Unit["state"]>();
+
+  /** As it is to be kept next, and what is to be kept with it. */
+  #rollout: Rollout;
+  #waiting: Waiting[] = [];
+  #next: Promise<void> | undefined;
+  #written: Promise<void> = Promise.resolve();
 
   constructor({ rollout, corrections }: KeptRollout, deps: KeeperDeps) {
     this.#deps = deps;
     this.#corrections = corrections;
+    this.#rollout = rollout;
     this.#phase = rollout.phase;
     this.#landmark = landmarkOf(rollout);
     this.#back = new Set(rollout.units.filter(isBack).map(({ resourceId }) => resourceId));
   }
 
-  /** Records the rollout as it is now. `by` is who asked for it. */
-  async keep(
-    rollout: Rollout,
-    { events = [], decisions = [], deployment = {} }: Partial<LedgerEntry> = {},
-    by?: string,
-  ): Promise<void> {
+  /**
+   * Records the rollout as it is now; `by` is who asked for it. What is kept at the same moment lands together: a rollout is
+   * written whole each time, and of many changes at once each would write all of it.
+   */
+  keep(rollout: Rollout, entry: Partial<LedgerEntry> = {}, by?: string): Promise<void> {
+    this.#rollout = rollout;
+    this.#waiting.push({ ...entry, by });
+    this.#next ??= this.#writeNext();
+    return this.#next;
+  }
+
+  async #writeNext(): Promise<void> {
+    await this.#written;
+    // Whoever comes from here on is in the next one.
+    this.#next = undefined;
+    const entries = this.#waiting;
+    this.#waiting = [];
+    this.#written = this.#write(this.#rollout, entries);
+    await this.#written;
+  }
+
+  async #write(rollout: Rollout, entries: readonly Waiting[]): Promise<void> {
     const { ledger, clock, onRollout } = this.#deps;
+    const by = entries.findLast((entry) => entry.by !== undefined)?.by;
     const row = rolloutRow({ rollout, corrections: this.#corrections }, clock.nowMs());
     const payload = jsonOf({ ...rolloutPayload(rollout, this.#phase, stateSha256(row), by) });
     this.#phase = rollout.phase;
     this.#landmark = landmarkOf(rollout);
+    const events = entries.flatMap((entry) => entry.events ?? []);
     await ledger.record({
       events: [...events, { type: reconcileEvents.rolloutChanged, payload }],
-      decisions,
-      deployment: { ...deployment, rollout: row },
+      decisions: entries.flatMap((entry) => entry.decisions ?? []),
+      deployment: { ...togetherOf(entries.map(({ deployment = {} }) => deployment)), rollout: row },
     });
     onRollout?.(rollout);
   }
@@ -83,15 +119,29 @@ export class Keeper {
     if (landmarkOf(rollout) === this.#landmark) return;
     const revisions = rollout.phase === "completed" ? this.#proven(units) : [];
     const events = units.flatMap((seen) => this.#wentBack(seen) ?? []);
-    await this.keep(rollout, { events, deployment: { owned: this.#found(units), revisions } });
+    await this.keep(rollout, { events, deployment: { ...this.#arrivals(units), revisions } });
   }
 
-  /** It is akc's from the intent on: if akc dies now, what it made must be found again. */
-  owning(revision: Revision, handle: JsonObject): OwnedRow {
+  /** It is akc's from the intent on: if akc dies now, what it made or meant to delete must be found again. */
+  intended(resourceId: string, { revision, observation, owned }: Intended): DeploymentTurn {
+    const standing = observation?.standing;
+    if (revision !== undefined) {
+      const handle = standing?.kind === "present" ? standing.handle : (owned?.handle ?? {});
+      return { owned: [this.#owning(revision, handle)] };
+    }
+    if (owned !== undefined) return {};
+    return { owned: [this.#listed(unlisted(this.#deps.provider.id, resourceId, observation))] };
+  }
+
+  #owning(revision: Revision, handle: JsonObject): OwnedRow {
     const { resourceId, resourceClass, dependsOn } = revision;
-    const { provider, runtimeRunId, clock } = this.#deps;
     const desiredHash = revisionHash(revision);
-    const resource = { providerId: provider.id, resourceId, resourceClass, desiredHash, dependsOn, handle };
+    const providerId = this.#deps.provider.id;
+    return this.#listed({ providerId, resourceId, resourceClass, desiredHash, dependsOn, handle });
+  }
+
+  #listed(resource: OwnedResource): OwnedRow {
+    const { runtimeRunId, clock } = this.#deps;
     return ownedRow(resource, { runtimeRunId, atMs: clock.nowMs() });
   }
 
@@ -119,14 +169,27 @@ export class Keeper {
     return { type: reconcileEvents.rolledBack, payload };
   }
 
-  /** How what was made can be found again is known only now that it stands. */
-  #found(units: readonly SeenUnit[]): readonly OwnedRow[] {
-    return units.flatMap(({ unit, aim, observation }) => {
+  /**
+   * How what was made can be found again is known only now that it stands; and what was deleted is akc's until it is seen to be
+   * gone, since it may go slowly.
+   */
+  #arrivals(units: readonly SeenUnit[]): Pick<DeploymentTurn, "owned" | "disowned"> {
+    const { id: providerId } = this.#deps.provider;
+    const owned: OwnedRow[] = [];
+    const disowned: { readonly providerId: string; readonly resourceId: string }[] = [];
+    for (const { unit, aim, observation } of units) {
+      const { resourceId, state } = unit;
       const standing = observation?.standing;
-      const arrived = unit.state === "settled" || unit.state === "rolled_back";
-      if (!arrived || aim === undefined || standing?.kind !== "present") return [];
-      return [this.owning(aim, standing.handle)];
-    });
+      if (state !== "settled" && state !== "rolled_back") this.#arrived.delete(resourceId);
+      else if (this.#arrived.get(resourceId) !== state) {
+        if (aimOf(unit) === null && standing?.kind === "absent") disowned.push({ providerId, resourceId });
+        else if (aim !== undefined && standing?.kind === "present")
+          owned.push(this.#owning(aim, standing.handle));
+        else continue;
+        this.#arrived.set(resourceId, state);
+      }
+    }
+    return { owned, disowned };
   }
 
   /** Of a rollout that is complete, every revision is one that can be gone back to. */
@@ -136,4 +199,13 @@ export class Keeper {
     const about = { runtimeRunId, atMs, goodAtMs: atMs };
     return units.flatMap(({ aim }) => (aim === undefined ? [] : [revisionRow(provider.id, aim, about)]));
   }
+}
+
+function togetherOf(turns: readonly DeploymentTurn[]): DeploymentTurn {
+  return {
+    owned: turns.flatMap(({ owned = [] }) => owned),
+    disowned: turns.flatMap(({ disowned = [] }) => disowned),
+    revisions: turns.flatMap(({ revisions = [] }) => revisions),
+    requestsTaken: turns.flatMap(({ requestsTaken = [] }) => requestsTaken),
+  };
 }

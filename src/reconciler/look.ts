@@ -50,18 +50,24 @@ function idOf(one: Awaited<ReturnType<Provider["resolve"]>>[number]): string {
   return one.kind === "resolved" ? one.revision.resourceId : one.resourceId;
 }
 
-/** @param asked revisions whose copies are counted; what else is owned is looked at too */
+/**
+ * @param asked revisions whose copies are counted; what else is owned is looked at too
+ * @param leaving what is to be gone, as it was known last: looked at too, though the inventory may not have it any more
+ */
 export async function look(
   provider: Provider,
   deployment: DeploymentReader,
   asked: readonly Revision[],
   signal: AbortSignal,
+  leaving: readonly OwnedResource[] = [],
 ): Promise<Looked> {
   const owned = (await deployment.owned()).filter((row) => row.providerId === provider.id).map(ownedOf);
+  const listed = new Set(owned.map(({ resourceId }) => resourceId));
+  const sought = [...owned, ...leaving.filter(({ resourceId }) => !listed.has(resourceId))];
   try {
-    const observed = await provider.observe(asked, owned, callWithin(signal, limits.providerObserveMsMax));
+    const observed = await provider.observe(asked, sought, callWithin(signal, limits.providerObserveMsMax));
     const observations = new Map(observed.map((observation) => [observation.resourceId, observation]));
-    for (const resource of [...asked, ...owned]) {
+    for (const resource of [...asked, ...sought]) {
       if (!observations.has(resource.resourceId)) {
         observations.set(
           resource.resourceId,
@@ -73,7 +79,7 @@ export async function look(
   } catch (cause) {
     if (signal.aborted) throw cause;
     const { code, message } = faultOf(cause);
-    const all = [...asked, ...owned].map((resource) => unseen(resource, code, message));
+    const all = [...asked, ...sought].map((resource) => unseen(resource, code, message));
     return { observations: new Map(all.map((one) => [one.resourceId, one])), owned };
   }
 }

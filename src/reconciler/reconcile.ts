@@ -10,6 +10,7 @@ import { limits } from "../limits.ts";
 import type { Decision } from "../policy/model.ts";
 import type { DesiredResource, Observation, Revision } from "../providers/contract.ts";
 import type { PlanRow, RolloutRow } from "../store/contract.ts";
+import { unlisted } from "./change.ts";
 import { correctionsIn } from "./corrections.ts";
 import { diffFields, type FieldDiff, noDiff } from "./diff.ts";
 import { Drive, type DriveDeps } from "./drive.ts";
@@ -35,6 +36,8 @@ export interface ReconcileInput extends DriveDeps, OpeningInput {
   readonly planId?: string | undefined;
   /** Which pass of how many it is; `startedMs` is of the first, by the steady clock. */
   readonly attempt: PassFacts["resync"] & { readonly startedMs: number };
+  /** Whether a plan was told before that nobody kept: one that was only looked at. */
+  wasPlanned?(planId: string): Promise<boolean>;
   onPlan?(plan: ReconcilePlan): void;
 }
 
@@ -84,7 +87,13 @@ export async function reconcile(input: ReconcileInput): Promise<Reconciled> {
   });
   if (kept === undefined) return told(input, { plan, wanted, looked });
   const { rollout, denied } = await new Drive(kept, changes, input).run();
-  const after = await look(provider, deployment, [...wanted.revisions.values()], signal);
+  const leaving = plan.changes
+    .filter(({ type }) => type === "delete")
+    .map(({ resourceId }) => {
+      const row = looked.owned.find((one) => one.resourceId === resourceId);
+      return row ?? unlisted(provider.id, resourceId, looked.observations.get(resourceId));
+    });
+  const after = await look(provider, deployment, [...wanted.revisions.values()], signal, leaving);
   const result = await told(input, { plan, wanted, looked: after, rollout });
   return { ...result, rollout, ...(denied === undefined ? {} : { denied }) };
 }
@@ -111,18 +120,18 @@ async function plannedFrom(
   });
 }
 
-async function refuseOtherPlan({ planId, deployment }: ReconcileInput, plan: ReconcilePlan): Promise<void> {
+async function refuseOtherPlan(
+  { planId, deployment, wasPlanned }: ReconcileInput,
+  plan: ReconcilePlan,
+): Promise<void> {
   if (planId === undefined || planId === plan.planId) return;
-  if ((await deployment.plan(planId)) === null) {
+  const known = (await deployment.plan(planId)) !== null || (await wasPlanned?.(planId)) === true;
+  if (!known) {
     throw new AkcError("PLAN_NOT_FOUND", { details: { plan: planId, now: plan.planId } });
   }
-  throw new AkcError("PLAN_STALE", {
-    details: {
-      plan: planId,
-      now: plan.planId,
-      would: plan.changes.filter(isActive).map((one) => one.operationId),
-    },
-  });
+  const would = plan.changes.filter(isActive).map((one) => one.operationId);
+  const details = { plan: planId, now: plan.planId, ...(would.length === 0 ? {} : { would }) };
+  throw new AkcError("PLAN_STALE", { details });
 }
 
 function startedPayload(

@@ -14,8 +14,9 @@ export function goesBack({ state }: Unit): boolean {
 
 /** The hash that the unit is on its way to; null where it is to be gone. */
 export function aimOf(unit: Unit): string | null {
-  if (goesBack(unit)) return unit.previousHash;
-  return unit.operation === "delete" ? null : unit.targetHash;
+  const back = goesBack(unit);
+  if (unit.operation === (back ? "create" : "delete")) return null;
+  return back ? unit.previousHash : unit.targetHash;
 }
 
 /** @param aim the revision of `aimOf`; undefined where it is to be gone */

@@ -59,7 +59,18 @@ export function identityOf({ plugin: { manifest, digest } }: NamedPlugin): Plugi
  * @throws AkcError PLUGIN_NOT_FOUND, ADAPTER_UNKNOWN, or why the plugin may not be started
  */
 export async function namedPlugin(name: string, search: PluginSearch): Promise<NamedPlugin> {
-  const { directories, env, operator, pluginId } = search;
+  const { pluginId } = search;
+  const discovery = await foundPlugins(search);
+  if (pluginId !== undefined) return offered(pluginById(discovery, pluginId), name);
+  return name.includes("/") ? onlyAdapter(pluginById(discovery, name)) : byAdapter(discovery, name);
+}
+
+/** All that are found, whatever may be started of them. */
+export function foundPlugins({
+  directories,
+  env,
+  operator,
+}: Pick<PluginSearch, "directories" | "env" | "operator">): Promise<Discovery> {
   const embedded = embeddedPlugins(defaultCacheRoot(env));
   const places = pluginPlaces({
     flags: directories,
@@ -67,9 +78,7 @@ export async function namedPlugin(name: string, search: PluginSearch): Promise<N
     uid: ownIdentity().uid,
     ...(embedded === undefined ? {} : { embedded }),
   });
-  const discovery = await discoverPlugins(places, trustRulesOf(operator));
-  if (pluginId !== undefined) return offered(pluginById(discovery, pluginId), name);
-  return name.includes("/") ? onlyAdapter(pluginById(discovery, name)) : byAdapter(discovery, name);
+  return discoverPlugins(places, trustRulesOf(operator));
 }
 
 function byAdapter({ plugins }: Discovery, name: string): NamedPlugin {

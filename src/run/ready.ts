@@ -68,7 +68,11 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
   const context = contextOf({ ...prepared, adapterId }, input.runtimeRunId, host.ids);
   const parts = partsOf(prepared, host.env);
   const place = await makePlace(inferOutputsRoot(bundle.path, input.outputsRoot), context);
-  const convergence = await openConvergence(prepared, { ...host, scopeRoot: place.scopeRoot });
+  const convergence = await openConvergence(prepared, {
+    ...host,
+    scopeRoot: place.scopeRoot,
+    pluginsDirs: input.pluginsDirs,
+  });
   const fallbacks = createFallbackNotes();
   const fallen = fallbacks.open(context);
   const opened = named && openPlugin(named, { ...host, operator, policy, place, onLog: host.onPluginLog });

@@ -53,6 +53,8 @@ export interface RunReport {
   readonly eventsPath: string;
   readonly lastError?: string;
   readonly lastErrorCode?: ErrorCode;
+  /** Whether all that should stand does; absent where nothing should. */
+  readonly converged?: boolean;
 }
 
 export function announced(steps: readonly StepPlan[], context: RunContext): AnnouncedPlan {
@@ -93,10 +95,12 @@ export interface ReportInput {
   /** Whether the bundle wants a divergence to show in the exit code. */
   readonly divergenceCounts: boolean;
   readonly startedAtMs: number;
+  /** Whether the bundle wants anything to stand. */
+  readonly deploys?: boolean;
 }
 
 export function reportOf(input: ReportInput, report: KernelReport): RunReport {
-  const { context, divergenceCounts, ...facts } = input;
+  const { context, divergenceCounts, deploys = false, ...facts } = input;
   const { outcome, status, counts, finishedAtMs, lastError, lastErrorCode, converged } = report;
   const diverged = divergenceCounts && outcome === "succeeded" && !converged;
   return {
@@ -114,5 +118,6 @@ export function reportOf(input: ReportInput, report: KernelReport): RunReport {
     eventsPath: join(input.scopeDir, "events.json"),
     ...(lastError === undefined ? {} : { lastError }),
     ...(lastErrorCode === undefined ? {} : { lastErrorCode }),
+    ...(deploys ? { converged } : {}),
   };
 }

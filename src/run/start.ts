@@ -118,7 +118,11 @@ async function runNew(
       });
       const { context, bundlePath, bundleSha256, divergenceCounts, place } = ready;
       const { scopeDir } = place;
-      return reportOf({ context, bundlePath, bundleSha256, divergenceCounts, scopeDir, startedAtMs }, report);
+      const deploys = ready.convergence !== undefined;
+      return reportOf(
+        { context, bundlePath, bundleSha256, divergenceCounts, scopeDir, startedAtMs, deploys },
+        report,
+      );
     });
   } finally {
     await writer.close();

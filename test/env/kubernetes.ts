@@ -33,25 +33,25 @@ export class Cluster {
     symlinkSync(builds, join(this.#folder, "kubernetes/bin"));
   }
 
-  /** Undefined where it cannot be had; says so loudly. */
-  static up(): Cluster | undefined {
-    const why = Cluster.#missing();
-    if (why !== undefined) {
-      console.error(`SKIPPED: no Kubernetes API here: ${why}`);
-      return undefined;
-    }
+  /** Whether it can be had; says loudly that it cannot. Starts nothing. */
+  static canBeHad(): boolean {
+    if (!existsSync(join(builds, "kube-apiserver")) && process.env["AKC_TEST_KUBERNETES"] === "build")
+      Bun.spawnSync([script, "build"], { stdout: "inherit", stderr: "inherit" });
+    const missing = [
+      ...(existsSync(join(builds, "kube-apiserver")) ? [] : [`it is not built; run ${script} build`]),
+      ...(process.getuid?.() === 0 ? [] : ["only root may start one"]),
+    ];
+    if (missing.length > 0) console.error(`SKIPPED: no Kubernetes API here: ${missing.join(", ")}`);
+    return missing.length === 0;
+  }
+
+  /** @throws Error when it does not start */
+  static up(): Cluster {
     const cluster = new Cluster();
     const { exitCode, stderr } = cluster.#script("up");
     if (exitCode === 0) return cluster;
-    console.error(`SKIPPED: no Kubernetes API here: ${stderr.trim()}`);
     cluster.down();
-    return undefined;
-  }
-
-  static #missing(): string | undefined {
-    if (!existsSync(join(builds, "kube-apiserver")) && process.env["AKC_TEST_KUBERNETES"] === "build")
-      Bun.spawnSync([script, "build"], { stdout: "inherit", stderr: "inherit" });
-    return existsSync(join(builds, "kube-apiserver")) ? undefined : `it is not built; run ${script} build`;
+    throw new Error(stderr);
   }
 
   down(): void {

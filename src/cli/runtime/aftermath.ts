@@ -68,7 +68,7 @@ export async function complaint(
   io: Io,
 ): Promise<string> {
   const { outcome, lastError, lastErrorCode: code, runtimeRunId } = report;
-  if (outcome === "succeeded") return "";
+  if (outcome === "succeeded") return report.converged === false ? await divergence(report, io) : "";
   const why = lastError === undefined ? "" : `: ${printable(lastError)}`;
   const lines = [`the run ended ${outcome}${why}${code === undefined ? "" : ` [${code}]`}`];
   const shown = failures.slice(0, failuresShownMax);
@@ -101,6 +101,15 @@ export async function complaint(
     }
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** The actions went well, and yet the world is not as it should be. */
+async function divergence(report: RunReport, io: Io): Promise<string> {
+  const outputsRoot = join(scopeRootOf(report), "../..");
+  const why = await followUpOnRun(io, ["rollout", "status"], { outputsRoot });
+  const words = ["runtime", "reconcile", report.runtimeRunId, "--dry-run", "--diff"];
+  const differs = await followUpOnRun(io, words, { outputsRoot });
+  return `not everything stands as it should\nhint: \`${why}\` says why, \`${differs}\` what differs.\n`;
 }
 
 /**

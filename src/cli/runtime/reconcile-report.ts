@@ -156,16 +156,25 @@ function valueText(value: JsonValue | undefined): string {
   return printable(text.length > valueCharsMax ? `${text.slice(0, valueCharsMax)}…` : text);
 }
 
-/** `2 to create, 1 to update` */
+/** `2 to create, 1 to update`; `2 created, 1 updated` once it was done. */
 export function changesText(report: ReconcileReport): string {
   const last = lastPass(report);
   if (last === undefined) return "";
-  const active = last.plan.changes.filter(isActive);
-  const counts = (["create", "update", "delete"] as const)
-    .map((type) => [active.filter((change) => change.type === type).length, type] as const)
-    .filter(([count]) => count > 0)
-    .map(([count, type]) => `${count} to ${type}`);
-  const blocked = last.plan.changes.filter(({ blocked }) => blocked !== undefined).length;
+  const { plan, statuses } = last;
+  const made = new Set(
+    statuses.filter(({ applied, converged }) => applied && converged).map(({ resource_id: id }) => id),
+  );
+  const active = plan.changes.filter(isActive);
+  const counts = (["create", "update", "delete"] as const).flatMap((type) => {
+    const changes = active.filter((change) => change.type === type);
+    const done = changes.filter(({ resourceId }) => made.has(resourceId)).length;
+    const left = changes.length - done;
+    return [
+      ...(done === 0 ? [] : [`${done} ${type}d`]),
+      ...(left === 0 ? [] : [`${left} ${report.mode === "simulate" ? "" : "left "}to ${type}`]),
+    ];
+  });
+  const blocked = plan.changes.filter(({ blocked }) => blocked !== undefined).length;
   return [...counts, ...(blocked === 0 ? [] : [`${blocked} not to be done`])].join(", ");
 }
 
@@ -178,19 +187,28 @@ export function verdictOf(
   if (last === undefined) return { words: "", exit: 0 };
   const { plan, rollout, converged, statuses } = last;
   const differs = plan.changes.some((change) => isActive(change) || change.blocked !== undefined);
+  const left = statuses.filter((status) => !status.converged).length;
+  const leftWords = `${left} of ${statuses.length} ${left === 1 ? "does" : "do"} not stand as ${left === 1 ? "it" : "they"} should`;
   if (report.mode === "simulate") {
-    if (!differs) return { words: "everything stands as it should", exit: 0 };
-    return { words: `plan: ${plan.planId}`, exit: exitCode ? 7 : 0 };
+    if (differs) return { words: `plan: ${plan.planId}`, exit: exitCode ? 7 : 0 };
+    if (converged) return { words: everythingStands, exit: 0 };
+    // What waits to be started again, say.
+    return { words: `nothing is to be changed, but ${leftWords}`, exit: exitCode ? 7 : 0 };
   }
   if (report.passes?.denied !== undefined)
     return { words: `denied: ${report.passes.denied.action}`, exit: 2 };
-  if (converged) return { words: "", exit: exitCode && differs ? 7 : 0 };
+  if (converged) return { words: everythingStands, exit: exitCode && differs ? 7 : 0 };
   if (rollout?.phase === "paused") {
     return {
       words: `the rollout waits: ${rollout.reason}; \`akc rollout promote ${rollout.rolloutId}\` lets it go on, \`akc rollout abort ${rollout.rolloutId}\` brings it back`,
       exit: exitCode ? 7 : 0,
     };
   }
-  const left = statuses.filter((status) => !status.converged).length;
-  return { words: `${left} of ${statuses.length} do not stand as they should`, exit: 1 };
+  const back =
+    rollout?.phase === "rolled_back"
+      ? `: the rollout was brought back (${rollout.reason}), \`akc rollout status ${rollout.rolloutId}\` says more`
+      : "";
+  return { words: `${leftWords}${back}`, exit: report.divergenceCounts ? 3 : 1 };
 }
+
+const everythingStands = "everything stands as it should";

@@ -15,7 +15,7 @@ import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { standingText } from "../rollout/rollout-words.ts";
 import { valuesOf } from "../strict.ts";
-import { duration, wholeNumber } from "../values.ts";
+import { duration, durationIn, wholeNumber } from "../values.ts";
 import { watchSignals } from "./interrupt.ts";
 import { locatingEnvironment, oneRun, runArgs } from "./locate.ts";
 import { changesText, reconcileData, reconcileText, verdictOf } from "./reconcile-report.ts";
@@ -23,6 +23,7 @@ import { changesText, reconcileData, reconcileText, verdictOf } from "./reconcil
 const watchIntervalMsDefault = 5_000;
 const watchLooksDefault = 30;
 const watchLooksMax = 1_000_000_000;
+const watchIntervalMsMin = 100;
 const watchIntervalMsMax = 86_400_000;
 
 export const reconcile = command({
@@ -83,7 +84,7 @@ export const reconcile = command({
       valueHint: "FILE",
       description: "Where the bundle is now; else where it was. It must be the same one.",
     },
-    ...policyArgs,
+    policy: { ...policyArgs.policy, description: "The operator's policy; else that of the run's start." },
     ...pluginArgs,
     quiet: { type: "boolean", alias: ["q"], description: "No progress on stderr." },
   },
@@ -166,8 +167,15 @@ function watchOf(flags: Flags) {
   const resyncMs =
     flags.watchIntervalSec === undefined
       ? watchIntervalMsDefault
-      : duration("--watch-interval-sec", flags.watchIntervalSec, { min: 100, max: watchIntervalMsMax });
+      : intervalMs("--watch-interval-sec", flags.watchIntervalSec);
   return { resyncMs, ...(looks === 0 ? {} : { passesMax: looks }) };
+}
+
+/** A number of seconds may have decimals, as documented: `5.0`. */
+function intervalMs(flag: string, text: string): number {
+  const range = { min: watchIntervalMsMin, max: watchIntervalMsMax };
+  const ms = /^\d{1,9}\.\d{1,9}$/.test(text) ? `${Math.round(Number(text) * 1_000)}ms` : text;
+  return durationIn(ms, range) ?? duration(flag, text, range);
 }
 
 /** A line for each step of a rollout, and none twice. */

@@ -53,6 +53,7 @@ export function reportData(
     last_error: report.lastError ?? null,
     policy_denial_explain: denial,
     last_error_code: report.lastErrorCode ?? null,
+    converged: report.converged,
     failures: failures.map(failureData),
     resumed: found === undefined ? undefined : foundData(found),
   };
@@ -71,6 +72,7 @@ export function reportText(report: RunReport, { pictured }: { readonly pictured:
     `outcome: ${report.outcome}`,
     `actions: ${countsText(report)}`,
   ];
+  if (report.converged !== undefined) lines.push(`converged: ${report.converged}`);
   if (!pictured) {
     const took = elapsed(report.finishedAtMs - report.startedAtMs);
     lines.push(`mode: ${report.mode}`, `adapter_id: ${report.adapterId}`, `took: ${took}`);

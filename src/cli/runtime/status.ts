@@ -5,8 +5,11 @@
  * Source: spec cli §5.3; cli:W-49, cli:W-53 (what cannot be read is said, not thrown).
  */
 import { join } from "node:path";
-import { type Health, kernelHealth } from "../../evidence/health.ts";
+import { objectAt, textAt } from "../../bundle/member.ts";
+import { type Health, healthOf, kernelHealth, worst } from "../../evidence/health.ts";
 import { type EvidencePaths, evidencePaths } from "../../evidence/layout.ts";
+import { parseJson } from "../../json/read.ts";
+import { isJsonObject, type JsonValue } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import { isUnsealed } from "../../run/continuation/leftover.ts";
 import type { RunReader, Signal, StoredEvent } from "../../store/contract.ts";
@@ -80,31 +83,47 @@ async function statusFacts({ row, scopeRoot }: FoundRun, reader: RunReader): Pro
   const counts = countPhases(actions);
   const run = await reader.run();
   const signals = await reader.signals();
+  const evidence = await readEvidence(paths);
   const [lastEvent] = await reader.events(Math.max(0, run.lastSeq - 1), 1);
   return {
     counts,
     waits: run.outcome === null ? await waitsOf(reader, actions) : [],
     openSignals: signals.filter(({ takenSeq }) => takenSeq === null),
     resumption: await lastResumption(reader, run.lastSeq, await reader.lease()),
-    health: kernelHealth(run, counts),
+    health: worst([kernelHealth(run, counts), ...evidence.health]),
     checkpointPresent: await Bun.file(paths.checkpoint).exists(),
     queueSnapshotPresent: await Bun.file(paths.queueSnapshot).exists(),
-    evidenceCount: await countEvidence(paths),
+    evidenceCount: evidence.count,
     lastEvent,
     lastDenial: await lastDenial(reader),
     failures: counts.failed === 0 ? [] : await failuresOf(reader, row.context.runtimeRunId),
   };
 }
 
-async function countEvidence({ evidence }: EvidencePaths): Promise<number | null> {
+async function readEvidence({ evidence }: EvidencePaths): Promise<EvidenceFound> {
   try {
-    const rows: unknown = JSON.parse(
-      new TextDecoder().decode(await readFileBounded(evidence, limits.jsonTextBytesMax)),
-    );
-    return Array.isArray(rows) ? rows.length : null;
+    const rows = parseJson(await readFileBounded(evidence, limits.jsonTextBytesMax));
+    return Array.isArray(rows) ? { count: rows.length, health: healthIn(rows) } : noEvidence;
   } catch {
-    return null;
+    return noEvidence;
   }
+}
+
+interface EvidenceFound {
+  /** null while there is no evidence file, or when it cannot be read. */
+  readonly count: number | null;
+  /** Of what the run has deployed; empty where it deployed nothing. */
+  readonly health: readonly Health[];
+}
+
+const noEvidence: EvidenceFound = { count: null, health: [] };
+
+/** The actions may all have done well: what they were for need not stand. */
+function healthIn(rows: readonly JsonValue[]): readonly Health[] {
+  const told = rows.filter(isJsonObject);
+  if (!told.some((row) => row["evidence_type"] === "reconcile_resource_status")) return [];
+  const aggregate = told.findLast((row) => row["evidence_type"] === "terminal_health");
+  return [healthOf(textAt(objectAt(aggregate ?? {}, "payload"), "health_status") ?? "")];
 }
 
 function statusData(found: FoundRun, facts: StatusFacts, nowMs: number): { readonly [key: string]: Plain } {

@@ -17,6 +17,7 @@ import { foundWords, momentsBefore } from "./found-words.ts";
 import { watchSignals } from "./interrupt.ts";
 import { momentOf } from "./moments.ts";
 import { reportData, reportText } from "./report.ts";
+import { rolloutTeller } from "./rollout-moments.ts";
 
 export interface WatchedInput extends Asked {
   readonly quiet: boolean;
@@ -35,6 +36,7 @@ export async function watchedRun(
 ): Promise<ExitCode> {
   const watcher = input.quiet ? silentWatcher : watchRun(session.io, () => systemClock.nowMs());
   const interrupt = watchSignals((text) => watcher.say(text));
+  const rolloutWords = rolloutTeller();
   try {
     const diagnostics = await createDiagnostics(session.io, session.verbose);
     let found: FoundPast | undefined;
@@ -57,6 +59,8 @@ export async function watchedRun(
             onEvent: (event) => {
               const moment = momentOf(event);
               if (moment !== undefined) watcher.happened(moment);
+              const words = rolloutWords(event);
+              if (words !== undefined) watcher.say(words);
             },
           }),
     };

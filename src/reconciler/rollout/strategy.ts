@@ -21,13 +21,17 @@ export interface StrategyFacts {
   readonly canaryLimit?: number;
   /** How many resources the bundle wants to stand. */
   readonly resources: number;
+  /** How long something of this provider has to be seen healthy before that means anything; 0 without it. */
+  readonly minHealthyMs?: number;
+  /** How many resources of this provider may be changed at the same time where nothing else is said. */
+  readonly parallel?: number;
 }
 
 /** @throws AkcError DESIRED_STATE_INVALID with every issue and its JSON pointer */
 export function strategyOf(metadata: JsonObject, facts: StrategyFacts): Strategy {
   const canary = facts.mode === "canary";
   const section = member(metadata, "runtime_rollout");
-  const fallback = defaults(metadata);
+  const fallback = defaults(metadata, facts);
   if (section !== undefined) {
     const issues: Issue[] = [];
     const read = readPart(RolloutSection, section, "/runtime_rollout", issues);
@@ -44,12 +48,15 @@ export function strategyOf(metadata: JsonObject, facts: StrategyFacts): Strategy
 }
 
 /** Everything in dependency order, several at a time, brought back when it fails. */
-function defaults(metadata: JsonObject): Strategy {
+function defaults(
+  metadata: JsonObject,
+  { minHealthyMs = 0, parallel = limits.resourcesInParallelDefault }: StrategyFacts,
+): Strategy {
   const { kind: gate, unknownGraceMs } = gateOf(metadata);
   const health: HealthRule = {
     gate,
     unknownGraceMs,
-    minHealthyMs: 0,
+    minHealthyMs,
     healthyDeadlineMs: limits.healthyDeadlineMsDefault,
     progressDeadlineMs: limits.progressDeadlineMsDefault,
   };
@@ -59,7 +66,7 @@ function defaults(metadata: JsonObject): Strategy {
     steps: [{ amount: { share: 1 }, bakeMs: 0, pause: false }],
     maxSurge: { count: 1 },
     maxUnavailable: { count: 0 },
-    parallel: limits.resourcesInParallelDefault,
+    parallel,
     approval: false,
     health,
     abortOn: ["degraded", "failed"],
@@ -98,11 +105,11 @@ function written(section: RolloutSection, fallback: Strategy, facts: StrategyFac
     // Who allows that copies are missing and says nothing of more has no room for more.
     maxSurge: section.max_surge ?? { count: isNone(maxUnavailable) ? 1 : 0 },
     maxUnavailable,
-    parallel: section.parallel ?? (kind === "rolling" ? 1 : limits.resourcesInParallelDefault),
+    parallel: section.parallel ?? (kind === "rolling" ? 1 : fallback.parallel),
     approval: section.approval ?? (kind === "canary" && section.steps === undefined),
     health: {
       ...fallback.health,
-      minHealthyMs: health.min_healthy_ms,
+      minHealthyMs: health.min_healthy_ms ?? fallback.health.minHealthyMs,
       healthyDeadlineMs: health.healthy_deadline_ms,
       progressDeadlineMs: progress,
     },
@@ -180,7 +187,7 @@ function contradictions(section: RolloutSection): readonly Issue[] {
     wrong("/max_surge", "must not be 0 while max_unavailable is 0: nothing could ever be changed");
   if (surge !== undefined && isNone(surge) && unavailable === undefined)
     wrong("/max_surge", "may be 0 only with a max_unavailable above 0");
-  if (health.min_healthy_ms > health.healthy_deadline_ms)
+  if ((health.min_healthy_ms ?? 0) > health.healthy_deadline_ms)
     wrong("/health/min_healthy_ms", "must not be more than healthy_deadline_ms");
   if ((health.progress_deadline_ms ?? health.healthy_deadline_ms) < health.healthy_deadline_ms)
     wrong("/health/progress_deadline_ms", "must not be less than healthy_deadline_ms");

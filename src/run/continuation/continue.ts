@@ -117,6 +117,7 @@ async function goOn(input: ContinueInput, taken: Taken): Promise<RunReport> {
       divergenceCounts,
       scopeDir: place.scopeDir,
       startedAtMs: row.startedAtMs,
+      deploys: ready.convergence !== undefined,
     },
     report,
   );

@@ -27,6 +27,7 @@ export interface ConvergeParts extends Convergence {
   /** Leaves a rollout where it is. */
   readonly signal: AbortSignal;
   newRolloutId(): string;
+  wasPlanned?: ReconcileInput["wasPlanned"];
   onRollout?: DriveDeps["onRollout"];
 }
 
@@ -60,7 +61,8 @@ export function reconcileInput(
   ledger: ReconcileLedger,
   options: ConvergeOptions,
 ): Omit<ReconcileInput, "attempt"> {
-  const { deployment, provider, policy, clock, runtimeRunId, signal, onRollout, newRolloutId } = parts;
+  const { deployment, provider, policy, clock, runtimeRunId, signal } = parts;
+  const { onRollout, newRolloutId, wasPlanned } = parts;
   const { planId, only, onPlan, rolloutId } = options;
   return {
     ...deployment,
@@ -83,6 +85,7 @@ export function reconcileInput(
     ...(only === undefined ? {} : { only }),
     ...(onPlan === undefined ? {} : { onPlan }),
     ...(onRollout === undefined ? {} : { onRollout }),
+    ...(wasPlanned === undefined ? {} : { wasPlanned }),
   };
 }
 

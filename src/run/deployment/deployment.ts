@@ -53,15 +53,16 @@ export function deploymentOf(bundle: Bundle, mode: PolicyMode): Deployment | und
   const ignored = ignoredIn(desired);
   const { metadata, scope, repoRoot, sha256 } = bundle;
   const declared = providerKind(bundle);
+  const kind = declared ?? kindByDefault(desired);
   return {
-    kind: declared ?? kindByDefault(desired),
+    kind,
     ...(declared === undefined ? {} : { declared }),
     settings: objectAt(metadata, "deployment_provider"),
     scope: `${scope.tenantId}/${scope.repoId}`,
     repoRoot,
     bundleSha256: sha256,
     desired,
-    strategy: strategyOf(metadata, { mode, resources: desired.length }),
+    strategy: strategyOf(metadata, { mode, resources: desired.length, ...habitsOf(kind) }),
     gate: gateOf(metadata),
     resyncOf: (key) => resyncOf(metadata, key),
     ignoredOf: (resourceId) => ignored.get(resourceId) ?? [],
@@ -72,6 +73,13 @@ export function deploymentOf(bundle: Bundle, mode: PolicyMode): Deployment | und
 function kindByDefault(desired: readonly DesiredResource[]): string {
   const says = desired.some(({ settings }) => member(settings, "process") !== undefined);
   return says ? "process" : inMemoryProviderId;
+}
+
+/** What is right after a start looks healthy; only what stays so is. Starting processes costs little, asking a tool much. */
+function habitsOf(kind: string): { readonly minHealthyMs: number; readonly parallel: number } {
+  if (kind === inMemoryProviderId) return { minHealthyMs: 0, parallel: limits.resourcesInParallelMax };
+  const parallel = kind === "process" ? limits.resourcesInParallelMax : limits.resourcesInParallelDefault;
+  return { minHealthyMs: limits.minHealthyMsDefault, parallel };
 }
 
 function ignoredIn(desired: readonly DesiredResource[]): ReadonlyMap<string, readonly string[]> {

@@ -78,21 +78,26 @@ const builtin: ReadonlyMap<string, Open> = new Map<string, Open>([
   ["systemd_observe", systemd],
 ]);
 
-/** @throws AkcError PROVIDER_UNAVAILABLE for a kind that nobody offers */
-export function refuseUnknownProvider({ kind }: Pick<Deployment, "kind">): void {
-  if (builtin.has(kind)) return;
-  throw new AkcError("PROVIDER_UNAVAILABLE", {
-    message: `there is no deployment provider ${kind}`,
-    details: { provider: kind, available: [...builtin.keys()] },
-  });
-}
+/** A provider that is there, not opened yet. */
+export type FoundProvider = (host: ProviderHost) => Promise<Provider>;
 
-/** @throws AkcError PROVIDER_UNAVAILABLE, TOOL_MISSING, DESIRED_STATE_INVALID for settings that are wrong */
-export async function openProvider(deployment: Deployment, host: ProviderHost): Promise<Provider> {
-  refuseUnknownProvider(deployment);
-  const open = builtin.get(deployment.kind);
-  if (open === undefined) throw new AkcError("PROVIDER_UNAVAILABLE");
-  return open(deployment, host);
+/** @throws AkcError PROVIDER_UNAVAILABLE for a kind that nobody offers, or why the plugin that does may not be started */
+export async function findProvider(
+  deployment: Deployment,
+  { env, operator, pluginsDirs = [] }: Pick<ProviderHost, "env" | "operator" | "pluginsDirs">,
+): Promise<FoundProvider> {
+  const { kind } = deployment;
+  const open = builtin.get(kind);
+  if (open !== undefined) return (host) => open(deployment, host);
+  const { namedProvider, openPluginProvider } = await import("./plugin-provider.ts");
+  const named = await namedProvider(kind, { directories: pluginsDirs, env, operator });
+  if (named === undefined) {
+    throw new AkcError("PROVIDER_UNAVAILABLE", {
+      message: `there is no deployment provider ${kind}`,
+      details: { provider: kind, available: [...builtin.keys()] },
+    });
+  }
+  return async (host) => openPluginProvider(named, deployment, host);
 }
 
 /** Also where only the contract names the kind. */

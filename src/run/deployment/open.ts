@@ -11,7 +11,7 @@ import type { Prepared } from "../prepare.ts";
 import type { Convergence } from "./converge.ts";
 import { deploymentOf, onlyObserves } from "./deployment.ts";
 import { refuseClosedGates } from "./gates.ts";
-import { openProvider, type ProviderHost, refuseUnknownProvider } from "./open-provider.ts";
+import { findProvider, type ProviderHost } from "./open-provider.ts";
 
 /**
  * Undefined when the bundle wants nothing to stand, and in a simulation of a provider that cannot be asked here.
@@ -26,7 +26,7 @@ export async function openConvergence(
   const simulated = policy.mode === "simulate";
   const { kind } = deployment;
   try {
-    refuseUnknownProvider(deployment);
+    const open = await findProvider(deployment, { ...host, operator });
     await refuseClosedGates({
       bundle,
       policy,
@@ -36,7 +36,7 @@ export async function openConvergence(
       mutating: !simulated && !onlyObserves(kind),
       nowMs: host.clock.nowMs(),
     });
-    return { deployment, provider: await openProvider(deployment, { ...host, operator, policy }) };
+    return { deployment, provider: await open({ ...host, operator, policy }) };
   } catch (cause) {
     if (simulated && cause instanceof AkcError && notToBeAsked.has(cause.code)) return undefined;
     throw cause;

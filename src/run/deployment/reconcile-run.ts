@@ -20,6 +20,7 @@ import { reconcileEnded } from "../reconcile-ledger.ts";
 import { type ConvergeOptions, type ConvergeParts, converge, reconcileInput } from "./converge.ts";
 import type { Deployment } from "./deployment.ts";
 import { openConvergence } from "./open.ts";
+import { plannedBefore } from "./planned-before.ts";
 
 export interface ReconcileRunInput extends ConvergeOptions {
   /** `<outputs_root>/<tenant>/<repo>`, absolute. */
@@ -41,6 +42,8 @@ export interface ReconcileRunInput extends ConvergeOptions {
 export interface ReconcileReport {
   readonly deployment: Pick<Deployment, "kind" | "declared" | "scope" | "strategy">;
   readonly mode: PolicyMode;
+  /** Whether the bundle wants a divergence to show in the exit code. */
+  readonly divergenceCounts: boolean;
   /** Of the last pass; absent when a watch found nothing to do. */
   readonly passes?: Passes | undefined;
   readonly watched?: Watched | undefined;
@@ -78,9 +81,14 @@ export async function reconcileRun(input: ReconcileRunInput, host: RunHost): Pro
         reader: store.deployment,
         signal: AbortSignal.any([signal, held.lost]),
         newRolloutId: () => host.ids.runtimeRunId(),
+        wasPlanned: (planId) => plannedBefore(held.reader, planId),
         ...(input.onRollout === undefined ? {} : { onRollout: input.onRollout }),
       };
-      const about = { deployment, mode: simulate ? ("simulate" as const) : prepared.policy.mode };
+      const about = {
+        deployment,
+        mode: simulate ? ("simulate" as const) : prepared.policy.mode,
+        divergenceCounts: prepared.bundle.metadata["runtime_nonzero_exit_on_reconcile_divergence"] === true,
+      };
       if (input.watch === undefined) return { ...about, passes: await converge(parts, held.ledger, input) };
       if (!simulate) await held.writer.holdScope(host.clock.nowMs());
       const watched = await watch(reconcileInput(parts, held.ledger, input), input.watch);

@@ -119,7 +119,7 @@ export const RolloutSection = v.strictObject(
     health: v.optional(
       v.strictObject(
         {
-          min_healthy_ms: v.optional(milliseconds(0), 0),
+          min_healthy_ms: v.optional(milliseconds(0)),
           healthy_deadline_ms: v.optional(milliseconds(1), limits.healthyDeadlineMsDefault),
           progress_deadline_ms: v.optional(milliseconds(1)),
         },

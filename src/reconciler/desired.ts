@@ -3,8 +3,8 @@
  *
  * Source: spec reconcile §1.4.
  */
-import { listAt, member, objectAt, textAt } from "../bundle/member.ts";
-import type { Bundle, NodeKind } from "../bundle/model.ts";
+import { emptyObject, listAt, member, objectAt, textAt } from "../bundle/member.ts";
+import type { Bundle, IrNode, NodeKind } from "../bundle/model.ts";
 import { fingerprint } from "../json/fingerprint.ts";
 import { compareCodePoints } from "../json/order.ts";
 import { isJsonArray, isJsonObject, type JsonObject } from "../json/value.ts";
@@ -17,27 +17,24 @@ export function desiredResources(bundle: Bundle): readonly DesiredResource[] {
   const fromIr = bundle.desiredStateSource === "ir";
   const irNodes = new Map((fromIr ? (bundle.ir?.nodes ?? []) : []).map((node) => [node.id, node]));
   const desired = new Map<string, DesiredResource>();
-  const want = (resourceId: string, resourceClass: string, intent: JsonObject) =>
+  const want = (resourceId: string, resourceClass: string, intent: JsonObject, row: JsonObject = intent) =>
     desired.set(resourceId, {
       resourceId,
       resourceClass,
       name: textAt(intent, "name") ?? resourceId,
       desiredHash: fingerprint(intent),
       intent,
-      settings: settingsOf(intent),
+      // The row is nearer to what is deployed than the node that it speaks of.
+      settings: settingsOf(row) ?? settingsOf(intent) ?? emptyObject,
       dependsOn: dependenciesOf(intent),
     });
   if (fromIr && bundle.metadata["reconcile_deploy_targets_from_ir_only"] === true) {
-    const referenced = new Set(bundle.nodes.map((node) => node.nodeId));
-    for (const node of irNodes.values()) {
-      if (deployable.has(node.kind) && (referenced.size === 0 || referenced.has(node.id)))
-        want(node.id, node.kind, node.document);
-    }
+    for (const node of deployableNodes(bundle)) want(node.id, node.kind, node.document);
   } else {
     for (const row of intentRows(bundle)) {
       const id = String(row["node_id"] ?? "").trim();
       const kind = typeof row["kind"] === "string" && row["kind"] !== "" ? row["kind"] : "service";
-      if (id !== "") want(id, kind, irNodes.get(id)?.document ?? row);
+      if (id !== "") want(id, kind, irNodes.get(id)?.document ?? row, row);
     }
   }
   return [...desired.values()]
@@ -46,10 +43,10 @@ export function desiredResources(bundle: Bundle): readonly DesiredResource[] {
 }
 
 /** `runtime_deployment` stands beside the other keys of an intent, or among the properties of a node. */
-function settingsOf(intent: JsonObject): JsonObject {
+function settingsOf(intent: JsonObject): JsonObject | undefined {
   const beside = member(intent, "runtime_deployment");
-  if (isJsonObject(beside)) return beside;
-  return objectAt(objectAt(intent, "properties"), "runtime_deployment");
+  const within = member(objectAt(intent, "properties"), "runtime_deployment");
+  return [beside, within].find((one) => isJsonObject(one));
 }
 
 function dependenciesOf(intent: JsonObject): readonly string[] {
@@ -57,7 +54,15 @@ function dependenciesOf(intent: JsonObject): readonly string[] {
   return [...new Set(ids)].sort(compareCodePoints);
 }
 
-function intentRows(bundle: Bundle): readonly JsonObject[] {
+/** Of the IR, those that the bundle refers to; all where it refers to none. */
+export function deployableNodes({ ir, nodes }: Bundle): readonly IrNode[] {
+  const referenced = new Set(nodes.map((node) => node.nodeId));
+  return (ir?.nodes ?? []).filter(
+    ({ id, kind }) => deployable.has(kind) && (referenced.size === 0 || referenced.has(id)),
+  );
+}
+
+export function intentRows(bundle: Bundle): readonly JsonObject[] {
   const rows = bundle.metadata["deployment_intents"];
   return isJsonArray(rows) ? rows.filter((row) => isJsonObject(row)) : [];
 }

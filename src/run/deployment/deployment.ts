@@ -10,6 +10,7 @@ import type { JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import type { DesiredResource } from "../../providers/contract.ts";
 import { inMemoryProviderId } from "../../providers/in-memory.ts";
+import { misalignments } from "../../reconciler/alignment.ts";
 import { type Resync, resyncOf } from "../../reconciler/backoff.ts";
 import { desiredResources, providerKind } from "../../reconciler/desired.ts";
 import { gateOf, type HealthGate } from "../../reconciler/gate.ts";
@@ -47,6 +48,14 @@ export function deploymentOf(bundle: Bundle, mode: PolicyMode): Deployment | und
   if (desired.length > limits.resourcesMax) {
     throw new AkcError("DESIRED_STATE_INVALID", {
       message: `the bundle wants ${desired.length} resources; ${limits.resourcesMax} are the most`,
+    });
+  }
+  const issues = misalignments(bundle);
+  if (issues.length > 0) {
+    throw new AkcError("DESIRED_STATE_INVALID", {
+      message: "the deployment intents are not what the IR says",
+      hint: "Compile the bundle again, or set deployment_intents_ir_alignment to off.",
+      issues,
     });
   }
   layersOf(desired);

@@ -1,7 +1,7 @@
 /** A systemd of the tests' own, and programs run inside of it: empty at the beginning, gone at the end. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 const script = join(import.meta.dir, "systemd.sh");
 
@@ -49,6 +49,14 @@ export class SystemdHost {
     const { exitCode, stderr } = this.#script("copy", here, path);
     rmSync(here);
     if (exitCode !== 0) throw new Error(stderr);
+  }
+
+  /** Puts a file inside, wherever it is here: what lies in a temporary folder is not to be seen from there. @returns its path inside */
+  bring(path: string): string {
+    const inside = join("/opt/brought", basename(path));
+    const { exitCode, stderr } = this.#script("copy", path, inside);
+    if (exitCode !== 0) throw new Error(stderr);
+    return inside;
   }
 
   /** argv that runs a command inside, for whoever wants to talk to it. */

@@ -25,7 +25,11 @@ export async function installInside(host: SystemdHost): Promise<void> {
     define: { AKC_FAILPOINTS: "true" },
   });
   host.write(insidePath, await (built.outputs[0]?.text() ?? ""));
+  engineInside = host.bring(process.execPath);
 }
+
+/** The Bun that runs the tests, as it is called inside. */
+let engineInside = "";
 
 export class Refused extends Error {
   readonly code: string;
@@ -56,10 +60,12 @@ export class RemoteProvider {
   ) {
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     const json = JSON.stringify({ kind: "systemd", ...settings });
-    this.#child = Bun.spawn(
-      host.argv("env", ...variables, process.execPath, insidePath, json, own, repoRoot),
-      { env: { ...host.env }, stdin: "pipe", stdout: "pipe", stderr: "pipe" },
-    );
+    this.#child = Bun.spawn(host.argv("env", ...variables, engineInside, insidePath, json, own, repoRoot), {
+      env: { ...host.env },
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     this.#said = new Response(this.#child.stderr).text();
     void this.#read();
   }

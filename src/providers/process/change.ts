@@ -161,13 +161,26 @@ class Application {
         state: "due",
       }),
     );
-    const second = obtain();
+    const second = await this.#patiently(obtain);
     if (second.kind === "held")
       throw new AkcError("PROVIDER_FAILED", {
         message: `a listening socket is still held: ${second.why}`,
         details: { resourceId: this.#id, retryable: true },
       });
     return { steps: stepsFor(copies, { ...wish, beside: false }), sockets: second.sockets };
+  }
+
+  /** A process counts as dead when its first thread is: the others may hold its sockets for a moment longer. */
+  async #patiently<T>(obtain: () => T): Promise<T> {
+    const { clock } = this.#deps;
+    for (const untilMs = clock.monotonicMs() + socketReleaseMs; ; ) {
+      try {
+        return obtain();
+      } catch (cause) {
+        if (clock.monotonicMs() >= untilMs || this.#abort.aborted) throw cause;
+      }
+      await clock.sleep(socketPollMs, this.#abort);
+    }
   }
 
   async #carryOut({ steps, sockets }: Plan): Promise<void> {
@@ -291,3 +304,6 @@ function takenBack(
   if (record.phase === "running") return record;
   return { ...record, phase: "running", process: { pid, start_ticks: startTicks, boot_id: bootId } };
 }
+
+const socketReleaseMs = 2_000;
+const socketPollMs = 10;

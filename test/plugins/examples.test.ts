@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { acquireDocker } from "../env/docker.ts";
 import { conformance, copyOf, denoProgram, examples, faults } from "./conforming.ts";
 
 test("the validator in one file of Python conforms, and nothing of it is skipped", async () => {
@@ -16,16 +17,11 @@ test("the provider in sh conforms, is shorter than 60 lines, and keeps text that
   expect(readFileSync(join(examples, "files/files.sh"), "utf8").split("\n").length).toBeLessThan(60);
 }, 60_000);
 
-/** Where an engine is, as `DOCKER_HOST` says; its images must hold local/busybox:1. */
-function engineSocket(): string | undefined {
-  const socket = /^unix:\/\/(.+)$/.exec(process.env["DOCKER_HOST"] ?? "")?.[1];
-  if (socket !== undefined) return socket;
-  console.warn("SKIPPED: no container engine, DOCKER_HOST names no socket");
-  return undefined;
-}
+const engine = await acquireDocker();
+afterAll(() => engine?.release());
 
 for (const runtime of ["bun", "deno"]) {
-  const socket = engineSocket();
+  const socket = engine?.env["DOCKER_HOST"]?.replace("unix://", "");
   const possible = socket !== undefined && (runtime === "bun" || denoProgram() !== undefined);
   test.skipIf(!possible)(
     `the container adapter conforms on ${runtime} with a real engine, and leaves no container running`,
@@ -51,6 +47,8 @@ for (const runtime of ["bun", "deno"]) {
 }
 
 function running(): readonly string[] {
-  const asked = Bun.spawnSync(["docker", "ps", "--quiet", "--filter", "label=akc.example.container"]);
+  const asked = Bun.spawnSync(["docker", "ps", "--quiet", "--filter", "label=akc.example.container"], {
+    env: { ...engine?.env },
+  });
   return asked.stdout.toString().split("\n").sort();
 }

@@ -72,6 +72,8 @@ export const reconcilePayloads = {
     attempts: v.optional(v.pipe(Count, v.minValue(1))),
     window_ms: v.optional(Count),
     outcome: v.optional(Text),
+    /** Of the documented observe contract. */
+    provider_observed_hash: v.optional(Digest),
   }),
   [reconcileEvents.rolledBack]: v.looseObject({
     resource_id: Text,

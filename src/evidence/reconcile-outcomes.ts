@@ -210,7 +210,11 @@ function seenAfter(payload: JsonObject, { status, rollback }: Around): JsonObjec
     };
   }
   if (status === undefined) return { observed_hash: "unknown", health_status: "unknown" };
-  return { observed_hash: status.observedHash, health_status: status.health };
+  return {
+    observed_hash: status.observedHash,
+    health_status: status.health,
+    ...present(status.payload, ["provider_observed_hash"]),
+  };
 }
 
 function rollbackRows(resourceId: string, payload: JsonObject, atMs: number): ReconcileRow[] {

@@ -11,6 +11,9 @@ import { type Health, healthOf, worst } from "./health.ts";
 
 export const aggregateResource = "__runtime_aggregate__";
 
+/** What the provider says of what stands, by the documented observe contract. */
+const providerHash = "provider_observed_hash";
+
 export interface ResourceStatus {
   readonly resourceId: string;
   readonly observedHash: string;
@@ -59,7 +62,7 @@ export function outcomeOfStatus(status: ResourceStatus): JsonObject {
     health_status: status.health,
     error: textAt(payload, "error") ?? null,
     ...resync(status),
-    ...(detailed ? present(payload, ["operation_id", "outcome", "reason_code"]) : {}),
+    ...(detailed ? present(payload, ["operation_id", "outcome", "reason_code", providerHash]) : {}),
   };
 }
 
@@ -105,7 +108,14 @@ export function standing(status: ResourceStatus): JsonObject {
     reconcile_health_gate: textAt(payload, "reconcile_health_gate") ?? "permissive",
     hash_matched: member(payload, "hash_matched") === true,
     health_gate_passed: member(payload, "health_gate_passed") === true,
-    ...present(payload, ["operation_id", "provider_id", "drift", "ignored_fields", "reason_code"]),
+    ...present(payload, [
+      "operation_id",
+      "provider_id",
+      "drift",
+      "ignored_fields",
+      "reason_code",
+      providerHash,
+    ]),
     ...(status.outcome === undefined ? {} : { outcome: status.outcome }),
   };
 }
@@ -125,6 +135,7 @@ export function certificate(status: ResourceStatus): JsonObject {
     policy_mode: textAt(payload, "policy_mode") ?? "",
     converged: status.converged,
     ...(status.outcome === undefined ? {} : { outcome: status.outcome }),
+    ...(status.detailed ? present(payload, [providerHash]) : {}),
   };
 }
 
@@ -134,7 +145,7 @@ export function aggregateCertificate(
   last: ResourceStatus,
   { health, outcome, converged, finished }: AggregateParts,
 ): JsonObject {
-  const { outcome: _, ...common } = certificate(last);
+  const { outcome: _, [providerHash]: _hash, ...common } = certificate(last);
   const most = (key: string, least: number) =>
     statuses.reduce((found, { payload }) => Math.max(found, count(payload, key, least)), least);
   return {

@@ -93,6 +93,11 @@ export type Standing =
       readonly message?: string;
       readonly conditions: readonly HealthCondition[];
       readonly copies?: Copies;
+      /**
+       * The documented hash of what was seen (`observed-hash.ts`), where one look tells all that is in it. Only to be told: it is no
+       * desired hash, and changes with every crash.
+       */
+      readonly observedHash?: string;
       /** How to find it again: becomes the inventory's `handle`. */
       readonly handle: JsonObject;
     };
@@ -164,6 +169,15 @@ export interface Provider {
   readonly capabilities: ReadonlySet<ProviderCapability>;
   /** Reads what the resources refer to and works out what is to stand. One answer a resource; touches nothing outside. */
   resolve(resources: readonly DesiredResource[], call: ProviderCall): Promise<readonly Resolution[]>;
+  /**
+   * The revision that the settings hold ready for an earlier `desiredHash`, to go back to where akc has kept none. Asked after
+   * `resolve` of the whole bundle. Undefined where they hold none; what they hold and cannot be used is refused, or an error.
+   */
+  resolveStored?(
+    resource: DesiredResource,
+    desiredHash: string,
+    call: ProviderCall,
+  ): Promise<Resolution | undefined>;
   /**
    * What stands of all these, and of everything else that bears the scope's mark, in one look: a bounded number of calls
    * whatever the number of resources. One observation an id of `revisions` and of `owned`.

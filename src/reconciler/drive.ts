@@ -74,9 +74,12 @@ export class Drive {
   readonly #known = new Map<string, OwnedResource>();
   #rollout: Rollout;
   #looked: Looked | undefined;
+  /** How long that took. */
+  #lookMs = 0;
   #denied: Decision | undefined;
   #failure: unknown;
-  #wake: () => void = () => {};
+  /** Of a change, since the last look began. */
+  #ended = Promise.withResolvers<void>();
 
   /** @param planned of the plan, by resource: what is told of each change */
   constructor(kept: KeptRollout, planned: ReadonlyMap<string, PlannedChange>, deps: DriveDeps) {
@@ -136,11 +139,15 @@ export class Drive {
     const leaving = this.#rollout.units.flatMap((unit) =>
       aimOf(unit) === null ? (this.#known.get(unit.resourceId) ?? []) : [],
     );
+    const changing = new Set(this.#underWay.keys());
+    this.#ended = Promise.withResolvers();
+    const beganMs = clock.monotonicMs();
     this.#looked = await look(provider, deployment, asked, signal, leaving);
+    this.#lookMs = clock.monotonicMs() - beganMs;
     const { observations, owned } = this.#looked;
     for (const row of owned) this.#known.set(row.resourceId, row);
-    // While it is being changed, what it looks like says nothing.
-    const still = this.#rollout.units.filter(({ resourceId }) => !this.#underWay.has(resourceId));
+    // While it is being changed, what it looks like says nothing, also where the change has ended during the look.
+    const still = this.#rollout.units.filter(({ resourceId }) => !changing.has(resourceId));
     const looks = still.map((unit) =>
       sightOf(unit, observations.get(unit.resourceId), this.#aim(unit), ignoredOf(unit.resourceId)),
     );
@@ -163,7 +170,7 @@ export class Drive {
         })
         .finally(() => {
           this.#underWay.delete(key);
-          this.#wake();
+          this.#ended.resolve();
         });
       this.#underWay.set(key, settled);
     }
@@ -276,17 +283,17 @@ export class Drive {
     const { clock, signal } = this.#deps;
     const dueMs = wakeAtMs(this.#rollout, clock.nowMs());
     const untilDue = dueMs === null ? limits.rolloutPollMs : dueMs - clock.nowMs();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    await Promise.race([
-      promise,
-      clock.sleep(Math.max(pauseMsMin, Math.min(limits.rolloutPollMs, untilDue)), signal),
-    ]);
+    // Many changes end shortly one after the other: looking at everything after each of them would be most of the work.
+    const restMs = Math.min(limits.rolloutPollMs, this.#lookMs * restPerLook);
+    if (this.#underWay.size > 0) await clock.sleep(restMs, signal);
+    const pollMs = Math.max(pauseMsMin, restMs, Math.min(limits.rolloutPollMs, untilDue));
+    await Promise.race([this.#ended.promise, clock.sleep(pollMs, signal)]);
   }
 }
 
 const measuring = "\nmeasuring";
 const pauseMsMin = 10;
+const restPerLook = 3;
 
 function nameOf(resourceId: string, hash: string): string {
   return `${resourceId}\n${hash}`;

@@ -87,6 +87,8 @@ export interface StatusPayload {
   readonly desired_hash: string;
   /** The desired hash where nothing differs, `absent`, `unobservable`, or the fingerprint of what stands. */
   readonly observed_hash: string;
+  /** What the provider makes of what stands, by the documented contract; absent where it makes nothing. */
+  readonly provider_observed_hash?: string;
   readonly health_status: "healthy" | "unknown" | "degraded" | "failed";
   readonly converged: boolean;
   readonly hash_matched: boolean;

@@ -7,6 +7,7 @@
 import { AkcError } from "../errors.ts";
 import type { Revision } from "../providers/contract.ts";
 import type { RolloutRow } from "../store/contract.ts";
+import { broughtBackIn } from "./brought-back.ts";
 import type { DriveDeps } from "./drive.ts";
 import { jsonOf } from "./json-of.ts";
 import {
@@ -22,9 +23,10 @@ import { isActive, type PlannedChange, type ReconcilePlan } from "./plan.ts";
 import { rolloutPayload } from "./progress.ts";
 import { begin, fold } from "./rollout/machine.ts";
 import type { Strategy } from "./rollout/model.ts";
+import { type WayBack, type Wished, waysBack } from "./way-back.ts";
 
 export interface OpeningInput
-  extends Pick<DriveDeps, "provider" | "deployment" | "ledger" | "clock" | "runtimeRunId"> {
+  extends Pick<DriveDeps, "provider" | "deployment" | "ledger" | "clock" | "runtimeRunId" | "signal"> {
   readonly bundleSha256: string;
   readonly strategy: Strategy;
   /** Only go on with this one, also where it has ended: somebody asked for it. */
@@ -36,7 +38,7 @@ export interface OpeningInput
   newRolloutId(): string;
 }
 
-export interface Found {
+export interface Found extends Wished {
   readonly plan: ReconcilePlan;
   readonly revisions: ReadonlyMap<string, Revision>;
   readonly rollouts: readonly RolloutRow[];
@@ -47,19 +49,20 @@ export interface Found {
 export async function rolloutToDrive(input: OpeningInput, found: Found): Promise<KeptRollout | undefined> {
   const { plan, open, rollouts } = found;
   if (input.rolloutId !== undefined) return named(input.rolloutId, found);
-  if (open !== null) {
-    const kept = keptRollout(open);
-    if (kept.rollout.bundleSha256 === input.bundleSha256) return kept;
-    await supersede(input, kept);
-  }
+  const kept = open === null ? undefined : keptRollout(open);
+  if (kept?.rollout.bundleSha256 === input.bundleSha256) return kept;
+  const wasBroughtBack = broughtBackIn(rollouts);
   const active = plan.changes.filter(
     (change) =>
       isActive(change) &&
       (input.only?.has(change.resourceId) ?? true) &&
-      (input.insist || change.correction || !wasBroughtBack(change, rollouts)),
+      (input.insist || change.correction || !wasBroughtBack(change)),
   );
+  // First of all, since it may refuse: then the rollout that is open stays what it is.
+  const ways = await waysBack(active, found, input);
+  if (kept !== undefined) await supersede(input, kept);
   if (active.length === 0) return undefined;
-  return begun(input, found, active);
+  return begun(input, found, active, ways);
 }
 
 /** @throws AkcError ROLLOUT_NOT_FOUND, ROLLOUT_SUPERSEDED where another one is open */
@@ -73,16 +76,6 @@ function named(rolloutId: string, { rollouts, open }: Found): KeptRollout {
     });
   }
   return keptRollout(row);
-}
-
-/** A revision that failed once is not rolled out again by itself: somebody has to ask for it, or to mend the bundle. */
-export function wasBroughtBack(change: PlannedChange, rollouts: readonly RolloutRow[]): boolean {
-  const [last] = rollouts;
-  if (last === undefined || last.phase === "completed" || last.phase === "superseded" || last.open)
-    return false;
-  return keptRollout(last).rollout.units.some(
-    ({ resourceId, targetHash }) => resourceId === change.resourceId && targetHash === change.revisionHash,
-  );
 }
 
 async function supersede(input: OpeningInput, { rollout, corrections }: KeptRollout): Promise<void> {
@@ -101,12 +94,10 @@ async function begun(
   input: OpeningInput,
   { plan, revisions }: Found,
   active: readonly PlannedChange[],
+  ways: ReadonlyMap<string, WayBack>,
 ): Promise<KeptRollout> {
   const { provider, deployment, ledger, clock, runtimeRunId, bundleSha256, strategy } = input;
   const nowMs = clock.nowMs();
-  const good = new Map(
-    (await deployment.lastGood(provider.id)).map((row) => [row.resourceId, row.desiredHash]),
-  );
   const onlyCorrections = active.every(({ correction, type }) => correction && type !== "delete");
   const rollout = begin({
     rolloutId: input.newRolloutId(),
@@ -116,13 +107,12 @@ async function begun(
     providerId: provider.id,
     strategy: onlyCorrections ? correcting(strategy) : strategy,
     nowMs,
-    units: active.map(({ resourceId, layer, type, revisionHash, appliedHash }) => ({
+    units: active.map(({ resourceId, layer, type, revisionHash }) => ({
       resourceId,
       layer,
       operation: type === "noop" ? "update" : type,
       targetHash: revisionHash,
-      previousHash:
-        type === "delete" ? appliedHash : previousOf(revisionHash, appliedHash, good.get(resourceId)),
+      previousHash: ways.get(resourceId)?.hash ?? null,
       replicas: provider.capabilities.has("copies") ? (revisions.get(resourceId)?.replicas ?? null) : null,
     })),
   });
@@ -156,19 +146,16 @@ async function begun(
     deployment: {
       rollout: row,
       revisions: active.flatMap(({ resourceId, revisionHash }) => {
+        const stored = ways.get(resourceId)?.stored;
+        const before = stored === undefined ? [] : [revisionRow(provider.id, stored, about)];
         const revision = revisions.get(resourceId);
         const goodAtMs = wasGood.get(`${resourceId}\n${revisionHash}`) ?? null;
-        return revision === undefined ? [] : [revisionRow(provider.id, revision, { ...about, goodAtMs })];
+        if (revision === undefined) return before;
+        return [...before, revisionRow(provider.id, revision, { ...about, goodAtMs })];
       }),
     },
   });
   return { rollout, corrections };
-}
-
-/** Back to what was good last; to what stands only while nothing was ever good. */
-function previousOf(target: string, applied: string | null, good: string | undefined): string | null {
-  if (good !== undefined && good !== target) return good;
-  return applied === target ? null : applied;
 }
 
 /** Putting back what somebody changed needs no steps; should it not get healthy, there is nothing to go back to. */

@@ -61,7 +61,11 @@ export interface PlanInput {
   /** Whether the correction was made too often (`corrections.ts`). */
   loops(resourceId: string, diff: FieldDiff): boolean;
   readonly adopt: boolean;
+  /** The provider changes nothing: whose it is does not matter then, and what differs is only told. */
+  readonly onlyLooks: boolean;
 }
+
+const cannotChange = { reason: "provider_refused", message: "the provider only looks" } as const;
 
 /** @throws AkcError DEPENDENCY_CYCLE */
 export function planOf(input: PlanInput): ReconcilePlan {
@@ -79,7 +83,7 @@ export function planOf(input: PlanInput): ReconcilePlan {
   for (const { resourceId, message } of input.refused) {
     changes.push(refusedChange(resourceId, message, owned.get(resourceId)));
   }
-  const leaving = leavingOf(input.observations, owned, wanted);
+  const leaving = input.onlyLooks ? [] : leavingOf(input.observations, owned, wanted);
   const leavingLayers = layersOf(leaving);
   for (const resource of leaving) {
     const layer = leavingLayers.get(resource.resourceId) ?? 0;
@@ -127,6 +131,7 @@ function changeOf(revision: Revision, layer: number, known: Known): PlannedChang
     case "unobservable":
       return change("noop", { blocked: { reason: "unobservable", message: standing.message } });
     case "absent": {
+      if (input.onlyLooks) return change("create", { blocked: cannotChange });
       const correction = owned?.desiredHash === wantedHash;
       const blocked = correction && input.loops(resourceId, noDiff) ? { blocked: loopOf([]) } : {};
       return change("create", { correction, ...blocked });
@@ -137,6 +142,11 @@ function changeOf(revision: Revision, layer: number, known: Known): PlannedChang
         observation?.wanted ?? revision.fields,
         input.ignoredOf(resourceId),
       );
+      if (input.onlyLooks) {
+        return diff.changes.length === 0
+          ? change("noop", { diff })
+          : change("update", { diff, blocked: cannotChange });
+      }
       if (standing.owner === "other" && !input.adopt) {
         const message = "something stands in its place that akc has not made; --adopt takes it over";
         return change("update", { diff, blocked: { reason: "not_owned", message } });

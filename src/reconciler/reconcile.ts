@@ -8,7 +8,7 @@ import { AkcError } from "../errors.ts";
 import type { JsonObject } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import type { Decision } from "../policy/model.ts";
-import type { DesiredResource, Observation, Revision } from "../providers/contract.ts";
+import type { DesiredResource, Observation, Provider, Revision } from "../providers/contract.ts";
 import type { PlanRow, RolloutRow } from "../store/contract.ts";
 import { unlisted } from "./change.ts";
 import { correctionsIn } from "./corrections.ts";
@@ -26,6 +26,8 @@ import { type PassFacts, statusOf } from "./statuses.ts";
 export interface ReconcileInput extends DriveDeps, OpeningInput {
   readonly desired: readonly DesiredResource[];
   readonly gate: HealthGate;
+  /** What is to stand, where it is known already: then the bundle's files are not read again. */
+  readonly wanted?: Wanted | undefined;
   /** The provider that the bundle names; absent when it names none. */
   readonly declared?: string | undefined;
   /** Tells the plan and changes nothing. */
@@ -60,7 +62,7 @@ export interface Reconciled {
 /** What would be done now, without a word of it to anybody. @throws AkcError DEPENDENCY_CYCLE, DESIRED_STATE_INVALID */
 export async function glance(input: Omit<ReconcileInput, "attempt">): Promise<Glance> {
   const { provider, deployment, signal } = input;
-  const wanted = await wantedOf(provider, input.desired, signal);
+  const wanted = input.wanted ?? (await wantedOf(provider, input.desired, signal));
   const looked = await look(provider, deployment, [...wanted.revisions.values()], signal);
   const rollouts = await deployment.rollouts(limits.rolloutsKeptMax);
   return { wanted, looked, rollouts, plan: await plannedFrom(input, wanted, looked, rollouts) };
@@ -81,7 +83,9 @@ export async function reconcile(input: ReconcileInput): Promise<Reconciled> {
   if (input.simulate) return told(input, { plan, wanted, looked });
   const kept = await rolloutToDrive(input, {
     plan,
+    desired: input.desired,
     revisions: wanted.revisions,
+    observations: looked.observations,
     rollouts,
     open,
   });
@@ -117,7 +121,12 @@ async function plannedFrom(
     ignoredOf: input.ignoredOf,
     loops: (resourceId, diff) => corrections.made(resourceId, diff) >= limits.correctionsMax,
     adopt,
+    onlyLooks: onlyLooks(provider),
   });
+}
+
+function onlyLooks({ capabilities }: Provider): boolean {
+  return !capabilities.has("apply");
 }
 
 async function refuseOtherPlan(
@@ -172,6 +181,7 @@ async function told(
   const units = new Map(rollout?.units.map((unit) => [unit.resourceId, unit]));
   const facts: PassFacts = {
     providerId: provider.id,
+    onlyLooks: onlyLooks(provider),
     policyMode: policy.mode,
     gate,
     attempts: attempt.attempt,

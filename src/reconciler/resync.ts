@@ -6,6 +6,7 @@
  */
 import type { Decision } from "../policy/model.ts";
 import type { Resync } from "./backoff.ts";
+import { cutBy } from "./cut.ts";
 import { reconcileEvents } from "./model.ts";
 import { type Reconciled, type ReconcileInput, reconcile } from "./reconcile.ts";
 
@@ -17,7 +18,7 @@ export interface Passes extends Reconciled {
   readonly waitMs: number;
 }
 
-/** @throws as `reconcile` */
+/** @throws as `reconcile`; AkcError CANCELLED when it was told to end while it looked */
 export async function reconcileUntilSettled(
   input: Omit<ReconcileInput, "attempt">,
   resync: Resync,
@@ -29,7 +30,8 @@ export async function reconcileUntilSettled(
   let denied: Decision | undefined;
   for (let attempt = 1; ; attempt += 1) {
     const intervalMs = attempt < max ? resync.delayMs(attempt - 1) : 0;
-    const result = await reconcile({ ...input, attempt: { attempt, max, intervalMs, startedMs } });
+    const pass = { ...input, attempt: { attempt, max, intervalMs, startedMs } };
+    const result = await cutBy(signal, () => reconcile(pass));
     denied = result.denied ?? denied;
     if (attempt >= max || signal.aborted || isSettled(result)) {
       const windowMs = Math.round(clock.monotonicMs() - startedMs);

@@ -36,7 +36,7 @@ export function sightOf(
   if (standing.kind === "absent") {
     return { ...base, present: false, matches: aim === undefined, health: "unknown" };
   }
-  const { fields, health, message, conditions, copies, owner } = standing;
+  const { fields, health, message, conditions, copies, owner, markedHash } = standing;
   // Only the way forward was asked of the world: what it would make of an older revision is not known.
   const wanted = goesBack(unit) ? aim?.fields : (observation?.wanted ?? aim?.fields);
   const matches =
@@ -45,6 +45,7 @@ export function sightOf(
     ...base,
     present: true,
     matches,
+    marked: owner === "akc" && aim !== undefined && markedHash === aim.desiredHash,
     health: health === "unknown" && saysReady(conditions) ? "healthy" : health,
     ...(message === undefined ? {} : { message }),
     ...(copies === undefined

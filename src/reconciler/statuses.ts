@@ -15,6 +15,8 @@ import type { Unit } from "./rollout/model.ts";
 
 export interface PassFacts {
   readonly providerId: string;
+  /** The provider changes nothing, so nothing bears its mark. */
+  readonly onlyLooks: boolean;
   readonly policyMode: string;
   readonly gate: HealthGate;
   readonly attempts: number;
@@ -47,7 +49,7 @@ export function statusOf(ending: Ending, facts: PassFacts): StatusPayload {
     gone ||
     (present !== undefined &&
       change.type !== "delete" &&
-      present.owner === "akc" &&
+      (present.owner === "akc" || facts.onlyLooks) &&
       diff.changes.length === 0);
   const converged = matched && gatePassed && change.blocked === undefined && !wentWrong(unit);
   const reason = converged ? undefined : (change.blocked?.reason ?? unit?.reason);
@@ -60,6 +62,7 @@ export function statusOf(ending: Ending, facts: PassFacts): StatusPayload {
     applied: unit?.touched === true,
     desired_hash: desiredHash,
     observed_hash: matched && !gone ? desiredHash : observedHash(observation),
+    ...(present?.observedHash === undefined ? {} : { provider_observed_hash: present.observedHash }),
     health_status: health,
     converged,
     hash_matched: matched,

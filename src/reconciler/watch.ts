@@ -4,12 +4,15 @@
  *
  * Source: controller-runtime (design only): level-based, keyed, de-duplicated; spec reconcile §3.
  */
+import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { jittered } from "./backoff.ts";
-import { wasBroughtBack } from "./opening.ts";
+import { broughtBackIn } from "./brought-back.ts";
+import { passes } from "./gate.ts";
+import type { Wanted } from "./look.ts";
 import { isActive, type ReconcilePlan } from "./plan.ts";
 import { KeyQueue, priorities } from "./queue.ts";
-import { glance, type Reconciled, type ReconcileInput, reconcile } from "./reconcile.ts";
+import { type Glance, glance, type Reconciled, type ReconcileInput, reconcile } from "./reconcile.ts";
 
 export interface WatchOptions {
   /** Between two looks at everything, without a word from the provider. */
@@ -28,7 +31,7 @@ export interface Watched {
   /** Those in which something was done. */
   readonly passes: number;
   readonly last?: Reconciled;
-  /** Whether the last look found nothing to do. */
+  /** Whether all stood as it should when it was looked at last. */
   readonly settled: boolean;
 }
 
@@ -55,18 +58,23 @@ export async function watch(
   listening?.catch(() => undefined);
   everything(priorities.resync, clock.nowMs());
   let looks = 0;
-  let passes = 0;
+  let made = 0;
   let last: Reconciled | undefined;
   let settled = false;
-  let blockedNow = 0;
+  let wanted: Wanted | undefined;
   while (!signal.aborted && looks < passesMax) {
     const due = queue.take(clock.nowMs());
-    if (due.length > 0 || (await deployment.openRollout()) !== null) {
+    const open = await deployment.openRollout();
+    const again = open === null ? await askedFor() : undefined;
+    if (due.length > 0 || open !== null || again !== undefined) {
       looks += 1;
-      const result = await pass(new Set(due));
-      settled = result === undefined ? blockedNow === 0 : result.converged;
+      const result = await pass(new Set(due), again).catch((cause) => {
+        if (!signal.aborted || signal.reason instanceof AkcError) throw cause;
+        return undefined;
+      });
       if (result !== undefined) {
-        passes += 1;
+        settled = result.converged;
+        made += 1;
         last = result;
         onPass?.(result);
       }
@@ -76,25 +84,39 @@ export async function watch(
     }
     await rest();
   }
-  return { looks, passes, settled, ...(last === undefined ? {} : { last }) };
+  return { looks, passes: made, settled, ...(last === undefined ? {} : { last }) };
 
-  async function pass(only: ReadonlySet<string>): Promise<Reconciled | undefined> {
-    const { plan, rollouts } = await glance(input);
+  /** The rollout of this run that has ended and that a person wants to go on: to be undone, or anew. */
+  async function askedFor(): Promise<string | undefined> {
+    for (const { rolloutId } of await deployment.openRequests()) {
+      if ((await deployment.rollout(rolloutId))?.runtimeRunId === input.runtimeRunId) return rolloutId;
+    }
+    return undefined;
+  }
+
+  async function pass(only: ReadonlySet<string>, again?: string): Promise<Reconciled | undefined> {
+    // A bundle does not change; what it could not be read for may have come back.
+    const seen = await glance({ ...input, wanted: wanted?.refused.length === 0 ? wanted : undefined });
+    wanted = seen.wanted;
+    const { plan, rollouts } = seen;
     onLook?.(plan, looks);
-    blockedNow = plan.changes.filter(({ blocked }) => blocked !== undefined).length;
+    settled = standsAll(seen, input);
     for (const { resourceId, blocked } of plan.changes) {
       if (blocked?.reason === "unobservable") queue.failed(resourceId, clock.nowMs());
     }
+    const wasBroughtBack = broughtBackIn(rollouts);
     const active = plan.changes.filter(
       (change) =>
         isActive(change) &&
         (only.has(change.resourceId) || change.type === "delete") &&
-        (change.correction || !wasBroughtBack(change, rollouts)),
+        (change.correction || !wasBroughtBack(change)),
     );
-    if (active.length === 0 && (await deployment.openRollout()) === null) return undefined;
+    const isIdle = again === undefined && active.length === 0;
+    if (isIdle && (await deployment.openRollout()) === null) return undefined;
     const allowed = new Set(active.map(({ resourceId }) => resourceId));
     const attempt = { attempt: 1, max: 1, intervalMs: 0, startedMs: clock.monotonicMs() };
-    const result = await reconcile({ ...input, insist: false, only: allowed, attempt });
+    const word = again === undefined ? {} : { rolloutId: again };
+    const result = await reconcile({ ...input, ...word, wanted, insist: false, only: allowed, attempt });
     for (const { resource_id: id, converged } of result.statuses) {
       if (converged) queue.succeeded(id);
       else if (allowed.has(id)) queue.failed(id, clock.nowMs());
@@ -110,6 +132,15 @@ export async function watch(
     const ms = Math.max(pauseMsMin, Math.min(dueMs - clock.nowMs(), limits.watchPollMs));
     await Promise.race([promise, clock.sleep(ms, signal)]);
   }
+}
+
+/** Whether nothing is left to do and everything is healthy, also what is not begun again by itself. */
+function standsAll({ plan, looked }: Glance, { gate }: Pick<ReconcileInput, "gate">): boolean {
+  return plan.changes.every(({ type, blocked, resourceId }) => {
+    const standing = looked.observations.get(resourceId)?.standing;
+    if (type !== "noop" || blocked !== undefined || standing?.kind !== "present") return false;
+    return passes(gate, standing.health, standing.conditions, Number.POSITIVE_INFINITY);
+  });
 }
 
 const pauseMsMin = 10;

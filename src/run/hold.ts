@@ -8,6 +8,7 @@ import type { Progress } from "../kernel/recorder.ts";
 import { eventTypes } from "../kernel/wire.ts";
 import type { RunWriter, Store } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
+import { systemIds } from "../system/ids.ts";
 import { isBuiltin } from "./adapters.ts";
 import { settleEvidence } from "./evidence.ts";
 import { kernelDeps } from "./parts.ts";
@@ -67,6 +68,7 @@ function kernel(held: HeldRun): Promise<KernelReport> {
       stopRequested: () => store.stopRequested(context.runtimeRunId),
       openSignals: () => store.openSignals(context.runtimeRunId),
       deployed: store.deployment,
+      newRolloutId: () => systemIds.runtimeRunId(),
       signal: AbortSignal.any([held.signal, held.lost]),
       noted,
       foreign: !isBuiltin(adapter.id),

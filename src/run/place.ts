@@ -16,12 +16,20 @@ export interface Place {
   readonly scopeDir: string;
 }
 
+/**
+ * What a run has in common with all others of its scope, made before anything is asked on its behalf. Returns the scope's folder.
+ * @throws AkcError PATH_UNSAFE, OUTPUTS_UNWRITABLE, DISK_FULL
+ */
+export async function makeScope(outputsRoot: string, { scope }: Pick<RunContext, "scope">): Promise<string> {
+  await makeFolder(outputsRoot);
+  const scopeRoot = await resolveConfined(outputsRoot, `${scope.tenantId}/${scope.repoId}`);
+  await makeFolder(scopeRoot);
+  return scopeRoot;
+}
+
 /** @throws AkcError PATH_UNSAFE, OUTPUTS_UNWRITABLE, DISK_FULL */
 export async function makePlace(outputsRoot: string, context: RunContext): Promise<Place> {
-  await makeFolder(outputsRoot);
-  const { tenantId, repoId } = context.scope;
-  const scopeRoot = await resolveConfined(outputsRoot, `${tenantId}/${repoId}`);
-  await makeFolder(scopeRoot);
+  const scopeRoot = await makeScope(outputsRoot, context);
   const scopeDir = await resolveConfined(scopeRoot, `.akc/runtime/${context.runId}/${context.runtimeRunId}`);
   // Written last, looked at first: a link found only when the work is done would cost the run its evidence.
   await resolveConfined(scopeRoot, ".akc/run");

@@ -12,7 +12,7 @@ import { refuseMissingCapabilities } from "./capabilities.ts";
 import { openConvergence } from "./deployment/open.ts";
 import { createFallbackNotes, type RunNotes } from "./fallback-notes.ts";
 import { contextOf, partsOf, type RunParts } from "./parts.ts";
-import { makePlace, type Place } from "./place.ts";
+import { makePlace, makeScope, type Place } from "./place.ts";
 import {
   identityOf,
   type NamedPlugin,
@@ -67,12 +67,14 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
   const adapterId = named?.offer.id ?? prepared.adapterId;
   const context = contextOf({ ...prepared, adapterId }, input.runtimeRunId, host.ids);
   const parts = partsOf(prepared, host.env);
-  const place = await makePlace(inferOutputsRoot(bundle.path, input.outputsRoot), context);
+  const outputsRoot = inferOutputsRoot(bundle.path, input.outputsRoot);
+  // The run's own folder is made when its gates are passed: what is refused leaves none behind.
   const convergence = await openConvergence(prepared, {
     ...host,
-    scopeRoot: place.scopeRoot,
+    scopeRoot: await makeScope(outputsRoot, context),
     pluginsDirs: input.pluginsDirs,
   });
+  const place = await makePlace(outputsRoot, context);
   const fallbacks = createFallbackNotes();
   const fallen = fallbacks.open(context);
   const opened = named && openPlugin(named, { ...host, operator, policy, place, onLog: host.onPluginLog });

@@ -38,6 +38,19 @@ test("only what is worth another try is retryable", () => {
   expect(told("something else")).toMatchObject({ reason: "failed", retryable: true });
 });
 
+test("a docker without Compose is told as a program that is missing, not as a failure to try again", () => {
+  for (const words of [
+    "unknown flag: --ansi\n\nRun 'docker --help'",
+    "docker: 'compose' is not a docker command.",
+  ]) {
+    const error = failedCall("docker compose config", end(words, 125));
+    expect({ code: error.code, message: error.message }).toEqual({
+      code: "TOOL_MISSING",
+      message: expect.stringContaining("compose"),
+    });
+  }
+});
+
 test("only complaints about what is gone pass for an end without a fault", () => {
   expect(saysOnlyGone(end("", 0))).toBe(true);
   expect(saysOnlyGone(end("Error: No such object: a\nError: No such object: b\n"))).toBe(true);

@@ -54,11 +54,18 @@ export class Docker {
 }
 
 /**
- * The error that an unhappy end is: PROVIDER_FAILED with the last words of docker.
+ * The error that an unhappy end is: PROVIDER_FAILED with the last words of docker; TOOL_MISSING where it knows no `compose`.
  * @param done what was tried, e.g. `docker compose up of the service web`
  */
 export function failedCall(done: string, end: ToolEnd, folder?: string): AkcError {
   const words = lastWords(end, folder);
+  if (noComposeWords.test(words)) {
+    return new AkcError("TOOL_MISSING", {
+      message: "docker knows no `compose` on this host: its plugin is not installed",
+      hint: "Install Compose v2 for all users, or into `cli-plugins` below DOCKER_CONFIG; `docker compose version` says whether it is there.",
+      details: { tool: "docker compose", exitCode: end.exitCode },
+    });
+  }
   const [last = "it said nothing"] = words.split("\n").slice(-1);
   return new AkcError("PROVIDER_FAILED", {
     message: `${done} failed: ${last}`,
@@ -88,6 +95,8 @@ export function lastWords({ stdout, stderr }: ToolEnd, folder?: string): string 
   );
 }
 
+// Without the plugin the words of its flags are the first that docker does not know.
+const noComposeWords = /'compose' is not a docker command|unknown flag: --(ansi|project|file|progress)/i;
 // docker has one exit code for almost everything, so its words are all there is to tell these apart.
 const unreachableWords =
   /cannot connect to the docker daemon|error during connect|is the docker daemon running|connection refused|no such host/i;

@@ -23,6 +23,7 @@ import type {
   Revision,
   Standing,
 } from "../contract.ts";
+import { observedHash } from "../observed-hash.ts";
 import { applyChange, deleteService } from "./change.ts";
 import { Docker } from "./docker.ts";
 import { look } from "./look.ts";
@@ -30,8 +31,9 @@ import { labels } from "./marks.ts";
 import { resolveServices } from "./resolve.ts";
 import { type ComposeSettings, readComposeSettings } from "./settings.ts";
 import { readSnapshot } from "./snapshot.ts";
-import type { Inspected } from "./standing/containers.ts";
-import { bearsMark, type Sought, standingOf } from "./standing/standing.ts";
+import type { Container, Inspected } from "./standing/containers.ts";
+import { composeObservedBody } from "./standing/observed-body.ts";
+import { bearsMark, type ServiceStanding, type Sought, standingOf } from "./standing/standing.ts";
 
 export interface ComposeDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -42,19 +44,12 @@ export interface ComposeDeps {
   readonly clock: Clock;
   /** Runs the rows of `observe_probes`, all of them or the resource's own. */
   readonly probe?: (rows: readonly JsonObject[], call: ProviderCall) => Promise<readonly HealthCondition[]>;
+  /** `deployment_observe_hash_contract` of the bundle; part of every observed hash. */
+  readonly observeHashContract?: JsonObject;
 }
 
-export interface ComposeProvider extends Provider {
-  /**
-   * The revision of `rollback_apply_manifest_by_desired_hash`, for when none was kept.
-   * @returns undefined when the settings name none for this hash
-   */
-  resolveStored(
-    resource: DesiredResource,
-    desiredHash: string,
-    call: ProviderCall,
-  ): Promise<Resolution | undefined>;
-}
+/** What it has stored is `rollback_apply_manifest_by_desired_hash`. */
+export type ComposeProvider = Provider & Required<Pick<Provider, "resolveStored">>;
 
 const capabilities: Readonly<Record<ComposeSettings["kind"], readonly ProviderCapability[]>> = {
   docker_compose_apply: ["observe", "apply", "delete", "diff", "rollback"],
@@ -133,13 +128,14 @@ class Compose implements ComposeProvider {
       asked.map(({ sought }) => sought.resourceId),
     );
     return [...asked, ...orphans].map(({ sought, resourceClass, probes }) => {
-      const { standing, comparable } = standingOf(scope, sought, seen, probed.get(probes));
+      const { standing, comparable, containers } = standingOf(scope, sought, seen, probed.get(probes));
       const { resourceId } = sought;
+      const hash = this.#observedHash(resourceId, standing, containers);
       return {
         resourceId,
         resourceClass,
         ...(comparable === undefined ? {} : { wanted: comparable }),
-        standing,
+        standing: hash === undefined ? standing : { ...standing, observedHash: hash },
       };
     });
   }
@@ -201,6 +197,16 @@ class Compose implements ComposeProvider {
       resourceClass,
       probes: observeProbes ?? this.#settings.observeProbes,
     };
+  }
+
+  #observedHash(
+    resourceId: string,
+    standing: ServiceStanding,
+    containers: readonly Container[],
+  ): string | undefined {
+    if (standing.kind === "absent") return undefined;
+    const body = composeObservedBody(textAt(standing.handle, "service") ?? "", containers);
+    return body && observedHash(resourceId, body, this.#deps.observeHashContract);
   }
 
   /** What bears the scope's mark in this project, and nobody asked about. */

@@ -14,6 +14,7 @@ import type {
   Revision,
   Standing,
 } from "../contract.ts";
+import { observedHash } from "../observed-hash.ts";
 import { dryRun, type Stands } from "./cluster/dry-run.ts";
 import type { Failure } from "./cluster/failure.ts";
 import type { Asking, Kubectl } from "./cluster/kubectl.ts";
@@ -25,6 +26,7 @@ import { type Judgement, judgeAll, podOwners } from "./health/judge.ts";
 import { clipped, type WorkloadPods } from "./health/opinion.ts";
 import { markOn } from "./mark.ts";
 import { groupKind, keyOf, type ObjectRef } from "./object.ts";
+import { kubernetesObservedBody } from "./observed-body.ts";
 import { gathered, type Resource, standingFields, worldOf } from "./resource.ts";
 
 export interface ObserveDeps {
@@ -35,6 +37,7 @@ export interface ObserveDeps {
   readonly wantedBy: ReadonlyMap<string, string>;
   /** Asked once a look; of the provider as a whole. */
   readonly probe?: (call: ProviderCall) => Promise<readonly HealthCondition[]>;
+  readonly observeHashContract?: JsonObject;
 }
 
 export interface Looked {
@@ -90,7 +93,10 @@ export async function observe(
     const undecided = [...(want?.objects.keys() ?? [])].map((key) => dry.unknown.get(key));
     const failure = undecided.find((one) => one !== undefined);
     if (failure !== undefined) return { ...about, standing: unobservable(failure) };
-    const standing = presentStanding(resource, judged.get(resource), probed, home, want?.watched === true);
+    const standing = {
+      ...presentStanding(resource, judged.get(resource), probed, home, want?.watched === true),
+      ...documentedHash(resource, deps),
+    };
     if (want === undefined || want.watched) return { ...about, standing };
     return { ...about, wanted: wantedFields(want, dry, home), standing };
   });
@@ -176,7 +182,7 @@ function presentStanding(
   probed: readonly HealthCondition[],
   home: string,
   watched: boolean,
-): Standing {
+): Extract<Standing, { kind: "present" }> {
   const { owner, markedHash, version, mine, extras } = resource;
   const { health = "unknown", message, conditions = [], copies } = judgement ?? {};
   const failing = probed.find(({ status }) => status === "false");
@@ -194,6 +200,14 @@ function presentStanding(
     ...(copies === undefined ? {} : { copies }),
     handle: handleOf([...mine, ...extras]),
   };
+}
+
+function documentedHash(
+  { resourceId, mine, extras }: Resource,
+  { home, observeHashContract }: ObserveDeps,
+): { readonly observedHash?: string } {
+  const body = kubernetesObservedBody(mine.length > 0 ? mine : extras, home);
+  return body === undefined ? {} : { observedHash: observedHash(resourceId, body, observeHashContract) };
 }
 
 /** Of an object that does not stand yet, what the manifest says. */

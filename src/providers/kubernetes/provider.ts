@@ -13,7 +13,6 @@ import type {
   Provider,
   ProviderCall,
   ProviderCapability,
-  Resolution,
 } from "../contract.ts";
 import { runObserveProbes } from "../probe/observe-probes.ts";
 import { apply, type ChangeDeps, removeResource } from "./change.ts";
@@ -33,22 +32,18 @@ export interface KubernetesDeps {
   readonly clock: Clock;
   /** Does what the rows of `observe_probes` say; the documented probes without it. */
   readonly probe?: (rows: readonly JsonObject[], call: ProviderCall) => Promise<readonly HealthCondition[]>;
+  /** `deployment_observe_hash_contract` of the bundle; part of every observed hash. */
+  readonly observeHashContract?: JsonObject;
 }
 
+/**
+ * What it has stored is `rollback_apply_manifest_by_desired_hash`; the objects of such a manifest are shared out among the resources of
+ * the last `resolve`.
+ */
 export interface KubernetesProvider extends Provider {
+  readonly resolveStored: NonNullable<Provider["resolveStored"]>;
   /** How many times kubectl was started. */
   readonly kubectlRuns: number;
-  /**
-   * The revision of `rollback_apply_manifest_by_desired_hash`, for when none was kept; its objects are shared out among the resources
-   * of the last `resolve`.
-   * @returns undefined when the settings name none for this hash
-   * @throws AkcError DESIRED_STATE_INVALID
-   */
-  resolveStored(
-    resource: DesiredResource,
-    desiredHash: string,
-    call: ProviderCall,
-  ): Promise<Resolution | undefined>;
 }
 
 const capabilities: Readonly<Record<KubernetesKind, readonly ProviderCapability[]>> = {
@@ -59,7 +54,7 @@ const capabilities: Readonly<Record<KubernetesKind, readonly ProviderCapability[
 /** `settings`: the bundle's `deployment_provider`. @throws AkcError DESIRED_STATE_INVALID, TOOL_MISSING */
 export function createKubernetesProvider(settings: JsonObject, deps: KubernetesDeps): KubernetesProvider {
   const read = kubernetesSettings(settings);
-  const { repoRoot, scope } = deps;
+  const { repoRoot, scope, observeHashContract } = deps;
   const home = read.namespace;
   const kubectl = findKubectl({
     namespace: home,
@@ -114,8 +109,19 @@ export function createKubernetesProvider(settings: JsonObject, deps: KubernetesD
       return (await resolve(resources, manifest, { settings: read, repoRoot })).at(-1);
     },
     async observe(revisions, owned, call) {
-      const deps = { kubectl, scope, home, wantedBy, ...(probe === undefined ? {} : { probe }) };
-      const looked = await observe(revisions, owned, deps, call);
+      const looked = await observe(
+        revisions,
+        owned,
+        {
+          kubectl,
+          scope,
+          home,
+          wantedBy,
+          ...(probe === undefined ? {} : { probe }),
+          ...(observeHashContract === undefined ? {} : { observeHashContract }),
+        },
+        call,
+      );
       wantedBy = looked.wantedBy;
       for (const { resourceId, standing: stands } of looked.observations) {
         if (stands.kind === "absent") standing.delete(resourceId);

@@ -41,7 +41,8 @@ export function standingOf(rollout: Rollout, unit: Unit, look: Look, nowMs: numb
     return !back && isInconclusive(rollout, unit) ? "inconclusive" : "pending";
   }
   // A provider says `failed` only of what does not mend by itself; anything less may still be starting.
-  if (bad) return settled || (health === "failed" && look.present && look.matches) ? "unhealthy" : "pending";
+  const isNew = look.present && (look.matches || look.marked === true);
+  if (bad) return settled || (health === "failed" && isNew) ? "unhealthy" : "pending";
   if (!look.present) return "pending";
   if (!back && isInconclusive(rollout, { health })) return "inconclusive";
   const { gate, unknownGraceMs } = rollout.strategy.health;

@@ -253,6 +253,8 @@ export type RolloutInput =
       readonly resourceId: string;
       readonly present: boolean | "unobservable";
       readonly matches: boolean;
+      /** Made from that revision, by its mark: what has died since differs, if only by that. */
+      readonly marked?: boolean;
       /** `unknown` with a condition `ready` that is true is told as `healthy` (spec reconcile §1.7). */
       readonly health: Health;
       readonly message?: string;

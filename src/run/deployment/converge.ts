@@ -4,6 +4,7 @@
  */
 import type { RunPolicy } from "../../policy/model.ts";
 import type { Provider } from "../../providers/contract.ts";
+import { isCut } from "../../reconciler/cut.ts";
 import type { DriveDeps } from "../../reconciler/drive.ts";
 import type { Converge, ReconcileLedger } from "../../reconciler/model.ts";
 import type { ReconcileInput } from "../../reconciler/reconcile.ts";
@@ -93,7 +94,13 @@ export function reconcileInput(
 export function createConverge(parts: ConvergeParts): Converge {
   return async (ledger, told) => {
     const signal = AbortSignal.any([parts.signal, told]);
-    const { converged, denied } = await converge({ ...parts, signal }, ledger, { insist: true });
-    return { converged, ...(denied === undefined ? {} : { denied }) };
+    try {
+      const { converged, denied } = await converge({ ...parts, signal }, ledger, { insist: true });
+      return { converged, ...(denied === undefined ? {} : { denied }) };
+    } catch (cause) {
+      // The kernel knows why: the run was stopped, and did not break.
+      if (isCut(cause)) return { converged: false };
+      throw cause;
+    }
   };
 }

@@ -6,7 +6,7 @@
 import { listAt, member, objectAt } from "../../bundle/member.ts";
 import type { Bundle, PolicyMode } from "../../bundle/model.ts";
 import { AkcError, type Issue } from "../../errors.ts";
-import type { JsonObject } from "../../json/value.ts";
+import { isJsonObject, type JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import type { DesiredResource } from "../../providers/contract.ts";
 import { inMemoryProviderId } from "../../providers/in-memory.ts";
@@ -25,6 +25,8 @@ export interface Deployment {
   readonly declared?: string;
   /** `deployment_provider` of the bundle. */
   readonly settings: JsonObject;
+  /** `deployment_observe_hash_contract` of the bundle; absent when it has none. */
+  readonly observeHashContract?: JsonObject;
   /** `tenant_id/repo_id` */
   readonly scope: string;
   readonly repoRoot: string;
@@ -62,11 +64,13 @@ export function deploymentOf(bundle: Bundle, mode: PolicyMode): Deployment | und
   const ignored = ignoredIn(desired);
   const { metadata, scope, repoRoot, sha256 } = bundle;
   const declared = providerKind(bundle);
+  const hashContract = member(metadata, "deployment_observe_hash_contract");
   const kind = declared ?? kindByDefault(desired);
   return {
     kind,
     ...(declared === undefined ? {} : { declared }),
     settings: objectAt(metadata, "deployment_provider"),
+    ...(isJsonObject(hashContract) ? { observeHashContract: hashContract } : {}),
     scope: `${scope.tenantId}/${scope.repoId}`,
     repoRoot,
     bundleSha256: sha256,

@@ -30,18 +30,12 @@ type Open = (deployment: Deployment, host: ProviderHost) => Promise<Provider>;
 
 const compose: Open = async (deployment, host) => {
   const { createComposeProvider } = await import("../../providers/compose/provider.ts");
-  return createComposeProvider(settingsOf(deployment), {
-    ...outside(deployment, host),
-    probe: runObserveProbes,
-  });
+  return createComposeProvider(settingsOf(deployment), looking(deployment, host));
 };
 
 const kubernetes: Open = async (deployment, host) => {
   const { createKubernetesProvider } = await import("../../providers/kubernetes/provider.ts");
-  return createKubernetesProvider(settingsOf(deployment), {
-    ...outside(deployment, host),
-    probe: runObserveProbes,
-  });
+  return createKubernetesProvider(settingsOf(deployment), looking(deployment, host));
 };
 
 const systemd: Open = async (deployment, host) => {
@@ -103,6 +97,16 @@ export async function findProvider(
 /** Also where only the contract names the kind. */
 function settingsOf({ settings, kind }: Deployment) {
   return { ...settings, kind };
+}
+
+/** With what those have that the documented contract knows. */
+function looking(deployment: Deployment, host: ProviderHost) {
+  const { observeHashContract } = deployment;
+  return {
+    ...outside(deployment, host),
+    probe: runObserveProbes,
+    ...(observeHashContract === undefined ? {} : { observeHashContract }),
+  };
 }
 
 function outside({ repoRoot, scope }: Deployment, { env, clock }: ProviderHost) {

@@ -14,12 +14,14 @@ import { refuseClosedGates } from "./gates.ts";
 import { findProvider, type ProviderHost } from "./open-provider.ts";
 
 /**
- * Undefined when the bundle wants nothing to stand, and in a simulation of a provider that cannot be asked here.
+ * Undefined when the bundle wants nothing to stand, and in a simulated run whose provider cannot be asked here.
+ * @param ask whether what stands is asked for in any case: then a provider that cannot be asked is an error
  * @throws AkcError DESIRED_STATE_INVALID, DEPENDENCY_CYCLE, POLICY_DENIED, PROVIDER_GATED, PROVIDER_UNAVAILABLE, PROMOTION_REFUSED
  */
 export async function openConvergence(
   { bundle, policy, operator }: Pick<Prepared, "bundle" | "policy" | "operator">,
   host: Omit<ProviderHost, "policy" | "operator">,
+  { ask = false }: { readonly ask?: boolean } = {},
 ): Promise<Convergence | undefined> {
   const deployment = deploymentOf(bundle, policy.mode);
   if (deployment === undefined) return undefined;
@@ -38,7 +40,7 @@ export async function openConvergence(
     });
     return { deployment, provider: await open({ ...host, operator, policy }) };
   } catch (cause) {
-    if (simulated && cause instanceof AkcError && notToBeAsked.has(cause.code)) return undefined;
+    if (simulated && !ask && cause instanceof AkcError && notToBeAsked.has(cause.code)) return undefined;
     throw cause;
   }
 }

@@ -55,15 +55,15 @@ export interface ReconcileReport {
 export async function reconcileRun(input: ReconcileRunInput, host: RunHost): Promise<ReconcileReport> {
   const { scopeRoot, row, simulate, signal } = input;
   const prepared = await preparedAgain(input);
-  const convergence = await openConvergence(prepared, {
-    ...host,
-    scopeRoot,
-    supervise: input.watch !== undefined && !simulate,
-    pluginsDirs: input.pluginsDirs ?? [],
-  });
+  const supervise = input.watch !== undefined && !simulate;
+  const convergence = await openConvergence(
+    prepared,
+    { ...host, scopeRoot, supervise, pluginsDirs: input.pluginsDirs ?? [] },
+    { ask: true },
+  );
   if (convergence === undefined) {
     throw new AkcError("DESIRED_STATE_INVALID", {
-      message: "the run's bundle wants nothing to stand that can be looked at here",
+      message: "the run's bundle wants nothing to stand",
       hint: "Give it deployment_intents, or IR nodes that are deployable; see docs/reconcile.md.",
     });
   }

@@ -7,7 +7,9 @@ import { benchJson } from "./json.ts";
 import { benchKernel } from "./kernel.ts";
 import { benchPluginCalls } from "./plugin-calls.ts";
 import { benchPluginDiscovery } from "./plugin-discovery.ts";
+import { benchProcessProvider } from "./process-provider.ts";
 import { benchProof } from "./proof.ts";
+import { benchReconcile } from "./reconcile.ts";
 import { benchReplay } from "./replay.ts";
 import { benchResume } from "./resume.ts";
 import { type BenchRow, printRows } from "./row.ts";
@@ -26,6 +28,8 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   "plugin-discovery": benchPluginDiscovery,
   commands: benchCommands,
   replay: benchReplay,
+  reconcile: benchReconcile,
+  "process-provider": benchProcessProvider,
 };
 
 const asked = process.argv.slice(2);

@@ -17,6 +17,32 @@ test("the tour runs line by line, and shows what it promises", async () => {
   expect(stdout).toContain('"event_type": "runtime.kernel.loop_finished"');
 });
 
+test("services are started, updated, brought back and kept, as it says", async () => {
+  const [, tour = ""] = /^## A tour[\s\S]*?```sh\n([\s\S]*?)```/m.exec(readme) ?? [];
+  const [, block = ""] = /^## Keep services[\s\S]*?```sh\n([\s\S]*?)```/m.exec(readme) ?? [];
+  const lines = block.trimEnd().split("\n");
+  const [sameShell] = tour.split("\n");
+  const watching = lines.pop();
+  const away = `akc rollout undo "$(akc rollout list | tail -1 | cut -d ' ' -f 1)"; rm -r "$AKC_OUTPUTS_ROOT"`;
+  const { exit, stdout } = await shell(
+    `set -e\n${sameShell}\naway() { ${away}; }\ntrap away EXIT\n${lines.join("\n")}
+timeout --signal=INT --preserve-status 2 ${watching} || echo "watch ended with $?"`,
+    { cwd: root },
+  );
+  expect({ exit, converged: [...stdout.matchAll(/^converged: (\w+)/gm)].map(([, word]) => word) }).toEqual({
+    exit: 0,
+    converged: ["true", "true", "false"],
+  });
+  expect(stdout).toMatch(
+    /rolled_back: healthy_deadline_exceeded\n.*completed: healthy\n.*completed: healthy\n/,
+  );
+  expect([...stdout.matchAll(/"outcome":"(\w+)"/g)].map(([, word]) => word).slice(0, 2)).toEqual([
+    "converged",
+    "converged",
+  ]);
+  expect(stdout).toContain("watch ended with 130\n");
+}, 120_000);
+
 test("every command and every script that it names is there, and no command is left out", async () => {
   const { scripts } = await Bun.file(join(root, "package.json")).json();
   for (const [, script] of readme.matchAll(/npm run (\w+)/g)) expect(scripts).toHaveProperty(script ?? "");

@@ -1,6 +1,7 @@
 /** What reconciling promises whatever stands and whatever is wanted. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { createInMemoryProvider } from "../../src/providers/in-memory.ts";
 import { createMemoryScope } from "../../src/store/deployment/memory.ts";
 import { policy } from "../kernel/world.ts";
 import { desired, inMemoryWorld, pass, unavailable, unhealthy, unseen } from "./world.ts";
@@ -88,6 +89,53 @@ test("what cannot be seen is neither created nor deleted, and says so", async ()
   world.sights.clear();
   expect(await pass(world, [desired("a", { spec: { v: 2 } })], scope)).toMatchObject({ converged: true });
   expect(world.log).toEqual(["apply a", "delete b"]);
+});
+
+test("what was made and has died sends the rollout back at once, though it differs by having died", async () => {
+  const world = inMemoryWorld();
+  const scope = createMemoryScope();
+  await pass(world, [desired("a", { spec: { v: 1 } })], scope);
+  const broken = desired("a", { spec: { v: 2 } });
+  world.sights.set("a", (seen) => {
+    const { standing } = seen;
+    if (standing.kind !== "present" || standing.markedHash !== broken.desiredHash) return seen;
+    return {
+      ...seen,
+      standing: { ...standing, fields: { ...standing.fields, stopped: 1 }, health: "failed" },
+    };
+  });
+  expect((await pass(world, [broken], scope)).rollout).toMatchObject({
+    phase: "rolled_back",
+    reason: "unhealthy",
+  });
+});
+
+test("what goes back is compared with what the world would make of the older revision, defaults and all", async () => {
+  const inner = createInMemoryProvider();
+  const world = inMemoryWorld({
+    ...inner,
+    async observe(revisions, owned, call) {
+      const asked = new Map(revisions.map((one) => [one.resourceId, { ...one.fields, byDefault: 1 }]));
+      return (await inner.observe(revisions, owned, call)).map((seen) => {
+        const { standing } = seen;
+        const wanted = asked.get(seen.resourceId);
+        if (standing.kind !== "present" || wanted === undefined) return seen;
+        return { ...seen, wanted, standing: { ...standing, fields: { ...standing.fields, byDefault: 1 } } };
+      });
+    },
+  });
+  const scope = createMemoryScope();
+  expect(await pass(world, [desired("a", { spec: { v: 1 } })], scope)).toMatchObject({ converged: true });
+  const broken = desired("a", { spec: { v: 2 } });
+  world.sights.set("a", (seen) =>
+    seen.standing.kind === "present" && seen.standing.markedHash === broken.desiredHash
+      ? unhealthy("failed")(seen)
+      : seen,
+  );
+  expect((await pass(world, [broken], scope)).rollout).toMatchObject({
+    phase: "rolled_back",
+    reason: "unhealthy",
+  });
 });
 
 test("what akc has not made is left alone unless it is to be adopted", async () => {

@@ -107,7 +107,18 @@ export function unavailable(): never {
 
 export interface PassOptions
   extends Partial<
-    Pick<ReconcileInput, "simulate" | "adopt" | "planId" | "insist" | "rolloutId" | "signal" | "exact">
+    Pick<
+      ReconcileInput,
+      | "simulate"
+      | "adopt"
+      | "planId"
+      | "insist"
+      | "rolloutId"
+      | "signal"
+      | "exact"
+      | "ignoredOf"
+      | "waitForPerson"
+    >
   > {
   readonly metadata?: JsonObject;
   readonly bundle?: string;
@@ -129,6 +140,21 @@ export async function pass(
   scope: MemoryScope = createMemoryScope(),
   options: PassOptions = {},
 ): Promise<Pass> {
+  const process = await startProcess(world, wanted, scope, options);
+  try {
+    return { ...(await reconcile(process.input)), events: process.events };
+  } finally {
+    await process.end();
+  }
+}
+
+/** A process that holds the scope: all that it reconciles with, and what it has recorded until now. */
+export async function startProcess(
+  world: World,
+  wanted: readonly DesiredResource[],
+  scope: MemoryScope = createMemoryScope(),
+  options: PassOptions = {},
+) {
   const { clock = jumpingClock(), metadata = {}, onRollout } = options;
   const run = options.run ?? createMemoryRun("rt-1", scope);
   await run.holdScope(clock.nowMs());
@@ -143,34 +169,31 @@ export async function pass(
     },
     commit: () => run.commit(journal.take()),
   });
-  try {
-    const result = await reconcile({
-      provider: world.provider,
-      scope: "acme/shop",
-      runtimeRunId: "rt-1",
-      policy: options.policy ?? policy(),
-      deployment: scope.deployment,
-      ledger,
-      clock,
-      signal: options.signal ?? new AbortController().signal,
-      measure: options.measure ?? (async () => ({ verdict: "pass", message: "", evidence: {} })),
-      waitForPerson: false,
-      exact: options.exact ?? false,
-      ignoredOf: () => [],
-      desired: wanted,
-      bundleSha256: options.bundle ?? fingerprint(wanted.map(({ desiredHash }) => desiredHash)),
-      strategy: strategyOf(metadata, { mode: "enforce", resources: wanted.length }),
-      gate: { kind: "permissive", unknownGraceMs: 0 },
-      simulate: options.simulate ?? false,
-      adopt: options.adopt ?? false,
-      insist: options.insist ?? false,
-      newRolloutId: () => Bun.randomUUIDv7(),
-      attempt: { attempt: 1, max: 1, intervalMs: 0, startedMs: clock.monotonicMs() },
-      ...(options.planId === undefined ? {} : { planId: options.planId }),
-      ...(onRollout === undefined ? {} : { onRollout }),
-    });
-    return { ...result, events };
-  } finally {
-    await run.close();
-  }
+  const input: ReconcileInput = {
+    provider: world.provider,
+    scope: "acme/shop",
+    runtimeRunId: "rt-1",
+    policy: options.policy ?? policy(),
+    deployment: scope.deployment,
+    ledger,
+    clock,
+    signal: options.signal ?? new AbortController().signal,
+    measure: options.measure ?? (async () => ({ verdict: "pass", message: "", evidence: {} })),
+    waitForPerson: options.waitForPerson ?? false,
+    exact: options.exact ?? false,
+    ignoredOf: options.ignoredOf ?? (() => []),
+    desired: wanted,
+    bundleSha256: options.bundle ?? fingerprint(wanted.map(({ desiredHash }) => desiredHash)),
+    strategy: strategyOf(metadata, { mode: "enforce", resources: wanted.length }),
+    gate: { kind: "permissive", unknownGraceMs: 0 },
+    simulate: options.simulate ?? false,
+    adopt: options.adopt ?? false,
+    insist: options.insist ?? false,
+    newRolloutId: () => Bun.randomUUIDv7(),
+    attempt: { attempt: 1, max: 1, intervalMs: 0, startedMs: clock.monotonicMs() },
+    ...(options.planId === undefined ? {} : { planId: options.planId }),
+    ...(options.rolloutId === undefined ? {} : { rolloutId: options.rolloutId }),
+    ...(onRollout === undefined ? {} : { onRollout }),
+  };
+  return { input, run, events, end: () => run.close() };
 }

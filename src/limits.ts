@@ -26,6 +26,8 @@ export const limits = {
   providerObserveMsMax: 60_000,
   /** One change of one resource. */
   providerChangeMsMax: 300_000,
+  /** Until a provider that was told to end a call is not waited for any more. */
+  providerEndMsMax: 15_000,
   toolOutputBytesMax: 64 * 1024 * 1024,
   /** Of what a program said last when it failed. */
   toolWordsCharsMax: 4_096,

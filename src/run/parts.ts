@@ -74,7 +74,7 @@ export type RunHeldBy = Pick<
 export function kernelDeps(parts: RunParts, held: RunHeldBy): KernelDeps {
   const { policy, convergence } = parts;
   const { clock, writer, adapter, context, workdirOf, stopRequested, signal, noted, onProgress } = held;
-  const { openSignals, elapsedMs = 0, deployed, newRolloutId = () => crypto.randomUUID() } = held;
+  const { openSignals, elapsedMs = 0, deployed, newRolloutId = () => Bun.randomUUIDv7() } = held;
   const deadlines = [held.deadlineMs, leftOf(policy.runDeadlineMs, elapsedMs)].filter(
     (ms) => ms !== undefined,
   );

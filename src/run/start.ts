@@ -15,6 +15,7 @@ import { refuseChanged } from "./continuation/changed.ts";
 import { continueRun, type Watching } from "./continuation/continue.ts";
 import { keptJson } from "./continuation/kept-options.ts";
 import { type BegunRun, begunRun, leftoverOf, type Wanted } from "./continuation/leftover.ts";
+import { refuseHeldScope } from "./deployment/held-scope.ts";
 import { factsSha256, keepFacts } from "./evidence.ts";
 import { runHeld } from "./hold.ts";
 import { keepingLease } from "./lease-keeper.ts";
@@ -81,6 +82,7 @@ async function begin(
   { clock, ids }: RunHost,
 ): Promise<Begun | undefined> {
   const startedAtMs = clock.nowMs();
+  await refuseHeldScope(ready, store, startedAtMs);
   const row = {
     ...newRunRow(ready.context, ready, ids.traceId(), startedAtMs),
     factsSha256: factsSha256(ready.facts),

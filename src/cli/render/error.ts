@@ -95,7 +95,9 @@ function issueLines(issues: readonly Issue[]): string[] {
   const shown = issues.slice(0, limits.issuesShownMax);
   const lines = shown.map((issue) => {
     const place = issue.line === undefined ? "" : ` (line ${issue.line}, column ${issue.column ?? 1})`;
-    return `  ${printable(issue.path === "" ? "/" : issue.path)}${place}: ${printable(issue.message)}`;
+    // A whole document is `manifest:`, the pointer behind it being empty.
+    const path = issue.path === "" ? "/" : issue.path.replace(/:$/, "");
+    return `  ${printable(path)}${place}: ${printable(issue.message)}`;
   });
   const hidden = issues.length - shown.length;
   return hidden > 0 ? [...lines, `  … and ${hidden} more`] : lines;

@@ -20,6 +20,15 @@ export function standingText(rollout: Rollout, nowMs: number): string {
   return `${phase}${why}${at}${since}${until}`;
 }
 
+/** `1 of 3 settled`, and of a way back `1 of 2 back`. */
+export function progressText({ phase, units }: Rollout): string {
+  const count = (wanted: Unit["state"]) => units.filter(({ state }) => state === wanted).length;
+  const settled = count("settled");
+  if (phase !== "rolling_back" && phase !== "rolled_back") return `${settled} of ${units.length} settled`;
+  const touched = units.filter(({ touched }) => touched).length;
+  return `${count("rolled_back")} of ${touched} back`;
+}
+
 export function paintPhase({ phase }: Rollout, style: Style): (text: string) => string {
   if (phase === "completed") return style.good;
   if (phase === "failed" || phase === "rolled_back") return style.bad;
@@ -42,7 +51,12 @@ export function rolloutText(
   ];
   const shown = units.slice(0, limits.issuesShownMax);
   const more = units.length > shown.length ? [`… and ${units.length - shown.length} more`] : [];
-  return [...lines, "", table(shown, columns(style), columnsMax), ...more].join("\n");
+  // Beneath the table a sentence is not cut off.
+  const why = shown.flatMap(({ resourceId, message: words }) =>
+    words === undefined ? [] : [`${printable(resourceId)}: ${printable(words)}`],
+  );
+  const below = why.length === 0 ? [] : ["", ...why];
+  return [...lines, "", table(shown, columns(style), columnsMax), ...more, ...below].join("\n");
 }
 
 function columns(style: Style): readonly Column<Unit>[] {
@@ -67,8 +81,7 @@ function columns(style: Style): readonly Column<Unit>[] {
     },
     {
       title: "WHY",
-      value: ({ reason, message }) => printable([reason, message].filter(Boolean).join(": ")),
-      narrowest: 12,
+      value: ({ reason = "" }) => reason,
     },
   ];
 }

@@ -7,7 +7,7 @@ import { styleOf } from "../render/style.ts";
 import { watchSignals } from "../runtime/interrupt.ts";
 import { locatingEnvironment } from "../runtime/locate.ts";
 import { type FoundRollout, oneRollout, rolloutArgs } from "./find-rollout.ts";
-import { rolloutData, rolloutText, standingText } from "./rollout-words.ts";
+import { progressText, rolloutData, rolloutText, standingText } from "./rollout-words.ts";
 
 const pollMs = 500;
 
@@ -51,11 +51,9 @@ async function followed(
   let said = "";
   while (!signal.aborted) {
     const { rollout } = found;
-    const { phase, step, reason, units } = rollout;
-    const settled = units.filter(({ state }) => state === "settled").length;
-    const now = `${phase} ${step} ${reason} ${settled}`;
-    if (now !== said)
-      io.words(`${standingText(rollout, systemClock.nowMs())} (${settled} of ${units.length} settled)\n`);
+    const { phase, step, reason } = rollout;
+    const now = `${phase} ${step} ${reason} ${progressText(rollout)}`;
+    if (now !== said) io.words(`${standingText(rollout, systemClock.nowMs())} (${progressText(rollout)})\n`);
     said = now;
     if (endedPhases.has(phase)) break;
     await systemClock.sleep(pollMs, signal);

@@ -3,6 +3,8 @@
  * rollout itself.
  */
 import { AkcError } from "../../errors.ts";
+import { isCut } from "../../reconciler/cut.ts";
+import { keptRollout } from "../../reconciler/kept.ts";
 import type { RolloutCommand } from "../../reconciler/rollout/model.ts";
 import { systemClock } from "../../system/clock.ts";
 import { systemIds } from "../../system/ids.ts";
@@ -63,6 +65,7 @@ export function steering({ word, summary, note }: Word): Command {
     },
     async run(args, session) {
       const found = await oneRollout(session.io, args);
+      if (word === "undo") refuseCorrection(found);
       const wantsAll = "full" in args && args.full === true;
       const said: RolloutCommand = wantsAll ? "promote_full" : word;
       const request = await withStore(found.scopeRoot, (store) =>
@@ -76,14 +79,26 @@ export function steering({ word, summary, note }: Word): Command {
       const driver = await withStore(found.scopeRoot, (store) => store.scopeLease());
       if (livenessOf(driver, systemClock.nowMs()).kind === "held") {
         await taken(session, found, request.number);
-        return printRollout(session, await oneRollout(session.io, { ...args, rollout: found.row.rolloutId }));
+        const now = await oneRollout(session.io, { ...args, rollout: found.row.rolloutId });
+        return printAfter(session, word, now);
       }
       if (args.drive === false) {
         session.io.words("nobody is at the rollout: the word is kept for whoever goes on with it\n");
         return 0;
       }
-      return drive(session, found, args);
+      return drive(session, word, found, args);
     },
+  });
+}
+
+/** What only put back what somebody had changed has nothing behind it. @throws AkcError USAGE */
+function refuseCorrection({ row, rollout }: FoundRollout): void {
+  const { corrections } = keptRollout(row);
+  if (rollout.units.some(({ resourceId }) => corrections[resourceId] === undefined)) return;
+  throw new AkcError("USAGE", {
+    message: "the rollout only put back what somebody had changed: there is nothing to undo",
+    hint: "`akc rollout list` shows the others; name the one to undo.",
+    details: { rollout: row.rolloutId },
   });
 }
 
@@ -103,6 +118,7 @@ const pollMs = 100;
 
 async function drive(
   session: Session,
+  word: Word["word"],
   { scopeRoot, rollout }: FoundRollout,
   args: {
     readonly bundle?: string | undefined;
@@ -143,10 +159,20 @@ async function drive(
       },
       { clock: systemClock, ids: systemIds, env: process.env },
     );
+  } catch (cause) {
+    if (interrupt.exitCode() === undefined || !isCut(cause)) throw cause;
   } finally {
     interrupt.remove();
   }
   const { outputsRoot } = args;
   const after = await oneRollout(io, { rollout: rollout.rolloutId, outputsRoot });
-  return interrupt.exitCode() ?? (await printRollout(session, after));
+  const exit = await printAfter(session, word, after);
+  return interrupt.exitCode() ?? exit;
+}
+
+/** That it went back is no failure for whoever asked for just that. */
+async function printAfter(session: Session, word: Word["word"], found: FoundRollout): Promise<ExitCode> {
+  const exit = await printRollout(session, found);
+  const wasWanted = (word === "abort" || word === "undo") && found.rollout.phase === "rolled_back";
+  return wasWanted ? 0 : exit;
 }

@@ -105,10 +105,21 @@ export async function complaint(
 
 /** The actions went well, and yet the world is not as it should be. */
 async function divergence(report: RunReport, io: Io): Promise<string> {
+  const { runtimeRunId, mode, startedAtMs } = report;
   const outputsRoot = join(scopeRootOf(report), "../..");
-  const why = await followUpOnRun(io, ["rollout", "status"], { outputsRoot });
-  const words = ["runtime", "reconcile", report.runtimeRunId, "--dry-run", "--diff"];
+  const words = ["runtime", "reconcile", runtimeRunId, "--dry-run", "--diff"];
   const differs = await followUpOnRun(io, words, { outputsRoot });
+  const rolloutId = await withStore(scopeRootOf(report), async ({ deployment }) => {
+    const [last] = await deployment.rollouts(1);
+    // One of before has nothing to say of this run, one that has completed nothing of what it never touched.
+    if (last === undefined || last.updatedAtMs < startedAtMs || last.phase === "completed") return undefined;
+    return last.rolloutId;
+  });
+  const more = mode === "simulate" ? ", and a simulation changes nothing" : "";
+  if (rolloutId === undefined) {
+    return `not everything stands as it should${more}\nhint: \`${differs}\` shows what differs and what was left alone.\n`;
+  }
+  const why = await followUpOnRun(io, ["rollout", "status", rolloutId], { outputsRoot });
   return `not everything stands as it should\nhint: \`${why}\` says why, \`${differs}\` what differs.\n`;
 }
 

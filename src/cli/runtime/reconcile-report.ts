@@ -1,5 +1,5 @@
 /**
- * What a reconciliation tells: the documented lines for scripts, a table for people, one shape for programs; and the exit code.
+ * What a reconciliation tells: the documented lines for scripts, a table for people, one shape for programs.
  *
  * Source: spec reconcile §3.3; docs/json-output.md.
  */
@@ -9,7 +9,6 @@ import type { StatusPayload } from "../../reconciler/model.ts";
 import { isActive, type PlannedChange, type ReconcilePlan } from "../../reconciler/plan.ts";
 import type { Passes } from "../../reconciler/resync.ts";
 import type { ReconcileReport } from "../../run/deployment/reconcile-run.ts";
-import type { ExitCode } from "../exit-codes.ts";
 import type { Place } from "../io.ts";
 import { type Plain, plainOf } from "../render/output.ts";
 import { styleOf } from "../render/style.ts";
@@ -19,7 +18,7 @@ import { rolloutData } from "../rollout/rollout-words.ts";
 
 const valueCharsMax = 60;
 
-function lastPass({
+export function lastPass({
   passes,
   watched,
 }: ReconcileReport): Pick<Passes, "plan" | "statuses" | "converged" | "rollout"> | undefined {
@@ -36,7 +35,7 @@ export function reconcileData(runtimeRunId: string, report: ReconcileReport): Pl
     provider_id: deployment.kind,
     provider_declared: deployment.declared ?? null,
     resource_count: last?.statuses.length ?? 0,
-    converged: last?.converged ?? (watched === undefined ? false : watched.settled),
+    converged: watched?.settled ?? last?.converged ?? false,
     plan: last === undefined ? null : planData(last.plan),
     statuses: (last?.statuses ?? []).map((status) => plainStatus(status)),
     rollout: last?.rollout === undefined ? null : rolloutData(last.rollout, Date.now()),
@@ -118,13 +117,13 @@ export function reconcileText(
       value: ({ drift }) => (drift.length === 0 ? "" : `${drift.length} fields`),
       optional: true,
     },
-    {
-      title: "WHY",
-      value: ({ reason_code: code, error }) => printable([code, error].filter(Boolean).join(": ")),
-      narrowest: 12,
-    },
+    { title: "WHY", value: ({ reason_code: code = "" }) => code },
   ];
-  const shown = statuses.length === 0 ? [] : ["", table(statuses, columns, place.columns())];
+  // Beneath the table a sentence is not cut off.
+  const why = statuses.flatMap(({ resource_id: id, error, converged }) =>
+    error === undefined || converged ? [] : [`${printable(id)}: ${printable(error)}`],
+  );
+  const shown = statuses.length === 0 ? [] : ["", table(statuses, columns, place.columns()), ...why];
   return [...head, ...shown, ...(differences.length === 0 ? [] : ["", ...differences])].join("\n");
 }
 
@@ -132,7 +131,7 @@ function diffLines({ changes }: ReconcilePlan, style: ReturnType<typeof styleOf>
   return changes.flatMap((change) => {
     const { diff, resourceId, type, blocked } = change;
     if (type === "noop" && diff.ignored.length === 0 && blocked === undefined) return [];
-    const why = blocked === undefined ? "" : ` — not done: ${blocked.reason}`;
+    const why = blocked === undefined ? "" : ` — not done: ${blocked.reason}, ${printable(blocked.message)}`;
     const by = change.correction ? " (changed by somebody else)" : "";
     return [
       style.strong(`${signOf(change)} ${printable(resourceId)} ${type}${by}${why}`),
@@ -174,41 +173,7 @@ export function changesText(report: ReconcileReport): string {
       ...(left === 0 ? [] : [`${left} ${report.mode === "simulate" ? "" : "left "}to ${type}`]),
     ];
   });
-  const blocked = plan.changes.filter(({ blocked }) => blocked !== undefined).length;
-  return [...counts, ...(blocked === 0 ? [] : [`${blocked} not to be done`])].join(", ");
+  const reasons = plan.changes.flatMap(({ blocked }) => blocked?.reason ?? []);
+  const alone = `${reasons.length} left alone (${[...new Set(reasons)].join(", ")})`;
+  return [...counts, ...(reasons.length === 0 ? [] : [alone])].join(", ");
 }
-
-/** What came of it, in words and as an exit code. */
-export function verdictOf(
-  report: ReconcileReport,
-  { exitCode }: { readonly exitCode: boolean },
-): { readonly words: string; readonly exit: ExitCode } {
-  const last = lastPass(report);
-  if (last === undefined) return { words: "", exit: 0 };
-  const { plan, rollout, converged, statuses } = last;
-  const differs = plan.changes.some((change) => isActive(change) || change.blocked !== undefined);
-  const left = statuses.filter((status) => !status.converged).length;
-  const leftWords = `${left} of ${statuses.length} ${left === 1 ? "does" : "do"} not stand as ${left === 1 ? "it" : "they"} should`;
-  if (report.mode === "simulate") {
-    if (differs) return { words: `plan: ${plan.planId}`, exit: exitCode ? 7 : 0 };
-    if (converged) return { words: everythingStands, exit: 0 };
-    // What waits to be started again, say.
-    return { words: `nothing is to be changed, but ${leftWords}`, exit: exitCode ? 7 : 0 };
-  }
-  if (report.passes?.denied !== undefined)
-    return { words: `denied: ${report.passes.denied.action}`, exit: 2 };
-  if (converged) return { words: everythingStands, exit: exitCode && differs ? 7 : 0 };
-  if (rollout?.phase === "paused") {
-    return {
-      words: `the rollout waits: ${rollout.reason}; \`akc rollout promote ${rollout.rolloutId}\` lets it go on, \`akc rollout abort ${rollout.rolloutId}\` brings it back`,
-      exit: exitCode ? 7 : 0,
-    };
-  }
-  const back =
-    rollout?.phase === "rolled_back"
-      ? `: the rollout was brought back (${rollout.reason}), \`akc rollout status ${rollout.rolloutId}\` says more`
-      : "";
-  return { words: `${leftWords}${back}`, exit: report.divergenceCounts ? 3 : 1 };
-}
-
-const everythingStands = "everything stands as it should";

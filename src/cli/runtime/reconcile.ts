@@ -3,22 +3,25 @@
  *
  * Source: spec reconcile §3.3, §3.4; spec cli §13.
  */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { AkcError } from "../../errors.ts";
+import { isCut } from "../../reconciler/cut.ts";
 import type { ReconcileReport } from "../../run/deployment/reconcile-run.ts";
 import { systemClock } from "../../system/clock.ts";
 import { systemIds } from "../../system/ids.ts";
 import { bundlePath } from "../bundle/bundle-path.ts";
 import { command, type Session } from "../command.ts";
 import type { ExitCode } from "../exit-codes.ts";
+import { followUpOnRun } from "../follow-up.ts";
 import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
 import { policyArgs } from "../policy/policy-args.ts";
-import { standingText } from "../rollout/rollout-words.ts";
+import { progressText, standingText } from "../rollout/rollout-words.ts";
 import { valuesOf } from "../strict.ts";
 import { duration, durationIn, wholeNumber } from "../values.ts";
 import { watchSignals } from "./interrupt.ts";
 import { locatingEnvironment, oneRun, runArgs } from "./locate.ts";
-import { changesText, reconcileData, reconcileText, verdictOf } from "./reconcile-report.ts";
+import { changesText, reconcileData, reconcileText } from "./reconcile-report.ts";
+import { verdictOf } from "./reconcile-verdict.ts";
 
 const watchIntervalMsDefault = 5_000;
 const watchLooksDefault = 30;
@@ -31,7 +34,7 @@ export const reconcile = command({
   summary: "Make what stands what the run's bundle wants, or show the difference.",
   notes: [
     "--dry-run looks, compares field by field and prints a plan with an id; it changes nothing. --apply makes the changes as a rollout: in the order of dependencies, watched until they are healthy, brought back where they are not. --apply --plan ID applies exactly the plan that was looked at, or refuses because the world has moved.",
-    "--watch stays: it looks when the provider says that something changed, and at everything every interval, and puts right what differs. Everything it does is an event of the run; `akc runtime verify` covers it.",
+    "--watch stays: it looks when the provider says that something changed, and at everything every interval, and puts right what differs. Every change that it makes is an event of the run, which `akc runtime verify` covers; what a provider starts again by its own restart policy is not.",
     "What akc has not made is never touched. --adopt takes it over where it stands in the place of a resource.",
   ],
   examples: [
@@ -117,10 +120,16 @@ export const reconcile = command({
         },
         { clock: systemClock, ids: systemIds, env: process.env },
       );
-      return (
-        interrupt.exitCode() ??
-        (await tell(session, report, { ...args, runtimeRunId: row.context.runtimeRunId }))
-      );
+      const exit = await tell(session, report, {
+        ...args,
+        scopeRoot,
+        runtimeRunId: row.context.runtimeRunId,
+      });
+      return interrupt.exitCode() ?? exit;
+    } catch (cause) {
+      const exit = interrupt.exitCode();
+      if (exit === undefined || !isCut(cause)) throw cause;
+      return exit;
     } finally {
       interrupt.remove();
     }
@@ -182,11 +191,10 @@ function intervalMs(flag: string, text: string): number {
 function rolloutSayer(say: (text: string) => void) {
   let said = "";
   return (rollout: Parameters<typeof standingText>[0]) => {
-    const settled = rollout.units.filter(({ state }) => state === "settled").length;
-    const key = `${rollout.phase} ${rollout.step} ${rollout.reason} ${settled}`;
+    const key = `${rollout.phase} ${rollout.step} ${rollout.reason} ${progressText(rollout)}`;
     if (key === said) return;
     said = key;
-    say(`${standingText(rollout, systemClock.nowMs())} (${settled} of ${rollout.units.length} settled)`);
+    say(`${standingText(rollout, systemClock.nowMs())} (${progressText(rollout)})`);
   };
 }
 
@@ -195,6 +203,7 @@ async function tell(
   report: ReconcileReport,
   flags: {
     readonly runtimeRunId: string;
+    readonly scopeRoot: string;
     readonly diff?: boolean | undefined;
     readonly exitCode?: boolean | undefined;
   },
@@ -204,9 +213,16 @@ async function tell(
     data: reconcileData(flags.runtimeRunId, report),
     text: () => reconcileText(flags.runtimeRunId, report, { place, diff: flags.diff === true }),
   });
-  const { words, exit } = verdictOf(report, { exitCode: flags.exitCode === true });
+  const { words, exit, next = [] } = verdictOf(report, { exitCode: flags.exitCode === true });
   const changes = changesText(report);
   if (changes !== "") session.io.words(`${changes}\n`);
-  if (words !== "") session.io.words(`${words}\n`);
+  session.io.words(`${words}\n`);
+  const outputsRoot = join(flags.scopeRoot, "../..");
+  const said = await Promise.all(
+    next.map(
+      async ({ command, does }) => `\`${await followUpOnRun(session.io, command, { outputsRoot })}\` ${does}`,
+    ),
+  );
+  if (said.length > 0) session.io.words(`hint: ${said.join(", ")}.\n`);
   return exit;
 }

@@ -1,6 +1,6 @@
 /**
- * Words for what happens to resources while a run is watched: the steps of its rollout, changes that failed, what went back.
- * None of it twice.
+ * Words for what happens to resources while a run is watched: the steps of its rollout, changes that failed, what went back, what
+ * was left alone. None of it twice.
  */
 import * as v from "valibot";
 import { reconcileEvents } from "../../reconciler/model.ts";
@@ -20,10 +20,17 @@ const Finished = v.object({
   error: v.optional(v.string(), ""),
 });
 const Back = v.object({ resource_id: v.string(), rollback_outcome: v.string() });
+const LeftAlone = v.object({
+  resource_id: v.string(),
+  outcome: v.literal("blocked"),
+  reason_code: v.string(),
+  error: v.optional(v.string(), ""),
+});
 
 /** Tells of an event, or nothing where there is nothing new to say. */
 export function rolloutTeller(): (event: SeenEvent) => string | undefined {
   let said = "";
+  const leftAlone = new Set<string>();
   return ({ type, payload }) => {
     switch (type) {
       case reconcileEvents.rolloutChanged: {
@@ -43,6 +50,15 @@ export function rolloutTeller(): (event: SeenEvent) => string | undefined {
         if (!parsed.success) return undefined;
         const { resource_id: id, rollback_outcome: outcome } = parsed.output;
         return `resource ${printable(id)}: ${outcome.replaceAll("_", " ")}`;
+      }
+      case reconcileEvents.resourceStatus: {
+        const parsed = v.safeParse(LeftAlone, payload);
+        if (!parsed.success) return undefined;
+        const { resource_id: id, reason_code: reason, error } = parsed.output;
+        const text = `resource ${printable(id)} was left alone: ${[reason, printable(error)].filter(Boolean).join(", ")}`;
+        if (leftAlone.has(text)) return undefined;
+        leftAlone.add(text);
+        return text;
       }
       default:
         return undefined;

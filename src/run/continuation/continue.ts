@@ -12,6 +12,7 @@ import { limits } from "../../limits.ts";
 import type { RunReader, RunRow, RunWriter, Store } from "../../store/contract.ts";
 import { thisProcess } from "../../store/sqlite/holder.ts";
 import type { Clock } from "../../system/clock.ts";
+import { refuseHeldScope } from "../deployment/held-scope.ts";
 import { factsToGoOnWith } from "../evidence.ts";
 import { runHeld } from "../hold.ts";
 import { keepingLease } from "../lease-keeper.ts";
@@ -87,6 +88,7 @@ interface Taken {
 async function goOn(input: ContinueInput, taken: Taken): Promise<RunReport> {
   const { store, clock, signal, wanted, onEvent } = input;
   const { writer, reader, row, leftover, lost } = taken;
+  await refuseHeldScope(input.ready, store, clock.nowMs());
   const ready = { ...input.ready, facts: await factsToGoOnWith(store, writer, row, input.ready.facts) };
   const { context, plan } = ready;
   const { past, beganAtMs } = await pastOf(ready, reader, row);

@@ -6,17 +6,20 @@
  */
 import { AkcError } from "../../errors.ts";
 import { providerPermitted } from "../../policy/decide.ts";
+import { needsPromotion } from "../../policy/deployment/kinds.ts";
 import { createInMemoryProvider, inMemoryProviderId } from "../../providers/in-memory.ts";
 import type { Prepared } from "../prepare.ts";
 import type { Convergence } from "./converge.ts";
 import { deploymentOf, onlyObserves } from "./deployment.ts";
 import { refuseClosedGates } from "./gates.ts";
 import { findProvider, type ProviderHost } from "./open-provider.ts";
+import { refuseOtherManifest } from "./pinned-manifest.ts";
 
 /**
  * Undefined when the bundle wants nothing to stand, and in a simulated run whose provider cannot be asked here.
  * @param ask whether what stands is asked for in any case: then a provider that cannot be asked is an error
- * @throws AkcError DESIRED_STATE_INVALID, DEPENDENCY_CYCLE, POLICY_DENIED, PROVIDER_GATED, PROVIDER_UNAVAILABLE, PROMOTION_REFUSED
+ * @throws AkcError DESIRED_STATE_INVALID, DEPENDENCY_CYCLE, POLICY_DENIED, PROVIDER_GATED, PROVIDER_UNAVAILABLE, PROMOTION_REFUSED,
+ *   and what the pinned manifest is refused for
  */
 export async function openConvergence(
   { bundle, policy, operator }: Pick<Prepared, "bundle" | "policy" | "operator">,
@@ -29,15 +32,17 @@ export async function openConvergence(
   const { kind } = deployment;
   try {
     const open = await findProvider(deployment, { ...host, operator });
+    const mutating = !simulated && !onlyObserves(kind);
     await refuseClosedGates({
       bundle,
       policy,
       env: host.env,
       kind,
       scopeRoot: host.scopeRoot,
-      mutating: !simulated && !onlyObserves(kind),
+      mutating,
       nowMs: host.clock.nowMs(),
     });
+    if (mutating && needsPromotion(kind)) await refuseOtherManifest(deployment);
     return { deployment, provider: await open({ ...host, operator, policy }) };
   } catch (cause) {
     if (simulated && !ask && cause instanceof AkcError && notToBeAsked.has(cause.code)) return undefined;

@@ -3,8 +3,11 @@
  * decides nor records.
  */
 import { AkcError } from "../errors.ts";
+import type { JsonObject } from "../json/value.ts";
+import type { Decision } from "../policy/model.ts";
 import type { Observation, OwnedResource, Provider, ProviderCall, Revision } from "../providers/contract.ts";
 import { jsonOf } from "./json-of.ts";
+import type { Fault } from "./look.ts";
 import type { OperationPayload, OperationType } from "./model.ts";
 import { absentHash, type PlannedChange } from "./plan.ts";
 import type { Rollout, RolloutAction, RolloutReason } from "./rollout/model.ts";
@@ -20,6 +23,10 @@ export interface ChangeFacts {
   readonly owned: OwnedResource | undefined;
   /** What is to stand; absent for a delete. */
   readonly revision: Revision | undefined;
+  /** Take over what bears no mark. */
+  readonly adopt: boolean;
+  /** Only what has this version may be changed, also where another one stands by now; absent: what was seen last. */
+  readonly onlyVersion?: string | null;
 }
 
 export function operationType(action: ChangeAction, { observation }: ChangeFacts): OperationType {
@@ -70,9 +77,10 @@ export async function carryOut(
   call: ProviderCall,
 ): Promise<void> {
   const { resourceId } = action;
-  const { scope, observation, owned, revision, planned } = facts;
+  const { scope, observation, owned, revision, adopt } = facts;
   const standing = observation?.standing;
-  const expectedVersion = standing?.kind === "present" ? standing.version : null;
+  const seenVersion = standing?.kind === "present" ? standing.version : null;
+  const expectedVersion = facts.onlyVersion === undefined ? seenVersion : facts.onlyVersion;
   if (action.kind === "delete") {
     const resource = owned ?? unlisted(provider.id, resourceId, observation);
     await provider.delete({ resource, mark: { scope, resourceId }, idempotencyKey, expectedVersion }, call);
@@ -88,11 +96,45 @@ export async function carryOut(
       mark: { scope, resourceId, desiredHash: revision.desiredHash },
       idempotencyKey,
       expectedVersion,
-      adopt: planned?.adopt === true,
+      adopt,
       ...(action.copies === null ? {} : { copies: action.copies }),
     },
     call,
   );
+}
+
+/** Why it must not even be begun. */
+export function refusalBefore(
+  action: ChangeAction,
+  { revision }: ChangeFacts,
+  decision: Decision,
+): { readonly reason: RolloutReason; readonly message: string } | undefined {
+  if (!decision.allowed) return { reason: "policy_denied", message: `the policy denies ${decision.action}` };
+  if (action.kind === "delete" || revision !== undefined) return undefined;
+  const reason = action.why === "rollback" ? "rollback_unsupported" : "apply_failed";
+  return { reason, message: "the revision to apply is not kept any more" };
+}
+
+export function finishedPayload(
+  operation: OperationPayload,
+  fault: Fault | undefined,
+  durationMs: number,
+): JsonObject {
+  return jsonOf({
+    ...operation,
+    applied: fault === undefined,
+    error: fault?.message,
+    error_code: fault?.code,
+    retryable: fault?.retryable,
+    duration_ms: Math.round(durationMs),
+  });
+}
+
+/** Whether a change that was refused has left everything as it was before it was first begun. */
+export function isAsBefore(resourceId: string, { rollout }: ChangeFacts, reason: RolloutReason): boolean {
+  const unit = rollout.units.find((one) => one.resourceId === resourceId);
+  const wasBegun = unit === undefined || unit.touched || unit.state !== "waiting";
+  return !wasBegun && (reason === "world_moved" || reason === "not_owned" || reason === "provider_refused");
 }
 
 /** As the inventory would have it: bears our mark and is missing there. */

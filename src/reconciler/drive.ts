@@ -9,23 +9,26 @@ import { limits } from "../limits.ts";
 import { decide } from "../policy/decide.ts";
 import type { Decision, RunPolicy } from "../policy/model.ts";
 import type { OwnedResource, Revision } from "../providers/contract.ts";
-import type { DeploymentReader } from "../store/contract.ts";
+import type { DeploymentReader, DeploymentTurn } from "../store/contract.ts";
 import { failpoint } from "../system/failpoint.ts";
 import {
   type ChangeAction,
   type ChangeFacts,
   carryOut,
+  finishedPayload,
+  isAsBefore,
   operationOf,
   operationType,
   reasonOf,
+  refusalBefore,
 } from "./change.ts";
 import { jsonOf } from "./json-of.ts";
 import { Keeper, type KeeperDeps, type SeenUnit } from "./keeper.ts";
 import { type KeptRollout, revisionOf } from "./kept.ts";
-import { callWithin, faultOf, type Looked, look } from "./look.ts";
+import { askWithin, type Fault, faultOf, type Looked, look } from "./look.ts";
 import { reconcileEvents } from "./model.ts";
 import type { PlannedChange } from "./plan.ts";
-import { ended, fold, foldLooks, next, wakeAtMs } from "./rollout/machine.ts";
+import { ended, fold, foldLooks, next, wakeAtMs, wants } from "./rollout/machine.ts";
 import {
   type Analysis,
   type Rollout,
@@ -68,14 +71,14 @@ export class Drive {
   readonly #deps: DriveDeps;
   readonly #keeper: Keeper;
   readonly #planned: ReadonlyMap<string, PlannedChange>;
+  readonly #adopted: ReadonlySet<string>;
   readonly #revisions = new Map<string, Revision>();
   readonly #underWay = new Map<string, Promise<void>>();
   /** All that the inventory ever had meanwhile: what is gone from it is looked at still. */
   readonly #known = new Map<string, OwnedResource>();
   #rollout: Rollout;
   #looked: Looked | undefined;
-  /** How long that took. */
-  #lookMs = 0;
+  #lookTookMs = 0;
   #denied: Decision | undefined;
   #failure: unknown;
   /** Of a change, since the last look began. */
@@ -87,21 +90,26 @@ export class Drive {
     this.#rollout = kept.rollout;
     this.#keeper = new Keeper(kept, deps);
     this.#planned = planned;
+    this.#adopted = new Set(kept.adopted);
   }
 
   /** @throws whatever the store throws; the rollout is as it was kept last */
   async run(): Promise<Driven> {
     const { signal, clock } = this.#deps;
     await this.#loadRevisions();
-    while (!signal.aborted && this.#failure === undefined) {
-      await this.#takeCommands();
-      await this.#observe();
-      this.#start(next(this.#rollout, clock.nowMs()));
-      await this.#keeper.keepLandmark(this.#rollout, this.#seen());
-      if (this.#underWay.size === 0 && this.#isOver()) break;
-      await this.#rest();
+    try {
+      while (!signal.aborted && this.#failure === undefined) {
+        await this.#takeCommands();
+        await this.#observe();
+        this.#start(next(this.#rollout, clock.nowMs()));
+        await this.#keeper.keepLandmark(this.#rollout, this.#seen());
+        if (this.#underWay.size === 0 && this.#isOver()) break;
+        await this.#rest();
+      }
+    } finally {
+      // However it ends: whoever takes the scope next must not meet a change of this one.
+      await Promise.allSettled(this.#underWay.values());
     }
-    await Promise.allSettled(this.#underWay.values());
     if (this.#failure !== undefined) throw this.#failure;
     return { rollout: this.#rollout, ...(this.#denied === undefined ? {} : { denied: this.#denied }) };
   }
@@ -135,7 +143,8 @@ export class Drive {
 
   async #observe(): Promise<void> {
     const { provider, deployment, signal, ignoredOf, clock } = this.#deps;
-    const asked = this.#rollout.units.flatMap((unit) => this.#aim(unit) ?? []);
+    const aims = this.#rollout.units.map((unit) => this.#aim(unit));
+    const asked = aims.filter((aim) => aim !== undefined);
     const leaving = this.#rollout.units.flatMap((unit) =>
       aimOf(unit) === null ? (this.#known.get(unit.resourceId) ?? []) : [],
     );
@@ -143,14 +152,15 @@ export class Drive {
     this.#ended = Promise.withResolvers();
     const beganMs = clock.monotonicMs();
     this.#looked = await look(provider, deployment, asked, signal, leaving);
-    this.#lookMs = clock.monotonicMs() - beganMs;
+    this.#lookTookMs = clock.monotonicMs() - beganMs;
     const { observations, owned } = this.#looked;
     for (const row of owned) this.#known.set(row.resourceId, row);
-    // While it is being changed, what it looks like says nothing, also where the change has ended during the look.
-    const still = this.#rollout.units.filter(({ resourceId }) => !changing.has(resourceId));
-    const looks = still.map((unit) =>
-      sightOf(unit, observations.get(unit.resourceId), this.#aim(unit), ignoredOf(unit.resourceId)),
-    );
+    // It says nothing of what was being changed meanwhile, nor of what is on its way to another revision by now.
+    const looks = this.#rollout.units
+      .filter((unit, index) => !changing.has(unit.resourceId) && aims[index] === this.#aim(unit))
+      .map((unit) =>
+        sightOf(unit, observations.get(unit.resourceId), this.#aim(unit), ignoredOf(unit.resourceId)),
+      );
     this.#rollout = foldLooks(this.#rollout, looks, clock.nowMs());
   }
 
@@ -162,7 +172,7 @@ export class Drive {
   #start(actions: readonly RolloutAction[]): void {
     for (const action of actions) {
       const key = action.kind === "measure" ? measuring : action.resourceId;
-      if (this.#underWay.has(key)) continue;
+      if (this.#underWay.has(key) || !this.#mayBegin(action)) continue;
       const work = action.kind === "measure" ? this.#measure(action.analysis) : this.#change(action);
       const settled = work
         .catch((cause) => {
@@ -174,6 +184,12 @@ export class Drive {
         });
       this.#underWay.set(key, settled);
     }
+  }
+
+  /** Not what is out of sight, since nobody knows what it would do there; nor what is wanted no more since the one before began. */
+  #mayBegin(action: RolloutAction): boolean {
+    const seen = action.kind === "measure" ? undefined : this.#looked?.observations.get(action.resourceId);
+    return seen?.standing.kind !== "unobservable" && wants(this.#rollout, action, this.#deps.clock.nowMs());
   }
 
   async #measure(analysis: Analysis): Promise<void> {
@@ -205,10 +221,10 @@ export class Drive {
     );
     const about = { resource_id: resourceId, operation_type: operationType(action, facts) };
     const decisions = [{ decision, about }];
-    if (!decision.allowed) {
-      this.#denied = decision;
-      const message = `the policy denies ${decision.action}`;
-      this.#fold({ kind: "refused", resourceId, why, reason: "policy_denied", message, retryable: false });
+    if (!decision.allowed) this.#denied = decision;
+    const refusal = refusalBefore(action, facts, decision);
+    if (refusal !== undefined) {
+      this.#fold({ kind: "refused", resourceId, why, ...refusal, retryable: false });
       await this.#keeper.keep(this.#rollout, { decisions });
       return;
     }
@@ -222,48 +238,49 @@ export class Drive {
     });
     failpoint("reconcile.intent_recorded");
     const startedMs = clock.monotonicMs();
-    let fault: ReturnType<typeof faultOf> | undefined;
+    let fault: Fault | undefined;
     try {
-      const call = callWithin(signal, limits.providerChangeMsMax);
-      await carryOut(provider, action, facts, operation.idempotency_key, call);
+      await askWithin(signal, limits.providerChangeMsMax, (call) =>
+        carryOut(provider, action, facts, operation.idempotency_key, call),
+      );
     } catch (cause) {
       // Nobody knows how far it came: whoever goes on looks for himself.
       if (signal.aborted) return;
       fault = faultOf(cause);
     }
     failpoint("reconcile.change_made");
+    let deployment: DeploymentTurn = {};
     if (fault === undefined) this.#fold({ kind: "applied", resourceId, why });
     else {
-      const retryable = fault.code === "PROVIDER_CONFLICT" ? !this.#deps.exact : fault.retryable;
-      this.#fold({
-        kind: "refused",
-        resourceId,
-        why,
-        reason: reasonOf(fault.code),
-        message: fault.message,
-        retryable,
-      });
+      const { code, message } = fault;
+      const reason = reasonOf(code);
+      const retryable = code === "PROVIDER_CONFLICT" ? !this.#deps.exact : fault.retryable;
+      this.#fold({ kind: "refused", resourceId, why, reason, message, retryable });
+      if (isAsBefore(resourceId, facts, reason)) deployment = this.#keeper.withdrawn(resourceId, facts);
     }
-    const payload = jsonOf({
-      ...operation,
-      applied: fault === undefined,
-      error: fault?.message,
-      error_code: fault?.code,
-      retryable: fault?.retryable,
-      duration_ms: Math.round(clock.monotonicMs() - startedMs),
-    });
+    const payload = finishedPayload(operation, fault, clock.monotonicMs() - startedMs);
     await this.#keeper.keep(this.#rollout, {
       events: [{ type: reconcileEvents.operationFinished, payload }],
+      deployment,
     });
     failpoint("reconcile.change_recorded");
   }
 
   #factsOf(action: ChangeAction): ChangeFacts {
-    const { resourceId } = action;
+    const { resourceId, why } = action;
+    const planned = this.#planned.get(resourceId);
+    const unit = this.#rollout.units.find((one) => one.resourceId === resourceId);
+    // Once it was touched, what stands is of this rollout's own making.
+    const isFirst = why === "rollout" && unit?.state === "waiting" && !unit.touched;
+    const adopt = planned?.adopt === true || this.#adopted.has(resourceId);
     return {
       scope: this.#deps.scope,
       rollout: this.#rollout,
-      planned: this.#planned.get(resourceId),
+      planned,
+      adopt,
+      ...(this.#deps.exact && isFirst && planned !== undefined
+        ? { onlyVersion: planned.expectedVersion }
+        : {}),
       observation: this.#looked?.observations.get(resourceId),
       owned: this.#looked?.owned.find((one) => one.resourceId === resourceId),
       revision: action.kind === "apply" ? this.#revisions.get(nameOf(resourceId, action.hash)) : undefined,
@@ -284,7 +301,7 @@ export class Drive {
     const dueMs = wakeAtMs(this.#rollout, clock.nowMs());
     const untilDue = dueMs === null ? limits.rolloutPollMs : dueMs - clock.nowMs();
     // Many changes end shortly one after the other: looking at everything after each of them would be most of the work.
-    const restMs = Math.min(limits.rolloutPollMs, this.#lookMs * restPerLook);
+    const restMs = Math.min(limits.rolloutPollMs, this.#lookTookMs * restPerLook);
     if (this.#underWay.size > 0) await clock.sleep(restMs, signal);
     const pollMs = Math.max(pauseMsMin, restMs, Math.min(limits.rolloutPollMs, untilDue));
     await Promise.race([this.#ended.promise, clock.sleep(pollMs, signal)]);
@@ -294,7 +311,6 @@ export class Drive {
 const measuring = "\nmeasuring";
 const pauseMsMin = 10;
 const restPerLook = 3;
-
 function nameOf(resourceId: string, hash: string): string {
   return `${resourceId}\n${hash}`;
 }

@@ -54,7 +54,7 @@ function isBack(unit: Unit): unit is Unit & { readonly state: keyof typeof outco
 
 export class Keeper {
   readonly #deps: KeeperDeps;
-  readonly #corrections: KeptRollout["corrections"];
+  readonly #kept: Omit<KeptRollout, "rollout">;
   #phase: string;
   #landmark: string;
   /** Units whose way back was told. */
@@ -68,9 +68,9 @@ export class Keeper {
   #next: Promise<void> | undefined;
   #written: Promise<void> = Promise.resolve();
 
-  constructor({ rollout, corrections }: KeptRollout, deps: KeeperDeps) {
+  constructor({ rollout, ...kept }: KeptRollout, deps: KeeperDeps) {
     this.#deps = deps;
-    this.#corrections = corrections;
+    this.#kept = kept;
     this.#rollout = rollout;
     this.#phase = rollout.phase;
     this.#landmark = landmarkOf(rollout);
@@ -101,7 +101,7 @@ export class Keeper {
   async #write(rollout: Rollout, entries: readonly Waiting[]): Promise<void> {
     const { ledger, clock, onRollout } = this.#deps;
     const by = entries.findLast((entry) => entry.by !== undefined)?.by;
-    const row = rolloutRow({ rollout, corrections: this.#corrections }, clock.nowMs());
+    const row = rolloutRow({ ...this.#kept, rollout }, clock.nowMs());
     const payload = jsonOf({ ...rolloutPayload(rollout, this.#phase, stateSha256(row), by) });
     this.#phase = rollout.phase;
     this.#landmark = landmarkOf(rollout);
@@ -131,6 +131,12 @@ export class Keeper {
     }
     if (owned !== undefined) return {};
     return { owned: [this.#listed(unlisted(this.#deps.provider.id, resourceId, observation))] };
+  }
+
+  /** Of a change that was refused and has left everything as it was: then nothing is akc's that was not before. */
+  withdrawn(resourceId: string, { owned }: Pick<Intended, "owned">): DeploymentTurn {
+    if (owned !== undefined) return { owned: [this.#listed(owned)] };
+    return { disowned: [{ providerId: this.#deps.provider.id, resourceId }] };
   }
 
   #owning(revision: Revision, handle: JsonObject): OwnedRow {

@@ -13,15 +13,17 @@ export interface KeptRollout {
   readonly rollout: Rollout;
   /** By resource that somebody else had changed: what the correction was, see `correctionKey`. */
   readonly corrections: Readonly<Record<string, string>>;
+  /** Resources that a person let it take over, whoever goes on with it. */
+  readonly adopted?: readonly string[] | undefined;
 }
 
-export function rolloutRow({ rollout, corrections }: KeptRollout, nowMs: number): RolloutRow {
+export function rolloutRow({ rollout, corrections, adopted }: KeptRollout, nowMs: number): RolloutRow {
   return {
     rolloutId: rollout.rolloutId,
     runtimeRunId: rollout.runtimeRunId,
     phase: rollout.phase,
     open: !endedPhases.has(rollout.phase),
-    state: JSON.stringify({ rollout, corrections }),
+    state: JSON.stringify({ rollout, corrections, adopted }),
     startedAtMs: rollout.startedMs,
     updatedAtMs: nowMs,
   };

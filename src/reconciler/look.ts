@@ -4,6 +4,7 @@
  *
  * Source: spec reconcile §4.10, §16 no. 3; W-20.
  */
+import { isDeepStrictEqual } from "node:util";
 import { AkcError } from "../errors.ts";
 import { parseJson } from "../json/read.ts";
 import { isJsonObject, type JsonObject } from "../json/value.ts";
@@ -34,7 +35,9 @@ export async function wantedOf(
   desired: readonly DesiredResource[],
   signal: AbortSignal,
 ): Promise<Wanted> {
-  const resolutions = await provider.resolve(desired, callWithin(signal, limits.providerObserveMsMax));
+  const resolutions = await askWithin(signal, limits.providerObserveMsMax, (call) =>
+    provider.resolve(desired, call),
+  );
   const answered = new Map(resolutions.map((one) => [idOf(one), one]));
   const revisions = new Map<string, Revision>();
   const refused: { resourceId: string; message: string }[] = [];
@@ -65,8 +68,15 @@ export async function look(
   const listed = new Set(owned.map(({ resourceId }) => resourceId));
   const sought = [...owned, ...leaving.filter(({ resourceId }) => !listed.has(resourceId))];
   try {
-    const observed = await provider.observe(asked, sought, callWithin(signal, limits.providerObserveMsMax));
-    const observations = new Map(observed.map((observation) => [observation.resourceId, observation]));
+    const observed = await askWithin(signal, limits.providerObserveMsMax, (call) =>
+      provider.observe(asked, sought, call),
+    );
+    const observations = new Map<string, Observation>();
+    for (const one of observed) {
+      const before = observations.get(one.resourceId);
+      const isSure = before === undefined || isDeepStrictEqual(before, one);
+      observations.set(one.resourceId, isSure ? one : unseen(one, "ambiguous", saidTwice));
+    }
     for (const resource of [...asked, ...sought]) {
       if (!observations.has(resource.resourceId)) {
         observations.set(
@@ -104,11 +114,13 @@ function objectOf(text: string): JsonObject {
 }
 
 /** What went wrong at a provider, as a code for programs and a line for people. */
-export function faultOf(cause: unknown): {
+export interface Fault {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
-} {
+}
+
+export function faultOf(cause: unknown): Fault {
   if (!(cause instanceof AkcError)) {
     const timedOut = cause instanceof DOMException && cause.name === "TimeoutError";
     if (timedOut)
@@ -120,7 +132,33 @@ export function faultOf(cause: unknown): {
   return { code, message, retryable: typeof told === "boolean" ? told : cause.class === "retryable" };
 }
 
-/** A call that ends with the outer signal or its own deadline. */
-export function callWithin(signal: AbortSignal, timeoutMs: number): ProviderCall {
-  return { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) };
+/**
+ * Asks the provider for something that ends with the outer signal or its own deadline. One that does not heed that is not waited for.
+ * @throws AkcError TOOL_TIMEOUT at the deadline; the signal's reason when it aborts; as the provider
+ */
+export async function askWithin<T>(
+  signal: AbortSignal,
+  timeoutMs: number,
+  ask: (call: ProviderCall) => Promise<T>,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const call = { signal: AbortSignal.any([signal, deadline]) };
+  const { promise: cut, reject } = Promise.withResolvers<never>();
+  // It may have to end a program of its own first.
+  const cutOff = () => {
+    const late = AbortSignal.timeout(limits.providerEndMsMax);
+    late.addEventListener("abort", () => reject(signal.aborted ? signal.reason : tooLate()), { once: true });
+  };
+  call.signal.addEventListener("abort", cutOff, { once: true });
+  try {
+    return await Promise.race([ask(call), cut]);
+  } finally {
+    call.signal.removeEventListener("abort", cutOff);
+  }
 }
+
+function tooLate(): AkcError {
+  return new AkcError("TOOL_TIMEOUT", { message: "the provider did not answer in time" });
+}
+
+const saidTwice = "the provider told of it twice, and not the same";

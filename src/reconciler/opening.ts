@@ -48,7 +48,7 @@ export interface Found extends Wished {
 /** The rollout to drive: the one that is open, or a new one in its place; undefined when there is nothing to do. */
 export async function rolloutToDrive(input: OpeningInput, found: Found): Promise<KeptRollout | undefined> {
   const { plan, open, rollouts } = found;
-  if (input.rolloutId !== undefined) return named(input.rolloutId, found);
+  if (input.rolloutId !== undefined) return named(input.rolloutId, input.provider.id, found);
   const kept = open === null ? undefined : keptRollout(open);
   if (kept?.rollout.bundleSha256 === input.bundleSha256) return kept;
   const wasBroughtBack = broughtBackIn(rollouts);
@@ -65,8 +65,8 @@ export async function rolloutToDrive(input: OpeningInput, found: Found): Promise
   return begun(input, found, active, ways);
 }
 
-/** @throws AkcError ROLLOUT_NOT_FOUND, ROLLOUT_SUPERSEDED where another one is open */
-function named(rolloutId: string, { rollouts, open }: Found): KeptRollout {
+/** @throws AkcError ROLLOUT_NOT_FOUND, ROLLOUT_ENDED where another one is open, PROVIDER_UNAVAILABLE where another provider made it */
+function named(rolloutId: string, providerId: string, { rollouts, open }: Found): KeptRollout {
   const row = rollouts.find((one) => one.rolloutId === rolloutId);
   if (row === undefined) throw new AkcError("ROLLOUT_NOT_FOUND", { details: { rollout: rolloutId } });
   if (open !== null && open.rolloutId !== rolloutId) {
@@ -75,7 +75,15 @@ function named(rolloutId: string, { rollouts, open }: Found): KeptRollout {
       details: { rollout: rolloutId, open: open.rolloutId },
     });
   }
-  return keptRollout(row);
+  const kept = keptRollout(row);
+  if (kept.rollout.providerId !== providerId) {
+    throw new AkcError("PROVIDER_UNAVAILABLE", {
+      message: "the rollout was made by another deployment provider than the bundle's",
+      hint: "Name the rollout of a run whose bundle has the same provider.",
+      details: { rollout: rolloutId, provider: kept.rollout.providerId, found: providerId },
+    });
+  }
+  return kept;
 }
 
 async function supersede(input: OpeningInput, { rollout, corrections }: KeptRollout): Promise<void> {
@@ -121,7 +129,9 @@ async function begun(
       correction ? [[resourceId, correctionKey(diff)]] : [],
     ),
   );
-  const row = rolloutRow({ rollout, corrections }, nowMs);
+  const adopted = active.filter(({ adopt }) => adopt).map(({ resourceId }) => resourceId);
+  const kept: KeptRollout = { rollout, corrections, adopted };
+  const row = rolloutRow(kept, nowMs);
   const about = { runtimeRunId, atMs: nowMs, goodAtMs: null };
   const events = active
     .filter(({ correction }) => correction)
@@ -155,7 +165,7 @@ async function begun(
       }),
     },
   });
-  return { rollout, corrections };
+  return kept;
 }
 
 /** Putting back what somebody changed needs no steps; should it not get healthy, there is nothing to go back to. */

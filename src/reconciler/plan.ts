@@ -9,6 +9,7 @@ import { compareCodePoints } from "../json/order.ts";
 import type { JsonObject } from "../json/value.ts";
 import type { Observation, OwnedResource, Revision, Standing } from "../providers/contract.ts";
 import { diffFields, type FieldDiff, noDiff } from "./diff.ts";
+import { heldBack } from "./held-back.ts";
 import { jsonOf } from "./json-of.ts";
 import type { OperationType } from "./model.ts";
 import { layersOf } from "./order.ts";
@@ -60,6 +61,8 @@ export interface PlanInput {
   ignoredOf(resourceId: string): readonly string[];
   /** Whether the correction was made too often (`corrections.ts`). */
   loops(resourceId: string, diff: FieldDiff): boolean;
+  /** Whether the revision has stood, as far as is known: what has not is rolled out, and not corrected. */
+  hasStood(resourceId: string, revisionHash: string): boolean;
   readonly adopt: boolean;
   /** The provider changes nothing: whose it is does not matter then, and what differs is only told. */
   readonly onlyLooks: boolean;
@@ -73,7 +76,7 @@ export function planOf(input: PlanInput): ReconcilePlan {
   const owned = new Map(input.owned.map((resource) => [resource.resourceId, resource]));
   const wanted = new Set([...input.revisions, ...input.refused].map(({ resourceId }) => resourceId));
   const layers = layersOf(input.revisions);
-  const changes: PlannedChange[] = input.revisions.map((revision) =>
+  const planned: PlannedChange[] = input.revisions.map((revision) =>
     changeOf(revision, layers.get(revision.resourceId) ?? 0, {
       input,
       observation: seen.get(revision.resourceId),
@@ -81,15 +84,16 @@ export function planOf(input: PlanInput): ReconcilePlan {
     }),
   );
   for (const { resourceId, message } of input.refused) {
-    changes.push(refusedChange(resourceId, message, owned.get(resourceId)));
+    planned.push(refusedChange(resourceId, message, owned.get(resourceId)));
   }
   const leaving = input.onlyLooks ? [] : leavingOf(input.observations, owned, wanted);
   const leavingLayers = layersOf(leaving);
   for (const resource of leaving) {
     const layer = leavingLayers.get(resource.resourceId) ?? 0;
-    changes.push(deletionOf(resource, layer, seen.get(resource.resourceId)?.standing));
+    planned.push(deletionOf(resource, layer, seen.get(resource.resourceId)?.standing));
   }
-  changes.sort(inOrder);
+  const needs = new Map([...input.revisions, ...leaving].map((one) => [one.resourceId, one.dependsOn]));
+  const changes = heldBack(planned.sort(inOrder), needs);
   return { planId: planIdOf(input, changes), changes };
 }
 
@@ -127,12 +131,13 @@ function changeOf(revision: Revision, layer: number, known: Known): PlannedChang
     operationId: operationId(resourceId, type, desiredHash),
     ...more,
   });
+  const wasApplied = owned?.desiredHash === wantedHash && input.hasStood(resourceId, wantedHash);
   switch (standing.kind) {
     case "unobservable":
       return change("noop", { blocked: { reason: "unobservable", message: standing.message } });
     case "absent": {
       if (input.onlyLooks) return change("create", { blocked: cannotChange });
-      const correction = owned?.desiredHash === wantedHash;
+      const correction = wasApplied;
       const blocked = correction && input.loops(resourceId, noDiff) ? { blocked: loopOf([]) } : {};
       return change("create", { correction, ...blocked });
     }
@@ -153,7 +158,7 @@ function changeOf(revision: Revision, layer: number, known: Known): PlannedChang
       }
       // A mark that names another revision is no reason to touch what stands as it should (W-19).
       if (diff.changes.length === 0 && standing.owner === "akc") return change("noop", { diff });
-      const correction = owned?.desiredHash === wantedHash && standing.owner === "akc";
+      const correction = wasApplied && standing.owner === "akc";
       const loop = correction && input.loops(resourceId, diff);
       const paths = diff.changes.map(({ path }) => path);
       return change("update", {

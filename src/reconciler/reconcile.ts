@@ -10,6 +10,7 @@ import { limits } from "../limits.ts";
 import type { Decision } from "../policy/model.ts";
 import type { DesiredResource, Observation, Provider, Revision } from "../providers/contract.ts";
 import type { PlanRow, RolloutRow } from "../store/contract.ts";
+import { failedIn } from "./brought-back.ts";
 import { unlisted } from "./change.ts";
 import { correctionsIn } from "./corrections.ts";
 import { diffFields, type FieldDiff, noDiff } from "./diff.ts";
@@ -20,7 +21,7 @@ import { type Looked, look, type Wanted, wantedOf } from "./look.ts";
 import { reconcileEvents, type StatusPayload } from "./model.ts";
 import { type OpeningInput, rolloutToDrive } from "./opening.ts";
 import { isActive, planOf, type ReconcilePlan } from "./plan.ts";
-import type { Rollout } from "./rollout/model.ts";
+import type { Rollout, Unit } from "./rollout/model.ts";
 import { type PassFacts, statusOf } from "./statuses.ts";
 
 export interface ReconcileInput extends DriveDeps, OpeningInput {
@@ -89,7 +90,12 @@ export async function reconcile(input: ReconcileInput): Promise<Reconciled> {
     rollouts,
     open,
   });
-  if (kept === undefined) return told(input, { plan, wanted, looked });
+  const failed = failedIn(rollouts);
+  // What failed before and is not begun again is told of too.
+  const left = plan.changes.flatMap((change) =>
+    isActive(change) && !change.correction ? (failed(change) ?? []) : [],
+  );
+  if (kept === undefined) return told(input, { plan, wanted, looked, units: left });
   const { rollout, denied } = await new Drive(kept, changes, input).run();
   const leaving = plan.changes
     .filter(({ type }) => type === "delete")
@@ -98,7 +104,7 @@ export async function reconcile(input: ReconcileInput): Promise<Reconciled> {
       return row ?? unlisted(provider.id, resourceId, looked.observations.get(resourceId));
     });
   const after = await look(provider, deployment, [...wanted.revisions.values()], signal, leaving);
-  const result = await told(input, { plan, wanted, looked: after, rollout });
+  const result = await told(input, { plan, wanted, looked: after, units: [...left, ...rollout.units] });
   return { ...result, rollout, ...(denied === undefined ? {} : { denied }) };
 }
 
@@ -120,6 +126,7 @@ async function plannedFrom(
     observations: [...looked.observations.values()],
     ignoredOf: input.ignoredOf,
     loops: (resourceId, diff) => corrections.made(resourceId, diff) >= limits.correctionsMax,
+    hasStood: corrections.hasStood,
     adopt,
     onlyLooks: onlyLooks(provider),
   });
@@ -169,16 +176,16 @@ async function told(
     plan,
     wanted,
     looked,
-    rollout,
+    units: known = [],
   }: {
     readonly plan: ReconcilePlan;
     readonly wanted: Wanted;
     readonly looked: Looked;
-    readonly rollout?: Rollout;
+    readonly units?: readonly Unit[];
   },
 ): Promise<Reconciled> {
   const { provider, policy, gate, clock, attempt, simulate, ledger, ignoredOf } = input;
-  const units = new Map(rollout?.units.map((unit) => [unit.resourceId, unit]));
+  const units = new Map(known.map((unit) => [unit.resourceId, unit]));
   const facts: PassFacts = {
     providerId: provider.id,
     onlyLooks: onlyLooks(provider),

@@ -19,7 +19,7 @@ export function aimOf(unit: Unit): string | null {
   return back ? unit.previousHash : unit.targetHash;
 }
 
-/** @param aim the revision of `aimOf`; undefined where it is to be gone */
+/** @param aim the revision of `aimOf`, which the look asked about; undefined where it is to be gone */
 export function sightOf(
   unit: Unit,
   observation: Observation | undefined,
@@ -37,8 +37,7 @@ export function sightOf(
     return { ...base, present: false, matches: aim === undefined, health: "unknown" };
   }
   const { fields, health, message, conditions, copies, owner, markedHash } = standing;
-  // Only the way forward was asked of the world: what it would make of an older revision is not known.
-  const wanted = goesBack(unit) ? aim?.fields : (observation?.wanted ?? aim?.fields);
+  const wanted = observation?.wanted ?? aim?.fields;
   const matches =
     wanted !== undefined && owner === "akc" && diffFields(fields, wanted, ignored).changes.length === 0;
   return {

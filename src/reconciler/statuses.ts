@@ -36,7 +36,8 @@ export interface Ending {
   readonly simulated: boolean;
 }
 
-export function statusOf(ending: Ending, facts: PassFacts): StatusPayload {
+export function statusOf(ended: Ending, facts: PassFacts): StatusPayload {
+  const ending = { ...ended, change: asItEnded(ended) };
   const { change, observation, diff, unit } = ending;
   const { resourceId, resourceClass, desiredHash } = change;
   const standing = observation?.standing ?? { kind: "unobservable" as const, reason: "", message: "" };
@@ -83,6 +84,15 @@ export function statusOf(ending: Ending, facts: PassFacts): StatusPayload {
     resync_interval_ms: facts.resync.intervalMs,
     outcome: outcomeOf(ending, converged, gone),
   };
+}
+
+/** What kept it from being changed when it was planned may be over: what came to stand all the same is told as it stands. */
+function asItEnded({ change, observation, unit, diff }: Ending): PlannedChange {
+  const { blocked, ...free } = change;
+  const isSeen =
+    observation?.standing.kind === "present" && diff.changes.length === 0 && change.type !== "delete";
+  const isOver = unit?.state === "settled" || (blocked?.reason === "unobservable" && isSeen);
+  return isOver ? free : change;
 }
 
 function wentWrong(unit: Unit | undefined): boolean {

@@ -9,7 +9,7 @@ import { limits } from "../limits.ts";
 import { jittered } from "./backoff.ts";
 import { broughtBackIn } from "./brought-back.ts";
 import { passes } from "./gate.ts";
-import type { Wanted } from "./look.ts";
+import { type Wanted, wantedOf } from "./look.ts";
 import { isActive, type ReconcilePlan } from "./plan.ts";
 import { KeyQueue, priorities } from "./queue.ts";
 import { type Glance, glance, type Reconciled, type ReconcileInput, reconcile } from "./reconcile.ts";
@@ -47,15 +47,13 @@ export async function watch(
     for (const key of keys) queue.add(key, priority, dueMs);
   };
   let wake = () => {};
-  const listening = provider.watch?.(
-    (ids) => {
-      for (const id of ids.length === 0 ? keys : ids) queue.add(id, priorities.change, clock.nowMs());
-      wake();
-    },
-    { signal },
-  );
+  const changed = (ids: readonly string[]) => {
+    for (const id of ids.length === 0 ? keys : ids) queue.add(id, priorities.change, clock.nowMs());
+    wake();
+  };
+  const listen = async () => provider.watch?.(changed, { signal });
   // Without its word there is still the look now and then.
-  listening?.catch(() => undefined);
+  listen().catch(() => undefined);
   everything(priorities.resync, clock.nowMs());
   let looks = 0;
   let made = 0;
@@ -96,13 +94,22 @@ export async function watch(
 
   async function pass(only: ReadonlySet<string>, again?: string): Promise<Reconciled | undefined> {
     // A bundle does not change; what it could not be read for may have come back.
-    const seen = await glance({ ...input, wanted: wanted?.refused.length === 0 ? wanted : undefined });
-    wanted = seen.wanted;
+    const complete = wanted?.refused.length === 0 ? wanted : await wantedNow();
+    if (complete === undefined) {
+      settled = false;
+      for (const key of keys) if (only.has(key)) queue.failed(key, clock.nowMs());
+      return undefined;
+    }
+    wanted = complete;
+    const seen = await glance({ ...input, wanted });
     const { plan, rollouts } = seen;
     onLook?.(plan, looks);
     settled = standsAll(seen, input);
-    for (const { resourceId, blocked } of plan.changes) {
+    for (const { resourceId, type, blocked } of plan.changes) {
+      // Looked at because of others it has not been waited for.
+      if (!only.has(resourceId)) continue;
       if (blocked?.reason === "unobservable") queue.failed(resourceId, clock.nowMs());
+      else if (blocked === undefined && type === "noop") queue.succeeded(resourceId);
     }
     const wasBroughtBack = broughtBackIn(rollouts);
     const active = plan.changes.filter(
@@ -122,6 +129,16 @@ export async function watch(
       else if (allowed.has(id)) queue.failed(id, clock.nowMs());
     }
     return result;
+  }
+
+  /** Undefined where nothing can be worked out now: that is tried again. */
+  async function wantedNow(): Promise<Wanted | undefined> {
+    try {
+      return await wantedOf(provider, desired, signal);
+    } catch (cause) {
+      if (signal.aborted) throw cause;
+      return undefined;
+    }
   }
 
   async function rest(): Promise<void> {

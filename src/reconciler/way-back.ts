@@ -8,7 +8,7 @@ import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { DesiredResource, Observation, Provider, Revision } from "../providers/contract.ts";
 import type { DeploymentReader } from "../store/contract.ts";
-import { callWithin } from "./look.ts";
+import { askWithin } from "./look.ts";
 import type { PlannedChange } from "./plan.ts";
 import { revisionHash } from "./revision-hash.ts";
 
@@ -82,8 +82,11 @@ async function storedRevision(
   if (correction || standing?.kind !== "present" || standing.owner !== "akc") return undefined;
   const { markedHash } = standing;
   if (markedHash === undefined) return undefined;
-  const call = callWithin(signal, limits.providerObserveMsMax);
-  const resolution = await provider.resolveStored?.(resource, markedHash, call);
+  const resolution = await askWithin(
+    signal,
+    limits.providerObserveMsMax,
+    async (call) => await provider.resolveStored?.(resource, markedHash, call),
+  );
   if (resolution === undefined) return undefined;
   if (resolution.kind === "refused") throw unusable(resourceId, markedHash, resolution.message);
   const { revision } = resolution;

@@ -363,6 +363,18 @@ test("a deletion that is broken off goes on when it is asked again", async () =>
   expect((await world.standing(provider, revision)).kind).toBe("absent");
 });
 
+test("what a process that died left of a record goes with the next change; what a living one writes stays", async () => {
+  const provider = world.provider();
+  const revision = await world.revision(provider, "web", sleeper);
+  await world.apply(provider, revision);
+  const gone = Bun.spawnSync(["true"]).pid;
+  const left = join(world.folder("web"), `.0.json.tmp.${gone}.0123abcd`);
+  const written = join(world.folder("web"), `.0.json.tmp.${stranger()}.0123abcd`);
+  for (const path of [left, written]) writeFileSync(path, "{");
+  await world.apply(provider, await world.revision(provider, "web", { ...sleeper, env: { V: "2" } }));
+  expect([existsSync(left), existsSync(written)]).toEqual([false, true]);
+});
+
 test("a record that cannot be read makes its service unobservable, never absent, and no other", async () => {
   const provider = world.provider();
   const broken = await world.revision(provider, "broken", sleeper);

@@ -10,7 +10,8 @@ import { AkcError } from "../../errors.ts";
 import { sha256Hex } from "../../json/fingerprint.ts";
 import { limits } from "../../limits.ts";
 import { systemClock } from "../../system/clock.ts";
-import { errnoOf, lockFile, writeFileAtomic } from "../../system/files.ts";
+import { errnoOf, lockFile, temporaryOwner, writeFileAtomic } from "../../system/files.ts";
+import { statOf } from "../../system/process-table.ts";
 import {
   type ReplicaRecord,
   ReplicaRecordSchema,
@@ -110,9 +111,19 @@ async function amongProcesses<Result>(folder: string, work: () => Promise<Result
   const file = await open(path, "a", 0o600);
   try {
     await lockFile(file.fd, path);
+    removeHalfWritten(folder);
     return await work();
   } finally {
     await file.close();
+  }
+}
+
+/** What a process that died left of a record. Nobody else writes here while the lock is held. */
+function removeHalfWritten(folder: string): void {
+  for (const name of entriesOf(folder)) {
+    const owner = temporaryOwner(name);
+    if (owner === undefined || owner === process.pid || statOf(owner) !== undefined) continue;
+    rmSync(join(folder, name), { force: true });
   }
 }
 

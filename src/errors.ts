@@ -442,7 +442,7 @@ export const errorCodes = {
   PROMOTION_REFUSED: {
     class: "denied",
     message: "the compile run of this bundle was not promoted to be applied",
-    hint: "Promote the compile run (promotion_mode live_apply); every point listed must hold.",
+    hint: "Promote the compile run (promotion_mode live_apply); every point listed must hold. docs/policy.md has a packet that does.",
   },
   PROVIDER_FAILED: {
     class: "retryable",

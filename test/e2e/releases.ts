@@ -130,6 +130,11 @@ export class Releases {
     return this.ask("runtime", "reconcile", this.#last, ...flags);
   }
 
+  /** The same in another environment than that of the gate being open. */
+  reconcileIn(env: Env, ...flags: readonly string[]): Promise<Started> {
+    return this.askWith(env, "runtime", "reconcile", this.#last, ...flags);
+  }
+
   verify(): Promise<Started> {
     return this.ask("runtime", "verify", this.#last);
   }
@@ -167,7 +172,7 @@ export function outcomes({ report }: Started): readonly string[] {
   );
 }
 
-export function rowsOf(value: unknown): readonly Json[] {
+function rowsOf(value: unknown): readonly Json[] {
   return Array.isArray(value) ? value.map((row) => jsonObject(JSON.stringify(row))) : [];
 }
 

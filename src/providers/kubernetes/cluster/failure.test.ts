@@ -50,6 +50,12 @@ test.each(words)("%s: %p", (reason, stderr) => {
   expect(String(failureOf(stderr).reason)).toBe(reason);
 });
 
+test("what kubectl says of each kind alike is said once", () => {
+  expect(failureOf('context "prod" does not exist\n'.repeat(17)).message).toBe(
+    'context "prod" does not exist',
+  );
+});
+
 test("of several failures the one that leaves most in the dark counts", () => {
   const both = failureOf(
     'unable to recognize no matches for kind "Widget" in version "v1"\nError from server (Forbidden): x is forbidden\n',

@@ -84,7 +84,8 @@ export function failureOf(stderr: string): Failure {
   return {
     reason,
     reasons: new Set(reasons.length === 0 ? ["failed"] : reasons),
-    message: clipped(lines.join("; ").trim() || "kubectl failed without a word"),
+    // Asked for many kinds, it says the same of each.
+    message: clipped([...new Set(lines)].join("; ").trim() || "kubectl failed without a word"),
   };
 }
 

@@ -153,6 +153,10 @@ async function goOn(
     deadline: deadlineMs === undefined ? undefined : { ms: deadlineMs, from: "start" },
     ...(onPlan === undefined ? {} : { onPlan }),
     ...(onEvent === undefined ? {} : { onEvent }),
+  }).catch(async (cause) => {
+    if (!(cause instanceof AkcError) || cause.code !== "RUN_NOT_RESUMABLE") throw cause;
+    // Its process came to the end after it was looked at: what was said of it then is not so any more.
+    throw runExists((await begunIn(store, context.runtimeRunId)).row);
   });
 }
 

@@ -28,7 +28,12 @@ export class Cluster {
   private constructor() {
     this.#folder = mkdtempSync(join(tmpdir(), "akc-k8s-"));
     this.kubeconfig = join(this.#folder, "kubernetes/run/kubeconfig");
-    this.#env = { PATH: process.env["PATH"] ?? "", HOME: home, AKC_ENV_DIR: this.#folder };
+    this.#env = {
+      PATH: process.env["PATH"] ?? "",
+      HOME: home,
+      AKC_ENV_DIR: this.#folder,
+      AKC_TEST_INSTALL: process.env["AKC_TEST_INSTALL"] ?? "",
+    };
     mkdirSync(join(this.#folder, "kubernetes"));
     symlinkSync(builds, join(this.#folder, "kubernetes/bin"));
   }

@@ -18,6 +18,7 @@ export class SystemdHost {
     PATH: process.env["PATH"] ?? "",
     HOME: process.env["HOME"] ?? "/root",
     AKC_ENV_DIR: this.#folder,
+    AKC_TEST_INSTALL: process.env["AKC_TEST_INSTALL"] ?? "",
   };
 
   /** Undefined where it cannot be had; says so loudly. */

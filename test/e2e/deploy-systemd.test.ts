@@ -12,6 +12,8 @@ const host = () => {
   return found;
 };
 afterAll(() => found?.down());
+/** As it is called inside. */
+const binaryInside = found?.bring(binary) ?? binary;
 
 /** An outputs root inside. All of it is gone with its systemd. */
 function siteInside(root: string): Site {
@@ -20,7 +22,7 @@ function siteInside(root: string): Site {
     write: async (path, text) => host().write(`${root}/acme/shop/${path}`, text),
     async akc(args, env) {
       const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-      const child = Bun.spawn(host().argv("env", "--ignore-environment", ...variables, binary, ...args), {
+      const child = Bun.spawn(host().argv("env", "--ignore-environment", ...variables, binaryInside, ...args), {
         env: { ...host().env },
         stdin: "ignore",
         stdout: "pipe",

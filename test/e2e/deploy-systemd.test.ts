@@ -22,12 +22,15 @@ function siteInside(root: string): Site {
     write: async (path, text) => host().write(`${root}/acme/shop/${path}`, text),
     async akc(args, env) {
       const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-      const child = Bun.spawn(host().argv("env", "--ignore-environment", ...variables, binaryInside, ...args), {
-        env: { ...host().env },
-        stdin: "ignore",
-        stdout: "pipe",
-        stderr: "pipe",
-      });
+      const child = Bun.spawn(
+        host().argv("env", "--ignore-environment", ...variables, binaryInside, ...args),
+        {
+          env: { ...host().env },
+          stdin: "ignore",
+          stdout: "pipe",
+          stderr: "pipe",
+        },
+      );
       const [code, stdout, stderr] = await Promise.all([
         child.exited,
         child.stdout.text(),

@@ -26,11 +26,12 @@ import { applyChange, type ChangeDeps } from "./change.ts";
 import { Children } from "./children.ts";
 import { deleteService } from "./deletion.ts";
 import { execOf } from "./probe-exec.ts";
+import type { ReplicaRecord } from "./record.ts";
 import { type Kept, openRecordStore } from "./record-store.ts";
 import { resolveService, settingsOf } from "./revision.ts";
 import { SocketKeeper } from "./sockets.ts";
 import { type SeenCopy, standingOf } from "./standing.ts";
-import { lifeOf, Starter, type Starts, startsOnce } from "./starter.ts";
+import { type Life, lifeOf, Starter, type Starts, startsOnce } from "./starter.ts";
 import { Supervisor } from "./supervisor.ts";
 
 export const processProviderId = "process";
@@ -90,18 +91,17 @@ export function createProcessProvider(input: ProcessProviderInput): Provider {
     supervise: input.supervise ?? false,
   });
 
-  /** @param starts looked up once a look */
   const stands = (
     folder: string,
     kept: Kept,
     asked: Revision | undefined,
-    starts: () => Starts,
+    lifeOfCopy: LifeOfCopy,
   ): Standing => {
     const { service } = kept;
     if (service === undefined) return { kind: "absent" };
     const nowMs = clock.nowMs();
     const copies = kept.replicas.map((record): SeenCopy => {
-      const life = lifeOf(record, starts, nowMs);
+      const life = lifeOfCopy(record);
       const exit = children.known(record.service_id);
       const readiness = board.state(record.service_id, "readiness");
       const liveness = board.state(record.service_id, "liveness");
@@ -129,7 +129,9 @@ export function createProcessProvider(input: ProcessProviderInput): Provider {
     clock,
     exitOf: (serviceId) => children.exitOf(serviceId),
     version(resourceId, kept) {
-      const standing = stands(store.places(resourceId).folder, kept, undefined, startsOnce());
+      const starts = startsOnce();
+      const alive = (record: ReplicaRecord) => lifeOf(record, starts, clock.nowMs());
+      const standing = stands(store.places(resourceId).folder, kept, undefined, alive);
       return standing.kind === "present" ? standing.version : null;
     },
   };
@@ -163,10 +165,11 @@ export function createProcessProvider(input: ProcessProviderInput): Provider {
         runObserveProbes(input.observeProbes, { signal }),
         board.firstAnswers(signal),
       ]);
+      const lifeOfCopy = await lookOnce([...kept.values()], starts);
       return [...kept].map(([resourceId, { folder, resourceClass, found }]): Observation => {
         if (typeof found === "string")
           return unobservable({ resourceId, resourceClass }, "record_unreadable", found);
-        const standing = stands(folder, found, asked.get(resourceId), starts);
+        const standing = stands(folder, found, asked.get(resourceId), lifeOfCopy);
         return { resourceId, resourceClass, standing: withProbes(standing, probed) };
       });
     },
@@ -204,12 +207,24 @@ export function createProcessProvider(input: ProcessProviderInput): Provider {
     return looked;
   }
 
+  /** One look at every copy. /proc shows an end a moment before the parent is told how it came; that moment is waited for. */
+  async function lookOnce(looked: readonly Looked[], starts: () => Starts): Promise<LifeOfCopy> {
+    const look = (record: ReplicaRecord) => lifeOf(record, starts, clock.nowMs());
+    const records = looked.flatMap(({ found }) => (typeof found === "string" ? [] : found.replicas));
+    const lives = new Map(records.map((record) => [record, look(record)]));
+    const gone = records.filter((record) => lives.get(record)?.kind === "gone");
+    await Promise.all(gone.map((record) => children.exitOf(record.service_id)));
+    return (record) => lives.get(record) ?? look(record);
+  }
+
   function trackRunning({ service, replicas }: Kept, starts: () => Starts): void {
     if (service === undefined) return;
     for (const record of replicas)
       if (lifeOf(record, starts, clock.nowMs()).kind === "alive") board.track(service.resource_id, record);
   }
 }
+
+type LifeOfCopy = (record: ReplicaRecord) => Life;
 
 type Asked = Pick<OwnedResource, "resourceId" | "resourceClass">;
 

@@ -51,7 +51,12 @@ interface Source {
   readonly path: string;
   readonly room: string;
   readonly text: string;
-  readonly imports: readonly { readonly specifier: string; readonly typeOnly: boolean }[];
+  readonly imports: readonly {
+    readonly specifier: string;
+    readonly typeOnly: boolean;
+    /** Loaded when it is asked for. */
+    readonly lazy: boolean;
+  }[];
 }
 
 const sources = await readSources();
@@ -101,6 +106,24 @@ test("only main.ts and commands import cli", () => {
     .filter((source) => source.imports.some(({ specifier }) => roomOf(resolve(source, specifier)) === "cli"))
     .map((source) => source.path);
   expect(wrong).toEqual([]);
+});
+
+test("starting a run that deploys nothing loads neither the reconciler nor a provider", () => {
+  const loaded = new Set<string>();
+  const load = (path: string) => {
+    const source = sources.find((one) => one.path === path);
+    if (source === undefined || loaded.has(path)) return;
+    loaded.add(path);
+    for (const { specifier, typeOnly, lazy } of source.imports)
+      if (specifier.startsWith(".") && !typeOnly && !lazy) load(resolve(source, specifier));
+  };
+  load("src/cli/runtime/start.ts");
+  load("src/run/start.ts");
+  expect(loaded.size).toBeGreaterThan(100);
+  // What the bundle wants, whether somebody deploys here, and what the events are called.
+  const small = ["src/reconciler/desired.ts", "src/reconciler/model.ts", "src/run/deployment/held-scope.ts"];
+  const deploying = /^src\/(reconciler|providers|run\/deployment)\//;
+  expect([...loaded].filter((path) => deploying.test(path)).sort()).toEqual(small);
 });
 
 test("every import names its file", () => {
@@ -183,7 +206,9 @@ async function readSources(): Promise<Source[]> {
   for await (const name of new Bun.Glob("src/**/*.ts").scan({ cwd: root })) {
     if (/\.(test|test-d)\.ts$/.test(name)) continue;
     const text = await Bun.file(join(root, name)).text();
-    const values = transpiler.scanImports(text).map(({ path }) => path);
+    const scanned = transpiler.scanImports(text);
+    const values = scanned.map(({ path }) => path);
+    const loaded = scanned.filter(({ kind }) => kind !== "dynamic-import").map(({ path }) => path);
     // The transpiler drops type imports; they are arrows too.
     const written = [...text.matchAll(/^\s*(?:import|export)\b[^;]*?\bfrom\s+"([^"]+)"/gms)].map(
       (match) => match[1] ?? "",
@@ -193,7 +218,11 @@ async function readSources(): Promise<Source[]> {
       path: name,
       room: roomOf(name),
       text,
-      imports: specifiers.map((specifier) => ({ specifier, typeOnly: !values.includes(specifier) })),
+      imports: specifiers.map((specifier) => ({
+        specifier,
+        typeOnly: !values.includes(specifier),
+        lazy: values.includes(specifier) && !loaded.includes(specifier),
+      })),
     });
   }
   return found;

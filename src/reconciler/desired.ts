@@ -12,6 +12,11 @@ import type { DesiredResource } from "../providers/contract.ts";
 
 const deployable: ReadonlySet<NodeKind> = new Set(["service", "integration", "infrastructure", "agent"]);
 
+/** False only where nothing is desired. Asked of every bundle at its start, so it looks at no node. */
+export function mayDesire(bundle: Bundle): boolean {
+  return intentRows(bundle).length > 0 || bundle.metadata["reconcile_deploy_targets_from_ir_only"] === true;
+}
+
 /** Sorted by id; of two intents for one node the later counts. */
 export function desiredResources(bundle: Bundle): readonly DesiredResource[] {
   const fromIr = bundle.desiredStateSource === "ir";

@@ -11,12 +11,11 @@ import type { KernelDeps } from "../kernel/loop.ts";
 import type { RunPlan } from "../kernel/plan.ts";
 import type { RunBudget } from "../kernel/spending.ts";
 import { planEnqueuedPayload } from "../kernel/wire.ts";
-import type { Decision, RunPolicy } from "../policy/model.ts";
+import type { RunPolicy } from "../policy/model.ts";
 import type { DeploymentReader, RunRow } from "../store/contract.ts";
 import type { Ids } from "../system/ids.ts";
 import { type HostDeps, reachesAgentWorker } from "./adapters.ts";
-import { type Convergence, createConverge } from "./deployment/converge.ts";
-import { deniedBeforehand } from "./deployment/gates.ts";
+import type { Convergence } from "./deployment/converge.ts";
 import type { Prepared } from "./prepare.ts";
 
 export interface RunParts {
@@ -96,11 +95,9 @@ export function kernelDeps(parts: RunParts, held: RunHeldBy): KernelDeps {
     ...(convergence === undefined || deployed === undefined
       ? {}
       : {
-          ...beforehand(deniedBeforehand(policy, convergence.deployment.kind)),
-          converge: createConverge({
-            ...convergence,
+          deniedBeforehand: convergence.deniedBeforehand,
+          converge: convergence.createConverge({
             runtimeRunId: context.runtimeRunId,
-            policy,
             clock,
             writer,
             reader: deployed,
@@ -112,10 +109,6 @@ export function kernelDeps(parts: RunParts, held: RunHeldBy): KernelDeps {
     ...(noted === undefined ? {} : { noted }),
     ...(onProgress === undefined ? {} : { onProgress }),
   };
-}
-
-function beforehand(denied: Decision | undefined): Pick<KernelDeps, "deniedBeforehand"> {
-  return denied === undefined ? {} : { deniedBeforehand: denied };
 }
 
 function leftOf(deadlineMs: number | undefined, elapsedMs: number): number | undefined {

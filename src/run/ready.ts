@@ -4,12 +4,14 @@
 import type { Adapter, RunContext } from "../adapters/contract.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
 import { type BundleFacts, bundleFacts } from "../evidence/facts.ts";
+import { mayDesire } from "../reconciler/desired.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Ids } from "../system/ids.ts";
 import { adaptersOf, isBuiltin, preparedAdapter, refuseUnknownAdapter } from "./adapters.ts";
 import { inferOutputsRoot } from "./bundle-files.ts";
 import { refuseMissingCapabilities } from "./capabilities.ts";
-import { openConvergence } from "./deployment/open.ts";
+import type { Convergence } from "./deployment/converge.ts";
+import type { ProviderHost } from "./deployment/open-provider.ts";
 import { createFallbackNotes, type RunNotes } from "./fallback-notes.ts";
 import { contextOf, partsOf, type RunParts } from "./parts.ts";
 import { makePlace, makeScope, type Place } from "./place.ts";
@@ -69,9 +71,10 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
   const parts = partsOf(prepared, host.env);
   const outputsRoot = inferOutputsRoot(bundle.path, input.outputsRoot);
   // The run's own folder is made when its gates are passed: what is refused leaves none behind.
-  const convergence = await openConvergence(prepared, {
+  const scopeRoot = await makeScope(outputsRoot, context);
+  const convergence = await wantedConvergence(prepared, {
     ...host,
-    scopeRoot: await makeScope(outputsRoot, context),
+    scopeRoot,
     pluginsDirs: input.pluginsDirs,
   });
   const place = await makePlace(outputsRoot, context);
@@ -104,6 +107,16 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
 export async function closeReady({ adapter, convergence }: ReadyRun): Promise<void> {
   await adapter.close?.();
   await convergence?.provider.close();
+}
+
+/** Most bundles want nothing to stand, and loading the reconciler would cost each of their starts several milliseconds. */
+async function wantedConvergence(
+  prepared: Prepared,
+  host: Omit<ProviderHost, "policy" | "operator">,
+): Promise<Convergence | undefined> {
+  if (!mayDesire(prepared.bundle)) return undefined;
+  const { openConvergence } = await import("./deployment/open.ts");
+  return openConvergence(prepared, host);
 }
 
 /** Looked for only when the adapter is no built-in one, and by nobody who brings adapters of his own. */

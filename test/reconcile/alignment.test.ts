@@ -4,7 +4,7 @@ import { loadBundle } from "../../src/bundle/load.ts";
 import type { Bundle } from "../../src/bundle/model.ts";
 import { isJsonArray, isJsonObject, type JsonObject } from "../../src/json/value.ts";
 import { misalignments } from "../../src/reconciler/alignment.ts";
-import { desiredResources } from "../../src/reconciler/desired.ts";
+import { desiredResources, mayDesire } from "../../src/reconciler/desired.ts";
 import { readBundleSource } from "../../src/run/bundle-files.ts";
 import { example, type Placed, placed } from "../parity/started.ts";
 
@@ -56,4 +56,16 @@ test("what a row says of how it is run counts also where the node of the IR is w
   const [told] = desiredResources(withRows([{ ...row, runtime_deployment: settings }], more));
   expect(told?.settings).toEqual(settings);
   expect(told?.desiredHash).toBe(plain?.desiredHash ?? "");
+});
+
+test("a bundle of which is said that nothing may be desired desires nothing, and one that desires something is said to", () => {
+  const fromIr = withRows([], { reconcile_deploy_targets_from_ir_only: true });
+  const fromRows = withRows([row], { reconcile_deploy_targets_from_ir_only: false });
+  const nothing = withRows([], { reconcile_deploy_targets_from_ir_only: false });
+  for (const one of [fromIr, fromRows]) {
+    expect(desiredResources(one).length).toBeGreaterThan(0);
+    expect(mayDesire(one)).toBeTrue();
+  }
+  expect(desiredResources(nothing)).toEqual([]);
+  expect(mayDesire(nothing)).toBeFalse();
 });

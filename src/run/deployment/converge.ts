@@ -2,7 +2,7 @@
  * Lets the reconciler work for a run: on whose behalf, under which policy, by which provider. The kernel asks for it only after
  * every action has succeeded, since a broken plan must not be deployed.
  */
-import type { RunPolicy } from "../../policy/model.ts";
+import type { Decision, RunPolicy } from "../../policy/model.ts";
 import type { Provider } from "../../providers/contract.ts";
 import { isCut } from "../../reconciler/cut.ts";
 import type { DriveDeps } from "../../reconciler/drive.ts";
@@ -12,16 +12,22 @@ import { type Passes, reconcileUntilSettled } from "../../reconciler/resync.ts";
 import type { DeploymentReader, RunWriter } from "../../store/contract.ts";
 import type { Clock } from "../../system/clock.ts";
 import type { Deployment } from "./deployment.ts";
+import { deniedBeforehand } from "./gates.ts";
 import { measure } from "./measure.ts";
 
+/** All that a run needs of the reconciler, so that a run that deploys nothing does not load it. */
 export interface Convergence {
   readonly deployment: Deployment;
   readonly provider: Provider;
+  /** The decision by which nothing could be deployed, known before anything starts; absent where something could. */
+  readonly deniedBeforehand?: Decision | undefined;
+  /** As a run's last act. */
+  createConverge(held: ConvergeHeld): Converge;
 }
 
-export interface ConvergeParts extends Convergence {
+/** What differs with where the run is kept, and who asks. */
+interface ConvergeHeld {
   readonly runtimeRunId: string;
-  readonly policy: RunPolicy;
   readonly clock: Clock;
   readonly writer: Pick<RunWriter, "holdScope">;
   readonly reader: DeploymentReader;
@@ -30,6 +36,10 @@ export interface ConvergeParts extends Convergence {
   newRolloutId(): string;
   wasPlanned?: ReconcileInput["wasPlanned"];
   onRollout?: DriveDeps["onRollout"];
+}
+
+export interface ConvergeParts extends ConvergeHeld, Pick<Convergence, "deployment" | "provider"> {
+  readonly policy: RunPolicy;
 }
 
 /** How it is asked for, beyond what the bundle says. */
@@ -90,8 +100,18 @@ export function reconcileInput(
   };
 }
 
+/** @param policy the one that the run goes by */
+export function convergenceOf(deployment: Deployment, provider: Provider, policy: RunPolicy): Convergence {
+  return {
+    deployment,
+    provider,
+    deniedBeforehand: deniedBeforehand(policy, deployment.kind),
+    createConverge: (held) => createConverge({ ...held, deployment, provider, policy }),
+  };
+}
+
 /** As a run's last act: a person starts a run on purpose, so what failed before is tried again. */
-export function createConverge(parts: ConvergeParts): Converge {
+function createConverge(parts: ConvergeParts): Converge {
   return async (ledger, told) => {
     const signal = AbortSignal.any([parts.signal, told]);
     try {

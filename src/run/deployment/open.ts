@@ -9,7 +9,7 @@ import { providerPermitted } from "../../policy/decide.ts";
 import { needsPromotion } from "../../policy/deployment/kinds.ts";
 import { createInMemoryProvider, inMemoryProviderId } from "../../providers/in-memory.ts";
 import type { Prepared } from "../prepare.ts";
-import type { Convergence } from "./converge.ts";
+import { type Convergence, convergenceOf } from "./converge.ts";
 import { deploymentOf, onlyObserves } from "./deployment.ts";
 import { refuseClosedGates } from "./gates.ts";
 import { findProvider, type ProviderHost } from "./open-provider.ts";
@@ -43,7 +43,7 @@ export async function openConvergence(
       nowMs: host.clock.nowMs(),
     });
     if (mutating && needsPromotion(kind)) await refuseOtherManifest(deployment);
-    return { deployment, provider: await open({ ...host, operator, policy }) };
+    return convergenceOf(deployment, await open({ ...host, operator, policy }), policy);
   } catch (cause) {
     if (simulated && !ask && cause instanceof AkcError && notToBeAsked.has(cause.code)) return undefined;
     throw cause;
@@ -64,7 +64,7 @@ export function convergenceInMemory({
   if (!providerPermitted(policy, kind)) {
     throw new AkcError("POLICY_DENIED", { message: `the operator does not permit the provider ${kind}` });
   }
-  if (kind === inMemoryProviderId) return { deployment, provider: createInMemoryProvider() };
+  if (kind === inMemoryProviderId) return convergenceOf(deployment, createInMemoryProvider(), policy);
   if (policy.mode === "simulate") return undefined;
   throw new AkcError("PROVIDER_UNAVAILABLE", {
     message: `a run that is kept in memory cannot deploy by ${kind}`,

@@ -73,7 +73,8 @@ export async function reconcileRun(input: ReconcileRunInput, host: RunHost): Pro
     const { runtimeRunId } = row.context;
     return await reconcileEnded({ store, clock: host.clock, scopeRoot, runtimeRunId }, async (held) => {
       const parts: ConvergeParts = {
-        ...convergence,
+        deployment,
+        provider,
         runtimeRunId,
         policy: prepared.policy,
         clock: host.clock,

@@ -1,5 +1,8 @@
 /** Canaries from bundles: what changes first, what they wait for, and what a person's word makes of them. */
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Json } from "./bundle.ts";
 import {
   columns,
@@ -91,6 +94,32 @@ describe("a plain canary", () => {
       await shop.expectRunning(commands(2, 2, 2, 2));
     }));
 });
+
+test("a word to a rollout whose run cannot be read says what is wrong with the state", () =>
+  inShop(async (shop) => {
+    const run = await canary(shop, release(2));
+    const state = join(shop.world.scope, ".akc/runtime/state.sqlite3");
+    misplace(run, state);
+    expectError(await rollout(shop, "promote"), "STORE_DAMAGED", 1);
+    await shop.expectRunning(commands(2, 1, 1, 1));
+    rmSync(state);
+  }));
+
+/** The runs can be listed still, but this one is not found where the index of their ids says that it is. */
+function misplace(run: string, path: string): void {
+  using db = new Database(path);
+  db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  const row = db
+    .query<{ page: number; size: number }, []>(
+      "SELECT rootpage AS page, page_size AS size FROM sqlite_schema, pragma_page_size WHERE name = 'sqlite_autoindex_run_1'",
+    )
+    .get();
+  if (row === null) throw new Error("runs have no index");
+  const bytes = readFileSync(path);
+  // An entry is the id and, in the byte behind it, the row's number.
+  const at = bytes.indexOf(run, (row.page - 1) * row.size) + run.length;
+  writeFileSync(path, bytes.fill(0x7f, at, at + 1));
+}
 
 describe("the documented canary", () => {
   const documented = {

@@ -131,9 +131,7 @@ async function drive(
   try {
     const { reconcileRun } = await import("../../run/deployment/reconcile-run.ts");
     const row = await withStore(scopeRoot, async (store) => {
-      const reader = await store.openRun(rollout.runtimeRunId).catch((cause) => {
-        throw new AkcError("RUN_NOT_FOUND", { details: { run: rollout.runtimeRunId }, cause });
-      });
+      const reader = await store.openRun(rollout.runtimeRunId);
       try {
         return await reader.run();
       } finally {

@@ -13,7 +13,7 @@ import { openStore } from "../store/sqlite/open.ts";
 import { systemClock } from "../system/clock.ts";
 import { collectIfLarge } from "../system/heap-guard.ts";
 import { systemIds } from "../system/ids.ts";
-import { refuseChanged, runChanged } from "./continuation/changed.ts";
+import { asChange, refuseChanged } from "./continuation/changed.ts";
 import { continueRun, type Deadline, type Watching } from "./continuation/continue.ts";
 import { finishEvidence, placeOf } from "./continuation/finish.ts";
 import { keptOptions, keptPlugin } from "./continuation/kept-options.ts";
@@ -151,34 +151,8 @@ async function readyAgain(input: ResumeRunInput, row: RunRow, host: RunHost): Pr
       host,
     );
   } catch (cause) {
-    throw asChange(cause, input, row);
+    throw asChange(cause, row, input);
   }
-}
-
-/** What is an error of a bundle at a start is a change when a run goes on. */
-function asChange(cause: unknown, input: ResumeRunInput, row: RunRow): unknown {
-  if (!(cause instanceof AkcError)) return cause;
-  const { context, bundlePath, bundleSha256, coordinationSha256 } = row;
-  const { code, message, details } = cause;
-  const found = details["actual"];
-  if (code === "BUNDLE_HASH_MISMATCH" && typeof found === "string") {
-    const change = { what: "bundle", key: "bundle_sha256", expected: bundleSha256, found };
-    return runChanged(context.runtimeRunId, [change]);
-  }
-  if (code === "COORDINATION_HASH_MISMATCH" && typeof found === "string") {
-    const expected = coordinationSha256 ?? "none";
-    const change = { what: "coordination spec", key: "coordination_spec_sha256", expected, found };
-    return runChanged(context.runtimeRunId, [change]);
-  }
-  if (code === "FILE_NOT_FOUND" && input.bundlePath === undefined && details["path"] === bundlePath) {
-    return new AkcError(code, {
-      message: "the bundle that the run was started with is not there any more",
-      hint: "Name where it is now with --bundle FILE.",
-      cause,
-      details: { ...details, expected_bundle_sha256: bundleSha256, why: message },
-    });
-  }
-  return cause;
 }
 
 /** One that is given counts from now, the one of the start from the start. */

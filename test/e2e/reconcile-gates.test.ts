@@ -1,8 +1,9 @@
 /** What keeps akc from deploying, and what bad input is told: before anything has happened. */
 import { describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { onTerminal, plainEnv } from "./akc.ts";
+import { sh } from "./bundle.ts";
 import { changing, crashing, deploying, inShop, type Shop, standing } from "./services.ts";
 import { expectError, expectOutcome, jsonObject } from "./world.ts";
 
@@ -191,6 +192,33 @@ describe("bad input is refused before anything happens:", () => {
       expect(
         (await shop.akc("runtime", "reconcile", run, "--apply", "--bundle", moved)).report,
       ).toMatchObject({ converged: true });
+      rmSync(join(shop.world.side, "v1.json"));
+      const gone = expectError(await shop.akc("runtime", "reconcile", run, "--apply"), "FILE_NOT_FOUND", 2);
+      expect(gone["hint"]).toContain("--bundle");
+    }));
+
+  test("a coordination file that was changed since, with both hashes", () =>
+    inShop(async (shop) => {
+      const coordinated = deploying(one).step("built", sh("true"));
+      const { coordination_spec: spec, spec_hashes: hashes } = coordinated.document();
+      const { coordination_spec_sha256: fingerprint } = jsonObject(JSON.stringify(hashes));
+      const path = await shop.world.place(
+        coordinated.with({
+          coordination_spec: undefined,
+          coordination_ref: { path: ".akc/coordination.json", fingerprint },
+        }),
+      );
+      await shop.world.write(".akc/coordination.json", JSON.stringify(spec));
+      const ran = await shop.start(path);
+      expect(ran.report).toMatchObject({ converged: true });
+      const changed = { ...jsonObject(JSON.stringify(spec)), spec_version: 2 };
+      await shop.world.write(".akc/coordination.json", JSON.stringify(changed));
+      const run = String(ran.report["runtime_run_id"]);
+      const said = expectError(await shop.akc("runtime", "reconcile", run, "--apply"), "RUN_CHANGED", 5);
+      expect(said["details"]).toMatchObject({
+        expected_coordination_spec_sha256: fingerprint,
+        found_coordination_spec_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      });
     }));
 
   test("a run that wants nothing to stand", () =>

@@ -41,7 +41,40 @@ export function refuseChanged(
   if (changes.length > 0) throw runChanged(context.runtimeRunId, changes);
 }
 
-export function runChanged(run: string, changes: readonly Change[]): AkcError {
+/**
+ * What is an error of a bundle at a start is a change when a run goes on.
+ * @param input where the bundle is said to be; absent means where it was
+ */
+export function asChange(
+  cause: unknown,
+  row: RunRow,
+  input: { readonly bundlePath?: string | undefined },
+): unknown {
+  if (!(cause instanceof AkcError)) return cause;
+  const { context, bundlePath, bundleSha256, coordinationSha256 } = row;
+  const { code, message, details } = cause;
+  const found = details["actual"];
+  if (code === "BUNDLE_HASH_MISMATCH" && typeof found === "string") {
+    const change = { what: "bundle", key: "bundle_sha256", expected: bundleSha256, found };
+    return runChanged(context.runtimeRunId, [change]);
+  }
+  if (code === "COORDINATION_HASH_MISMATCH" && typeof found === "string") {
+    const expected = coordinationSha256 ?? "none";
+    const change = { what: "coordination spec", key: "coordination_spec_sha256", expected, found };
+    return runChanged(context.runtimeRunId, [change]);
+  }
+  if (code === "FILE_NOT_FOUND" && input.bundlePath === undefined && details["path"] === bundlePath) {
+    return new AkcError(code, {
+      message: "the bundle that the run was started with is not there any more",
+      hint: "Name where it is now with --bundle FILE.",
+      cause,
+      details: { ...details, expected_bundle_sha256: bundleSha256, why: message },
+    });
+  }
+  return cause;
+}
+
+function runChanged(run: string, changes: readonly Change[]): AkcError {
   const said = changes.map(({ what, expected, found }) => `the ${what} is ${found}, it was ${expected}`);
   return new AkcError("RUN_CHANGED", {
     message: `the run was started with something else: ${said.join("; ")}`,

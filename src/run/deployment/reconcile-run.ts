@@ -12,7 +12,7 @@ import type { Rollout } from "../../reconciler/rollout/model.ts";
 import { type Watched, type WatchOptions, watch } from "../../reconciler/watch.ts";
 import type { RunRow } from "../../store/contract.ts";
 import { openStore } from "../../store/sqlite/open.ts";
-import { runChanged } from "../continuation/changed.ts";
+import { asChange } from "../continuation/changed.ts";
 import { keptOptions } from "../continuation/kept-options.ts";
 import { prepareRun } from "../prepare.ts";
 import type { RunHost } from "../ready.ts";
@@ -115,9 +115,6 @@ async function preparedAgain({ row, simulate, bundlePath, policyPath }: Reconcil
       ...(policyPath === undefined ? {} : { policyPath }),
     });
   } catch (cause) {
-    if (!(cause instanceof AkcError) || cause.code !== "BUNDLE_HASH_MISMATCH") throw cause;
-    const found = String(cause.details["actual"]);
-    const change = { what: "bundle", key: "bundle_sha256", expected: row.bundleSha256, found };
-    throw runChanged(row.context.runtimeRunId, [change]);
+    throw asChange(cause, row, { bundlePath });
   }
 }

@@ -10,6 +10,7 @@ import type { RolloutRow } from "../store/contract.ts";
 import { broughtBackIn } from "./brought-back.ts";
 import type { DriveDeps } from "./drive.ts";
 import { jsonOf } from "./json-of.ts";
+import { Keeper } from "./keeper.ts";
 import {
   correctionKey,
   type KeptRollout,
@@ -86,15 +87,13 @@ function named(rolloutId: string, providerId: string, { rollouts, open }: Found)
   return kept;
 }
 
-async function supersede(input: OpeningInput, { rollout, corrections }: KeptRollout): Promise<void> {
-  const nowMs = input.clock.nowMs();
-  const over = fold(rollout, { kind: "superseded", by: input.bundleSha256 }, nowMs);
-  const row = rolloutRow({ rollout: over, corrections }, nowMs);
-  const payload = jsonOf({ ...rolloutPayload(over, rollout.phase, stateSha256(row)) });
-  await input.ledger.record({
-    events: [{ type: reconcileEvents.rolloutChanged, payload }],
-    deployment: { rollout: row },
-  });
+/** Whoever is told of rollouts is told of the new one only. */
+function supersede(
+  { provider, runtimeRunId, ledger, clock, bundleSha256 }: OpeningInput,
+  kept: KeptRollout,
+): Promise<void> {
+  const over = fold(kept.rollout, { kind: "superseded", by: bundleSha256 }, clock.nowMs());
+  return new Keeper(kept, { provider, runtimeRunId, ledger, clock }).keep(over);
 }
 
 /** Keeps the way there and the way back before anything is changed. */

@@ -2,9 +2,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { createInMemoryProvider } from "../../src/providers/in-memory.ts";
+import { keptRollout } from "../../src/reconciler/kept.ts";
 import { createMemoryScope } from "../../src/store/deployment/memory.ts";
 import { policy } from "../kernel/world.ts";
-import { desired, inMemoryWorld, pass, unavailable, unhealthy, unseen } from "./world.ts";
+import { anothers, desired, inMemoryWorld, pass, unavailable, unhealthy, unseen } from "./world.ts";
 
 const ids = ["a", "b", "c", "d", "e", "f"];
 
@@ -143,9 +144,7 @@ test("what akc has not made is left alone unless it is to be adopted", async () 
   const scope = createMemoryScope();
   await pass(world, [desired("a", { spec: { v: 1 } })]);
   world.log.length = 0;
-  world.sights.set("a", (seen) =>
-    seen.standing.kind === "present" ? { ...seen, standing: { ...seen.standing, owner: "other" } } : seen,
-  );
+  world.sights.set("a", anothers);
   const result = await pass(world, [desired("a", { spec: { v: 2 } })], scope);
   expect(world.log).toEqual([]);
   expect(result.statuses).toMatchObject([{ reason_code: "not_owned", converged: false }]);
@@ -281,10 +280,19 @@ test("a newer bundle takes the place of a rollout that is under way", async () =
   const world = inMemoryWorld();
   const scope = createMemoryScope();
   const metadata = { runtime_rollout: { strategy: "all_at_once", approval: true } };
-  const paused = await pass(world, [desired("a", { spec: { v: 1 } })], scope, { metadata });
+  await pass(world, [desired("a")], createMemoryScope());
+  world.sights.set("a", anothers);
+  const paused = await pass(world, [desired("a", { spec: { v: 1 } })], scope, { metadata, adopt: true });
   expect(paused.rollout).toMatchObject({ phase: "paused", reason: "awaiting_approval" });
-  const newer = await pass(world, [desired("a", { spec: { v: 2 } })], scope);
+  world.sights.clear();
+  const told = new Set<string>();
+  const newer = await pass(world, [desired("a", { spec: { v: 2 } })], scope, {
+    onRollout: ({ rolloutId }) => told.add(rolloutId),
+  });
   expect(newer).toMatchObject({ converged: true, rollout: { phase: "completed" } });
-  const phases = (await scope.deployment.rollouts(10)).map(({ phase }) => phase);
-  expect(phases).toEqual(["completed", "superseded"]);
+  const rollouts = await scope.deployment.rollouts(10);
+  expect(rollouts.map(({ phase }) => phase)).toEqual(["completed", "superseded"]);
+  expect([...told]).toEqual(rollouts.slice(0, 1).map(({ rolloutId }) => rolloutId));
+  // What a person let it take over stays in its record.
+  expect(rollouts.map((row) => keptRollout(row).adopted)).toEqual([[], ["a"]]);
 });

@@ -96,6 +96,12 @@ export const unhealthy =
     return standing.kind === "present" ? { ...seen, standing: { ...standing, health } } : seen;
   };
 
+/** Bears no mark of akc's. */
+export const anothers = (seen: Observation): Observation => {
+  const { standing } = seen;
+  return standing.kind === "present" ? { ...seen, standing: { ...standing, owner: "other" } } : seen;
+};
+
 export const unseen = (seen: Observation): Observation => ({
   ...seen,
   standing: { kind: "unobservable", reason: "unreachable", message: "nobody answers" },

@@ -6,11 +6,7 @@ import { diffFields } from "./diff.ts";
 import { saysReady } from "./gate.ts";
 import type { Look } from "./rollout/judge.ts";
 import type { Unit } from "./rollout/model.ts";
-
-/** Whether the unit is on its way back, or there. */
-export function goesBack({ state }: Unit): boolean {
-  return state === "rolling_back" || state === "rolled_back" || state === "rollback_failed";
-}
+import { goesBack } from "./rollout/order.ts";
 
 /** The hash that the unit is on its way to; null where it is to be gone. */
 export function aimOf(unit: Unit): string | null {

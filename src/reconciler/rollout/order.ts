@@ -92,7 +92,7 @@ function askedAgain(unit: Unit): Split | null {
   return unit.deadlineMs === null ? null : splitOf(unit);
 }
 
-/** Whether the revision that it is brought to is the previous one. */
+/** Whether the revision that it is brought to is the previous one: the unit is on its way back, or there. */
 export function goesBack({ state }: Unit): boolean {
   return state === "rolling_back" || state === "rolled_back" || state === "rollback_failed";
 }

@@ -3,6 +3,7 @@
  */
 import { limits } from "../../limits.ts";
 import { endedPhases, type Rollout, type Unit } from "../../reconciler/rollout/model.ts";
+import type { Clock } from "../../system/clock.ts";
 import type { Plain } from "../render/output.ts";
 import type { Style } from "../render/style.ts";
 import { type Column, table } from "../render/table.ts";
@@ -21,12 +22,28 @@ export function standingText(rollout: Rollout, nowMs: number): string {
 }
 
 /** `1 of 3 settled`, and of a way back `1 of 2 back`. */
-export function progressText({ phase, units }: Rollout): string {
+function progressText({ phase, units }: Rollout): string {
   const count = (wanted: Unit["state"]) => units.filter(({ state }) => state === wanted).length;
   const settled = count("settled");
   if (phase !== "rolling_back" && phase !== "rolled_back") return `${settled} of ${units.length} settled`;
   const touched = units.filter(({ touched }) => touched).length;
   return `${count("rolled_back")} of ${touched} back`;
+}
+
+/** A line for each step of a rollout, and none twice. */
+export function stepTeller(
+  clock: Pick<Clock, "nowMs">,
+  say: (line: string) => void,
+): (rollout: Rollout) => void {
+  let said = "";
+  return (rollout) => {
+    const { phase, step, reason } = rollout;
+    const progress = progressText(rollout);
+    const now = `${phase} ${step} ${reason} ${progress}`;
+    if (now === said) return;
+    said = now;
+    say(`${standingText(rollout, clock.nowMs())} (${progress})\n`);
+  };
 }
 
 export function paintPhase({ phase }: Rollout, style: Style): (text: string) => string {

@@ -7,7 +7,7 @@ import { styleOf } from "../render/style.ts";
 import { watchSignals } from "../runtime/interrupt.ts";
 import { locatingEnvironment } from "../runtime/locate.ts";
 import { type FoundRollout, oneRollout, rolloutArgs } from "./find-rollout.ts";
-import { progressText, rolloutData, rolloutText, standingText } from "./rollout-words.ts";
+import { rolloutData, rolloutText, stepTeller } from "./rollout-words.ts";
 
 const pollMs = 500;
 
@@ -48,14 +48,11 @@ async function followed(
   signal: AbortSignal,
 ): Promise<FoundRollout> {
   let found = first;
-  let said = "";
+  const tell = stepTeller(systemClock, (line) => io.words(line));
   while (!signal.aborted) {
     const { rollout } = found;
-    const { phase, step, reason } = rollout;
-    const now = `${phase} ${step} ${reason} ${progressText(rollout)}`;
-    if (now !== said) io.words(`${standingText(rollout, systemClock.nowMs())} (${progressText(rollout)})\n`);
-    said = now;
-    if (endedPhases.has(phase)) break;
+    tell(rollout);
+    if (endedPhases.has(rollout.phase)) break;
     await systemClock.sleep(pollMs, signal);
     found = await oneRollout(io, args);
   }

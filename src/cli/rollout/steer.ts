@@ -15,7 +15,7 @@ import { watchSignals } from "../runtime/interrupt.ts";
 import { locatingEnvironment, withStore } from "../runtime/locate.ts";
 import { senderName } from "../sender.ts";
 import { type FoundRollout, oneRollout, rolloutArgs } from "./find-rollout.ts";
-import { standingText } from "./rollout-words.ts";
+import { stepTeller } from "./rollout-words.ts";
 import { printRollout } from "./status.ts";
 
 interface Word {
@@ -138,7 +138,6 @@ async function drive(
         await reader.close();
       }
     });
-    let said = "";
     await reconcileRun(
       {
         scopeRoot,
@@ -149,11 +148,7 @@ async function drive(
         bundlePath: args.bundle,
         policyPath: args.policy,
         signal: interrupt.signal,
-        onRollout: (now) => {
-          const text = `${now.phase} ${now.step} ${now.reason}`;
-          if (text !== said) io.words(`${standingText(now, systemClock.nowMs())}\n`);
-          said = text;
-        },
+        onRollout: stepTeller(systemClock, (line) => io.words(line)),
       },
       { clock: systemClock, ids: systemIds, env: process.env },
     );

@@ -15,7 +15,7 @@ import type { ExitCode } from "../exit-codes.ts";
 import { followUpOnRun } from "../follow-up.ts";
 import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
 import { policyArgs } from "../policy/policy-args.ts";
-import { progressText, standingText } from "../rollout/rollout-words.ts";
+import { stepTeller } from "../rollout/rollout-words.ts";
 import { valuesOf } from "../strict.ts";
 import { duration, durationIn, wholeNumber } from "../values.ts";
 import { watchSignals } from "./interrupt.ts";
@@ -96,8 +96,8 @@ export const reconcile = command({
     const watching = watchOf(args);
     const { row, scopeRoot } = await oneRun(session.io, args);
     const { io } = session;
-    const say = (text: string) => {
-      if (args.quiet !== true) io.words(`${text}\n`);
+    const say = (line: string) => {
+      if (args.quiet !== true) io.words(line);
     };
     const interrupt = watchSignals((text) => io.words(`${text}\n`));
     try {
@@ -116,7 +116,7 @@ export const reconcile = command({
           pluginsDirs: valuesOf(args.pluginsDir).map((directory) => resolve(directory)),
           signal: interrupt.signal,
           ...(watching === undefined ? {} : { watch: watching }),
-          onRollout: rolloutSayer(say),
+          onRollout: stepTeller(systemClock, say),
         },
         { clock: systemClock, ids: systemIds, env: process.env },
       );
@@ -185,17 +185,6 @@ function intervalMs(flag: string, text: string): number {
   const range = { min: watchIntervalMsMin, max: watchIntervalMsMax };
   const ms = /^\d{1,9}\.\d{1,9}$/.test(text) ? `${Math.round(Number(text) * 1_000)}ms` : text;
   return durationIn(ms, range) ?? duration(flag, text, range);
-}
-
-/** A line for each step of a rollout, and none twice. */
-function rolloutSayer(say: (text: string) => void) {
-  let said = "";
-  return (rollout: Parameters<typeof standingText>[0]) => {
-    const key = `${rollout.phase} ${rollout.step} ${rollout.reason} ${progressText(rollout)}`;
-    if (key === said) return;
-    said = key;
-    say(`${standingText(rollout, systemClock.nowMs())} (${progressText(rollout)})`);
-  };
 }
 
 async function tell(

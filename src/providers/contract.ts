@@ -5,6 +5,7 @@
  * Source: spec reconcile §4.1, §4.10, §16.
  */
 import type { JsonObject } from "../json/value.ts";
+import type { Clock } from "../system/clock.ts";
 
 /** What a bundle wants to stand. */
 export interface DesiredResource {
@@ -158,6 +159,25 @@ export type ProviderCapability = (typeof providerCapabilities)[number];
 export interface ProviderCall {
   /** Aborts at the call's deadline or when akc is told to end. Every process and request under way ends with it. */
   readonly signal: AbortSignal;
+}
+
+/** What a provider is given that works through a tool of the host. */
+export interface ToolDeps {
+  /** Of akc itself; may name another program in the tool's place, as `AKC_SYSTEMCTL` does. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute; every path of the settings lies below it. */
+  readonly repoRoot: string;
+  /** `tenant_id/repo_id` */
+  readonly scope: string;
+  readonly clock: Clock;
+}
+
+/** What the kinds are given that the documented contract knows. */
+export interface DocumentedDeps extends ToolDeps {
+  /** Runs rows of `observe_probes`. */
+  readonly probe?: (rows: readonly JsonObject[], call: ProviderCall) => Promise<readonly HealthCondition[]>;
+  /** `deployment_observe_hash_contract` of the bundle; part of every observed hash. */
+  readonly observeHashContract?: JsonObject;
 }
 
 /**

@@ -7,14 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fingerprint, sha256Hex } from "../../src/json/fingerprint.ts";
 import type { JsonObject } from "../../src/json/value.ts";
-import {
-  type ComposeDeps,
-  type ComposeProvider,
-  createComposeProvider,
-} from "../../src/providers/compose/provider.ts";
+import { type ComposeProvider, createComposeProvider } from "../../src/providers/compose/provider.ts";
 import type {
   Change,
   DesiredResource,
+  DocumentedDeps,
   Observation,
   OwnedResource,
   Revision,
@@ -90,7 +87,7 @@ export class ComposeStage {
     more: {
       readonly top?: JsonObject;
       readonly settings?: JsonObject;
-      readonly deps?: Partial<ComposeDeps>;
+      readonly deps?: Partial<DocumentedDeps>;
     } = {},
   ): ComposeProvider {
     const settings = this.pinned("app.yaml", JSON.stringify({ services, ...more.top }));
@@ -102,7 +99,7 @@ export class ComposeStage {
     return { apply_manifest_path: path, apply_manifest_sha256: sha256Hex(text) };
   }
 
-  open(settings: JsonObject, deps: Partial<ComposeDeps> = {}): ComposeProvider {
+  open(settings: JsonObject, deps: Partial<DocumentedDeps> = {}): ComposeProvider {
     return createComposeProvider(
       { kind: "docker_compose_apply", project: this.project, ...settings },
       {

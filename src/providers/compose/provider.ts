@@ -8,11 +8,11 @@ import { textAt } from "../../bundle/member.ts";
 import { AkcError } from "../../errors.ts";
 import type { JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
-import type { Clock } from "../../system/clock.ts";
 import type {
   Change,
   Deletion,
   DesiredResource,
+  DocumentedDeps,
   HealthCondition,
   Observation,
   OwnedResource,
@@ -35,19 +35,6 @@ import type { Container, Inspected } from "./standing/containers.ts";
 import { composeObservedBody } from "./standing/observed-body.ts";
 import { bearsMark, type ServiceStanding, type Sought, standingOf } from "./standing/standing.ts";
 
-export interface ComposeDeps {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Absolute; every path of the settings lies below it. */
-  readonly repoRoot: string;
-  /** `tenant/repo` */
-  readonly scope: string;
-  readonly clock: Clock;
-  /** Runs the rows of `observe_probes`, all of them or the resource's own. */
-  readonly probe?: (rows: readonly JsonObject[], call: ProviderCall) => Promise<readonly HealthCondition[]>;
-  /** `deployment_observe_hash_contract` of the bundle; part of every observed hash. */
-  readonly observeHashContract?: JsonObject;
-}
-
 /** What it has stored is `rollback_apply_manifest_by_desired_hash`. */
 export type ComposeProvider = Provider & Required<Pick<Provider, "resolveStored">>;
 
@@ -57,7 +44,7 @@ const capabilities: Readonly<Record<ComposeSettings["kind"], readonly ProviderCa
 };
 
 /** @param settings `deployment_provider` of the bundle. @throws AkcError DESIRED_STATE_INVALID */
-export function createComposeProvider(settings: JsonObject, deps: ComposeDeps): ComposeProvider {
+export function createComposeProvider(settings: JsonObject, deps: DocumentedDeps): ComposeProvider {
   return new Compose(readComposeSettings(settings), deps);
 }
 
@@ -65,11 +52,11 @@ class Compose implements ComposeProvider {
   readonly id: string;
   readonly capabilities: ReadonlySet<ProviderCapability>;
   readonly #settings: ComposeSettings;
-  readonly #deps: ComposeDeps;
+  readonly #deps: DocumentedDeps;
   readonly #docker: Docker;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(settings: ComposeSettings, deps: ComposeDeps) {
+  constructor(settings: ComposeSettings, deps: DocumentedDeps) {
     this.id = settings.kind;
     this.capabilities = new Set(capabilities[settings.kind]);
     this.#settings = settings;

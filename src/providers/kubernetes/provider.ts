@@ -6,10 +6,9 @@
  */
 import { AkcError } from "../../errors.ts";
 import type { JsonObject } from "../../json/value.ts";
-import type { Clock } from "../../system/clock.ts";
 import type {
   DesiredResource,
-  HealthCondition,
+  DocumentedDeps,
   Provider,
   ProviderCall,
   ProviderCapability,
@@ -22,19 +21,6 @@ import { type KubernetesKind, kubernetesSettings } from "./desired/settings.ts";
 import { wantedByAll, wantedOf } from "./desired/wanted.ts";
 import { keyOf, type ObjectRef } from "./object.ts";
 import { observe } from "./observe.ts";
-
-export interface KubernetesDeps {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Absolute; manifests lie below it. */
-  readonly repoRoot: string;
-  /** `tenant_id/repo_id` */
-  readonly scope: string;
-  readonly clock: Clock;
-  /** Does what the rows of `observe_probes` say; the documented probes without it. */
-  readonly probe?: (rows: readonly JsonObject[], call: ProviderCall) => Promise<readonly HealthCondition[]>;
-  /** `deployment_observe_hash_contract` of the bundle; part of every observed hash. */
-  readonly observeHashContract?: JsonObject;
-}
 
 /**
  * What it has stored is `rollback_apply_manifest_by_desired_hash`; the objects of such a manifest are shared out among the resources of
@@ -52,7 +38,7 @@ const capabilities: Readonly<Record<KubernetesKind, readonly ProviderCapability[
 };
 
 /** `settings`: the bundle's `deployment_provider`. @throws AkcError DESIRED_STATE_INVALID, TOOL_MISSING */
-export function createKubernetesProvider(settings: JsonObject, deps: KubernetesDeps): KubernetesProvider {
+export function createKubernetesProvider(settings: JsonObject, deps: DocumentedDeps): KubernetesProvider {
   const read = kubernetesSettings(settings);
   const { repoRoot, scope, observeHashContract } = deps;
   const home = read.namespace;

@@ -7,7 +7,6 @@
 import { AkcError } from "../../errors.ts";
 import type { JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
-import type { Clock } from "../../system/clock.ts";
 import type {
   DesiredResource,
   Observation,
@@ -16,6 +15,7 @@ import type {
   ProviderCall,
   Resolution,
   Revision,
+  ToolDeps,
 } from "../contract.ts";
 import { applyUnit, type ChangeDeps, deleteUnit } from "./change.ts";
 import { Look, type Subject } from "./look.ts";
@@ -27,21 +27,11 @@ import { UnitVerifier } from "./verify.ts";
 
 export { systemdKinds } from "./settings.ts";
 
-export interface SystemdDeps {
-  /** `AKC_SYSTEMCTL` and `AKC_SYSTEMD_ANALYZE` name other programs. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where `unit_file.path` is looked up. */
-  readonly repoRoot: string;
-  /** `tenant_id/repo_id` */
-  readonly scope: string;
-  readonly clock: Clock;
-}
-
 /**
  * @param settings `deployment_provider` of the bundle, with `kind` one of `systemdKinds`
  * @throws AkcError DESIRED_STATE_INVALID
  */
-export function createSystemdProvider(settings: JsonObject, deps: SystemdDeps): Provider {
+export function createSystemdProvider(settings: JsonObject, deps: ToolDeps): Provider {
   const { env, repoRoot, scope, clock } = deps;
   const read = readProviderSettings(settings, env);
   const systemctl = new Systemctl({ env, user: read.user });

@@ -6,7 +6,7 @@
 import { member } from "../../bundle/member.ts";
 import { AkcError } from "../../errors.ts";
 import type { OperatorPolicy, RunPolicy } from "../../policy/model.ts";
-import type { Provider } from "../../providers/contract.ts";
+import type { DocumentedDeps, Provider, ToolDeps } from "../../providers/contract.ts";
 import { createInMemoryProvider, inMemoryProviderId } from "../../providers/in-memory.ts";
 import { runObserveProbes } from "../../providers/probe/observe-probes.ts";
 import type { Clock } from "../../system/clock.ts";
@@ -100,7 +100,7 @@ function settingsOf({ settings, kind }: Deployment) {
 }
 
 /** With what those have that the documented contract knows. */
-function looking(deployment: Deployment, host: ProviderHost) {
+function looking(deployment: Deployment, host: ProviderHost): DocumentedDeps {
   const { observeHashContract } = deployment;
   return {
     ...outside(deployment, host),
@@ -109,6 +109,6 @@ function looking(deployment: Deployment, host: ProviderHost) {
   };
 }
 
-function outside({ repoRoot, scope }: Deployment, { env, clock }: ProviderHost) {
+function outside({ repoRoot, scope }: Deployment, { env, clock }: ProviderHost): ToolDeps {
   return { env, clock, repoRoot, scope };
 }

@@ -7,6 +7,7 @@
 import type { RolloutRow } from "../store/contract.ts";
 import { keptRollout } from "./kept.ts";
 import type { PlannedChange } from "./plan.ts";
+import { revisionKey } from "./revision-hash.ts";
 import type { Rollout, RolloutReason, Unit } from "./rollout/model.ts";
 
 /** @param rollouts newest first */
@@ -21,7 +22,7 @@ export function failedIn(rollouts: readonly RolloutRow[]): (change: PlannedChang
   return ({ resourceId, revisionHash }) => {
     // Parsed only where something differs: most looks find nothing.
     known ??= lastEnds(rollouts);
-    return known.get(nameOf(resourceId, revisionHash)) ?? undefined;
+    return known.get(revisionKey(resourceId, revisionHash)) ?? undefined;
   };
 }
 
@@ -33,10 +34,10 @@ function lastEnds(rollouts: readonly RolloutRow[]): ReadonlyMap<string, Unit | n
     const { rollout, corrections } = keptRollout(row);
     for (const unit of rollout.units) {
       const { resourceId, targetHash } = unit;
-      const name = nameOf(resourceId, targetHash);
+      const key = revisionKey(resourceId, targetHash);
       // A correction that failed says nothing of the revision, which was good once.
-      if (!ends.has(name) && !Object.hasOwn(corrections, resourceId))
-        ends.set(name, row.phase === "completed" ? null : failedWith(unit, rollout));
+      if (!ends.has(key) && !Object.hasOwn(corrections, resourceId))
+        ends.set(key, row.phase === "completed" ? null : failedWith(unit, rollout));
     }
   }
   return ends;
@@ -58,8 +59,4 @@ function failedWith(unit: Unit, { phase, reason, message }: Rollout): Unit {
 
 function isGood(reason: RolloutReason): boolean {
   return reason === "healthy" || reason === "applied";
-}
-
-function nameOf(resourceId: string, hash: string): string {
-  return `${resourceId}\n${hash}`;
 }

@@ -28,6 +28,7 @@ import { type KeptRollout, revisionOf } from "./kept.ts";
 import { askWithin, type Fault, faultOf, type Looked, look } from "./look.ts";
 import { reconcileEvents } from "./model.ts";
 import type { PlannedChange } from "./plan.ts";
+import { revisionKey } from "./revision-hash.ts";
 import { ended, fold, foldLooks, next, wakeAtMs, wants } from "./rollout/machine.ts";
 import {
   type Analysis,
@@ -127,7 +128,7 @@ export class Drive {
     for (const { resourceId, targetHash, previousHash } of this.#rollout.units) {
       for (const hash of [targetHash, previousHash]) {
         const row = hash === null ? null : await deployment.revision(provider.id, resourceId, hash);
-        if (row !== null) this.#revisions.set(nameOf(resourceId, row.desiredHash), revisionOf(row));
+        if (row !== null) this.#revisions.set(revisionKey(resourceId, row.desiredHash), revisionOf(row));
       }
     }
   }
@@ -166,7 +167,7 @@ export class Drive {
 
   #aim(unit: Unit): Revision | undefined {
     const hash = aimOf(unit);
-    return hash === null ? undefined : this.#revisions.get(nameOf(unit.resourceId, hash));
+    return hash === null ? undefined : this.#revisions.get(revisionKey(unit.resourceId, hash));
   }
 
   #start(actions: readonly RolloutAction[]): void {
@@ -283,7 +284,8 @@ export class Drive {
         : {}),
       observation: this.#looked?.observations.get(resourceId),
       owned: this.#looked?.owned.find((one) => one.resourceId === resourceId),
-      revision: action.kind === "apply" ? this.#revisions.get(nameOf(resourceId, action.hash)) : undefined,
+      revision:
+        action.kind === "apply" ? this.#revisions.get(revisionKey(resourceId, action.hash)) : undefined,
     };
   }
 
@@ -311,6 +313,3 @@ export class Drive {
 const measuring = "\nmeasuring";
 const pauseMsMin = 10;
 const restPerLook = 3;
-function nameOf(resourceId: string, hash: string): string {
-  return `${resourceId}\n${hash}`;
-}

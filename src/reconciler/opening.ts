@@ -22,6 +22,7 @@ import {
 import { reconcileEvents } from "./model.ts";
 import { isActive, type PlannedChange, type ReconcilePlan } from "./plan.ts";
 import { rolloutPayload } from "./progress.ts";
+import { revisionKey } from "./revision-hash.ts";
 import { begin, fold } from "./rollout/machine.ts";
 import type { Strategy } from "./rollout/model.ts";
 import { type WayBack, type Wished, waysBack } from "./way-back.ts";
@@ -142,7 +143,9 @@ async function begun(
     active.map(({ resourceId, revisionHash }) => deployment.revision(provider.id, resourceId, revisionHash)),
   );
   const wasGood = new Map(
-    known.flatMap((one) => (one === null ? [] : [[`${one.resourceId}\n${one.desiredHash}`, one.goodAtMs]])),
+    known.flatMap((one) =>
+      one === null ? [] : [[revisionKey(one.resourceId, one.desiredHash), one.goodAtMs]],
+    ),
   );
   await ledger.record({
     events: [
@@ -158,7 +161,7 @@ async function begun(
         const stored = ways.get(resourceId)?.stored;
         const before = stored === undefined ? [] : [revisionRow(provider.id, stored, about)];
         const revision = revisions.get(resourceId);
-        const goodAtMs = wasGood.get(`${resourceId}\n${revisionHash}`) ?? null;
+        const goodAtMs = wasGood.get(revisionKey(resourceId, revisionHash)) ?? null;
         if (revision === undefined) return before;
         return [...before, revisionRow(provider.id, revision, { ...about, goodAtMs })];
       }),

@@ -11,3 +11,8 @@ import type { Revision } from "../providers/contract.ts";
 export function revisionHash({ resourceId, desiredHash, fields, snapshot, replicas }: Revision): string {
   return fingerprint({ resourceId, desiredHash, fields, snapshot, replicas: replicas ?? null });
 }
+
+/** A key for a revision among those of all resources; `hash` is its `revisionHash`. */
+export function revisionKey(resourceId: string, hash: string): string {
+  return `${resourceId}\n${hash}`;
+}

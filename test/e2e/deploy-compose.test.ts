@@ -1,10 +1,16 @@
 /** What the built binary makes of a project on a real Docker engine, and what it leaves alone. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { acquireDocker, type DockerEngine } from "../env/docker.ts";
 import type { Json } from "./bundle.ts";
-import { intent, outcomes, planned, type Release, Releases, siteIn } from "./releases.ts";
+import {
+  expectGatedAndPromoted,
+  intent,
+  outcomes,
+  planned,
+  type Release,
+  Releases,
+  siteIn,
+} from "./releases.ts";
 import { expectError, inWorld, type World } from "./world.ts";
 
 const engine = await acquireDocker();
@@ -78,12 +84,12 @@ class Stage {
   }
 }
 
-async function onStage(work: (stage: Stage, world: World) => Promise<void>): Promise<void> {
+async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
   await inWorld(async (world) => {
     if (engine === undefined) throw new Error("there is no engine");
     const stage = new Stage(world, engine);
     try {
-      await work(stage, world);
+      await work(stage);
     } finally {
       await stage.end();
     }
@@ -262,23 +268,8 @@ describe.skipIf(engine === undefined)("docker_compose_apply", () => {
     }));
 
   test("is refused before any action of the run while its gate is closed, and without a packet", () =>
-    onStage(async (stage, world) => {
-      const { releases } = stage;
-      const start = ["runtime", "start", "--mode", "enforce", "--bundle"];
-      const gated = await releases.askWith({}, ...start, await releases.place(first));
-      expect(expectError(gated, "PROVIDER_GATED", 2)["details"]).toMatchObject({
-        gate: "AKC_ENABLE_MUTATING_DEPLOYMENT_PROVIDER",
-      });
-      const unpromoted = await releases.ask(...start, await releases.place({ ...first, id: "v2" }, "packet"));
-      expect(expectError(unpromoted, "PROMOTION_REFUSED", 2)["issues"]).toMatchObject([
-        { path: "manifest:" },
-      ]);
-      // Promoted, and not what was promoted by now.
-      const changed = await releases.place({ ...first, id: "v3" });
-      await world.write("deploy/v3.yaml", "{}");
-      expectError(await releases.ask(...start, changed), "DESIRED_STATE_INVALID", 2);
-      expect((await releases.ask("runtime", "list")).report["items"]).toEqual([]);
-      expect(existsSync(join(world.scope, ".akc/runtime/v1"))).toBe(false);
+    onStage(async (stage) => {
+      await expectGatedAndPromoted(stage.releases, first);
       expect(await stage.running()).toEqual({});
     }));
 

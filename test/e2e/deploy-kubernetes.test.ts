@@ -1,13 +1,19 @@
 /** What the built binary makes of a namespace on a real API server, and what it leaves alone. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
 import { Cluster } from "../env/kubernetes.ts";
 import { configMap, deployment, service } from "../reconcile/kubernetes-objects.ts";
 import type { Json } from "./bundle.ts";
-import { intent, outcomes, planned, type Release, Releases, siteIn } from "./releases.ts";
-import { expectError, inWorld, jsonObject, type Started, until, type World } from "./world.ts";
+import {
+  expectGatedAndPromoted,
+  intent,
+  outcomes,
+  planned,
+  type Release,
+  Releases,
+  siteIn,
+} from "./releases.ts";
+import { inWorld, jsonObject, type Started, until, type World } from "./world.ts";
 
 const here = Cluster.canBeHad();
 let cluster: Cluster;
@@ -85,8 +91,8 @@ function soon(name: string, what: () => boolean): Promise<void> {
   });
 }
 
-async function onStage(work: (stage: Stage, world: World) => Promise<void>): Promise<void> {
-  await inWorld(async (world) => await work(new Stage(world), world));
+async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
+  await inWorld(async (world) => await work(new Stage(world)));
 }
 
 function release(
@@ -246,23 +252,8 @@ describe.skipIf(!here)("kubernetes_apply", () => {
     }));
 
   test("is refused before any action of the run while its gate is closed, and without a packet", () =>
-    onStage(async (stage, world) => {
-      const { releases } = stage;
-      const start = ["runtime", "start", "--mode", "enforce", "--bundle"];
-      const gated = await releases.askWith({}, ...start, await releases.place(first));
-      expect(expectError(gated, "PROVIDER_GATED", 2)["details"]).toMatchObject({
-        gate: "AKC_ENABLE_MUTATING_DEPLOYMENT_PROVIDER",
-      });
-      const unpromoted = await releases.ask(...start, await releases.place({ ...first, id: "v2" }, "packet"));
-      expect(expectError(unpromoted, "PROMOTION_REFUSED", 2)["issues"]).toMatchObject([
-        { path: "manifest:" },
-      ]);
-      // Promoted, and not what was promoted by now.
-      const changed = await releases.place({ ...first, id: "v3" });
-      await world.write("deploy/v3.yaml", "{}");
-      expectError(await releases.ask(...start, changed), "DESIRED_STATE_INVALID", 2);
-      expect((await releases.ask("runtime", "list")).report["items"]).toEqual([]);
-      expect(existsSync(join(world.scope, ".akc/runtime/v1"))).toBe(false);
+    onStage(async (stage) => {
+      await expectGatedAndPromoted(stage.releases, first);
       expect([stage.names("deployment"), stage.names("configmap")]).toEqual([[], []]);
     }));
 });

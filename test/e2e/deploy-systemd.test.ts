@@ -3,8 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { SystemdHost } from "../env/systemd.ts";
 import { binary } from "./akc.ts";
 import type { Json } from "./bundle.ts";
-import { intent, outcomes, planned, type Release, Releases, type Site } from "./releases.ts";
-import { expectError } from "./world.ts";
+import { expectGated, intent, outcomes, planned, type Release, Releases, type Site } from "./releases.ts";
 
 const found = SystemdHost.up();
 const host = () => {
@@ -250,12 +249,7 @@ describe.skipIf(found === undefined)("systemd", () => {
   test("is refused before any action of the run while its gate is closed", async () => {
     const stage = new Stage();
     const { releases, root } = stage;
-    const start = ["runtime", "start", "--mode", "enforce", "--bundle", await releases.place(first)];
-    expect(expectError(await releases.askWith({}, ...start), "PROVIDER_GATED", 2)["details"]).toMatchObject({
-      provider: "systemd",
-      gate: "AKC_ENABLE_MUTATING_DEPLOYMENT_PROVIDER",
-    });
-    expect((await releases.ask("runtime", "list")).report["items"]).toEqual([]);
+    await expectGated(releases, first);
     expect(stage.sh(`ls ${root}/acme/shop/.akc/runtime`)).toBe("v1.runtime_bundle.json");
     expect(stage.names()).toEqual([]);
   });

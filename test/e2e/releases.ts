@@ -2,11 +2,13 @@
  * Releases of a scope that a real provider deploys: the bundle, what it deploys, and the packet that promotes it, each where a compiler
  * leaves it. Knows no provider, and takes nothing away again.
  */
+import { expect } from "bun:test";
+import { existsSync } from "node:fs";
 import { fingerprint, sha256Hex } from "../../src/json/fingerprint.ts";
 import { fromPlain } from "../../src/json/plain.ts";
 import { plainEnv } from "./akc.ts";
 import { bundle, type Json, sh } from "./bundle.ts";
-import { jsonObject, type Ran, type Started, type World } from "./world.ts";
+import { expectError, jsonObject, type Ran, type Started, type World } from "./world.ts";
 
 export type Env = Readonly<Record<string, string>>;
 
@@ -59,14 +61,17 @@ export function intent(
 
 export class Releases {
   readonly site: Site;
+  /** Of the provider. */
+  readonly kind: string;
   readonly #provider: Json;
   readonly #env: Env;
   #last = "";
 
   /** @param env of the tool that the provider uses; the gate is opened beside it */
-  constructor(site: Site, provider: Json, env: Env = {}) {
+  constructor(site: Site, provider: Json & { readonly kind: string }, env: Env = {}) {
     this.site = site;
     this.#provider = provider;
+    this.kind = provider.kind;
     this.#env = { ...plainEnv, ...env };
   }
 
@@ -102,7 +107,7 @@ export class Releases {
       patch_hash_sha256: "a".repeat(64),
       policy_allow_decision: { allowed: true },
       compile_apply_attestation: attestation,
-      apply_target_metadata: { deployment_provider: { kind: this.#provider["kind"] } },
+      apply_target_metadata: { deployment_provider: { kind: this.kind } },
       ...("apply_manifest_sha256" in pinned ? { manifest_sha256: pinned["apply_manifest_sha256"] } : {}),
     };
     const packet = { ...unsealed, packet_signature_sha256: fingerprint(fromPlain(unsealed)) };
@@ -120,7 +125,7 @@ export class Releases {
   /** Places it and starts its run, which brings it about. */
   async start(release: Release): Promise<Started> {
     const path = await this.place(release);
-    const started = await this.ask("runtime", "start", "--bundle", path, "--mode", "enforce");
+    const started = await this.ask(...start, path);
     this.#last = String(started.report["runtime_run_id"]);
     return started;
   }
@@ -141,7 +146,7 @@ export class Releases {
 
   /** Any command about this outputs root, with the gate open. */
   ask(...args: readonly string[]): Promise<Started> {
-    return this.askWith({ AKC_ENABLE_MUTATING_DEPLOYMENT_PROVIDER: "1" }, ...args);
+    return this.askWith({ [gate]: "1" }, ...args);
   }
 
   /** @param env over the tool's */
@@ -150,6 +155,34 @@ export class Releases {
     const ran = await this.site.akc([...args, ...place], { ...this.#env, ...env });
     return { ...ran, report: jsonObject(ran.stdout) };
   }
+}
+
+const start = ["runtime", "start", "--mode", "enforce", "--bundle"] as const;
+const gate = "AKC_ENABLE_MUTATING_DEPLOYMENT_PROVIDER";
+
+/** Fails unless a start is refused before anything of its run exists while the gate is closed. */
+export async function expectGated(releases: Releases, release: Release): Promise<void> {
+  const gated = await releases.askWith({}, ...start, await releases.place(release));
+  const { details } = expectError(gated, "PROVIDER_GATED", 2);
+  expect(details).toMatchObject({ provider: releases.kind, gate });
+  expect((await releases.ask("runtime", "list")).report["items"]).toEqual([]);
+}
+
+/** As `expectGated`; and unless it is refused with the gate open where its manifest is not promoted as it is. Both of this machine. */
+export async function expectGatedAndPromoted(releases: Releases, release: Release): Promise<void> {
+  await expectGated(releases, release);
+  const unpromoted = await releases.ask(
+    ...start,
+    await releases.place({ ...release, id: "unpromoted" }, "packet"),
+  );
+  expect(expectError(unpromoted, "PROMOTION_REFUSED", 2)["issues"]).toMatchObject([{ path: "manifest:" }]);
+  // Promoted, and not what was promoted by now.
+  const changed = await releases.place({ ...release, id: "changed" });
+  await releases.site.write("deploy/changed.yaml", "{}");
+  expectError(await releases.ask(...start, changed), "DESIRED_STATE_INVALID", 2);
+  expect((await releases.ask("runtime", "list")).report["items"]).toEqual([]);
+  for (const id of [release.id, "unpromoted", "changed"])
+    expect(existsSync(`${releases.site.root}/acme/shop/.akc/runtime/${id}`)).toBe(false);
 }
 
 /** What a plan would change, a line each: `web update /image /restart`. */

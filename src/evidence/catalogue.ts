@@ -161,7 +161,7 @@ export const eventPayloads = {
 
 export type EventType = keyof typeof eventPayloads;
 
-export function isEventType(type: string): type is EventType {
+function isEventType(type: string): type is EventType {
   return Object.hasOwn(eventPayloads, type);
 }
 

@@ -34,7 +34,7 @@ export function refuseByteOrderMark(text: string): void {
 }
 
 /** Offset of the first byte that no well-formed sequence begins with or continues; the length when all is well. */
-export function firstInvalidByte(bytes: Uint8Array): number {
+function firstInvalidByte(bytes: Uint8Array): number {
   let at = 0;
   while (at < bytes.length) {
     const length = sequenceLength(bytes, at);

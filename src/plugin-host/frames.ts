@@ -136,7 +136,7 @@ function isId(id: Json | undefined): id is number {
   return typeof id === "number" && Number.isSafeInteger(id) && id > 0;
 }
 
-export function isMap(value: Json | undefined): value is JsonMap {
+function isMap(value: Json | undefined): value is JsonMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

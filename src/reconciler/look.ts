@@ -102,7 +102,7 @@ function unseen(
   return { resourceId, resourceClass, standing: { kind: "unobservable", reason, message } };
 }
 
-export function ownedOf(row: OwnedRow): OwnedResource {
+function ownedOf(row: OwnedRow): OwnedResource {
   const { providerId, resourceId, resourceClass, desiredHash } = row;
   const dependsOn: readonly string[] = JSON.parse(row.dependsOn);
   return { providerId, resourceId, resourceClass, desiredHash, dependsOn, handle: objectOf(row.handle) };

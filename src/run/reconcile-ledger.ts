@@ -83,10 +83,7 @@ export async function reconcileEnded<T>(
  * when it throws; where it recorded nothing, the run is left as it was.
  * @throws AkcError RUN_NOT_RESUMABLE when the run has not ended, STORE_DAMAGED, DISK_FULL, LEASE_LOST; what `work` throws
  */
-export async function reconcileHeld<T>(
-  run: EndedRun,
-  work: (ledger: ReconcileLedger) => Promise<T>,
-): Promise<T> {
+async function reconcileHeld<T>(run: EndedRun, work: (ledger: ReconcileLedger) => Promise<T>): Promise<T> {
   refuseUnended(run.row);
   const pass = await openPass(run);
   let result: T;

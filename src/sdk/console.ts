@@ -69,7 +69,7 @@ function methods() {
 }
 
 /** As a console would: text as it is, `%s` and the like filled in, errors with their stack, the rest as JSON where it can be. */
-export function formatted(words: readonly unknown[]): string {
+function formatted(words: readonly unknown[]): string {
   const [first, ...rest] = words;
   if (typeof first !== "string" || !first.includes("%")) return words.map(shown).join(" ");
   const filled = first.replaceAll(/%[sdifjoOc%]/g, (mark) => {

@@ -84,7 +84,7 @@ export function createMemoryRun(runtimeRunId: string, scope: MemoryScope = creat
   };
 }
 
-export function createMemoryArtifacts(): ArtifactStore {
+function createMemoryArtifacts(): ArtifactStore {
   const contents = new Map<string, Uint8Array>();
   const keep = (bytes: Uint8Array): ArtifactRef => {
     const sha256 = sha256Hex(bytes);

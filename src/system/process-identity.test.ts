@@ -1,7 +1,8 @@
 /** Who a process is, with real ones: the living, the dead, and numbers that mean somebody else. */
 import { afterEach, expect, test } from "bun:test";
 import { DeathWatch } from "./death-watch.ts";
-import { bootId, identify, isAlive, membersOf, signalProcess } from "./process-identity.ts";
+import { bootId, isAlive, membersOf, signalProcess } from "./process-identity.ts";
+import { statOf } from "./process-table.ts";
 
 const children: Bun.Subprocess[] = [];
 afterEach(() => {
@@ -15,9 +16,10 @@ function sleeper(env: Readonly<Record<string, string>> = {}) {
     detached: true,
   });
   children.push(child);
-  const identity = identify(child.pid);
-  if (identity === undefined) throw new Error("it is gone already");
-  return { child, identity };
+  const stat = statOf(child.pid);
+  if (stat === undefined) throw new Error("it is gone already");
+  const { startTicks } = stat;
+  return { child, identity: { pid: child.pid, startTicks, bootId: bootId() } };
 }
 
 test("a signal goes to the very process, and to nobody when the number, the start or the boot is another's", async () => {

@@ -38,12 +38,6 @@ function readBootId(): string {
   }
 }
 
-/** Undefined for a number that no living process has. */
-export function identify(pid: number): ProcessIdentity | undefined {
-  const stat = livingStat(pid);
-  return stat === undefined ? undefined : { pid, startTicks: stat.startTicks, bootId: bootId() };
-}
-
 /** Whether this very process lives. */
 export function isAlive({ pid, startTicks, bootId: born }: ProcessIdentity): boolean {
   return born === bootId() && livingStat(pid)?.startTicks === startTicks;

@@ -52,7 +52,7 @@ export function stableIntentSha256(intent: Intent): string {
 }
 
 /** What the intent means, apart from wording of titles, times and tags; lists by id. */
-export function semanticPayload(intent: Intent): JsonObject {
+function semanticPayload(intent: Intent): JsonObject {
   const { document } = intent;
   return {
     spec_version: member(document, "spec_version") ?? 1,

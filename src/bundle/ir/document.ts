@@ -30,7 +30,7 @@ export function parseIr(value: JsonValue, base = ""): ScopedIr {
 }
 
 /** A document that has passed `irDocument`. */
-export function readIr(value: JsonObject): ScopedIr {
+function readIr(value: JsonObject): ScopedIr {
   const nodes = objectsAt(value, "nodes")
     .map(readIrNode)
     .sort((a, b) => compareCodePoints(a.id, b.id));

@@ -98,7 +98,7 @@ function danglingReferences(
 }
 
 /** The states that no transition leaves; `completed` when there are none. */
-export function terminalStates(contract: Contract | undefined): readonly string[] {
+function terminalStates(contract: Contract | undefined): readonly string[] {
   const transitions = contract?.transitions ?? [];
   if (transitions.length === 0) return completed;
   const left = new Set(transitions.map((transition) => transition.fromState));

@@ -22,7 +22,7 @@ import {
   texts,
 } from "./rule.ts";
 
-export const schemaVersions = [1, 2, 3, 4] as const;
+const schemaVersions = [1, 2, 3, 4] as const;
 export type SchemaVersion = (typeof schemaVersions)[number];
 
 export const schemaIds: ReadonlyMap<string, SchemaVersion> = new Map(

@@ -19,7 +19,7 @@ import {
   texts,
 } from "./rule.ts";
 
-export const routeKinds = ["delegate_adapter", "noop", "subprocess", "http", "wait"] as const;
+const routeKinds = ["delegate_adapter", "noop", "subprocess", "http", "wait"] as const;
 export type RouteKind = (typeof routeKinds)[number];
 
 /** The kind that a text names, blanks and case aside; undefined when it names none. */
@@ -35,7 +35,7 @@ const routeKind: Rule = (value, report) => {
 };
 
 /** What a bundle may need of the adapter that a run of it gets (spec bundle §14.1; docs/plugins.md). */
-export const adapterCapabilityNames = [
+const adapterCapabilityNames = [
   "durable_waits",
   "external_signals",
   "compensation_hooks",

@@ -14,7 +14,7 @@ export function prettyAt(depth: number, value: JsonValue): string {
   return depth === 0 ? text : text.replaceAll("\n", `\n${indent(depth)}`);
 }
 
-export function indent(depth: number): string {
+function indent(depth: number): string {
   return "  ".repeat(depth);
 }
 

@@ -8,7 +8,7 @@ import type { RunPolicy } from "../model.ts";
 import { providerReach } from "./kinds.ts";
 
 /** Opens the kinds that only look. */
-export const lookGate = "AKC_ENABLE_EXTERNAL_DEPLOYMENT_PROVIDER";
+const lookGate = "AKC_ENABLE_EXTERNAL_DEPLOYMENT_PROVIDER";
 /** Opens the kinds that change what stands. */
 export const changeGate = "AKC_ENABLE_MUTATING_DEPLOYMENT_PROVIDER";
 

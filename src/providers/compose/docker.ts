@@ -107,7 +107,7 @@ const takenWords = /port is already allocated|address already in use|container n
 const startWords = /OCI runtime create failed|executable file not found/i;
 
 /** Short code of why docker could not do it. */
-export function reasonOf(words: string): string {
+function reasonOf(words: string): string {
   if (deniedWords.test(words)) return "denied";
   if (takenWords.test(words)) return "taken";
   if (missingWords.test(words)) return "image_missing";

@@ -9,7 +9,7 @@ import { AkcError, type Issue } from "../../errors.ts";
 import type { JsonObject } from "../../json/value.ts";
 import { readPart } from "../../policy/border.ts";
 
-export const composeKinds = ["docker_compose_apply", "docker_compose_observe"] as const;
+const composeKinds = ["docker_compose_apply", "docker_compose_observe"] as const;
 export type ComposeKind = (typeof composeKinds)[number];
 
 /** A file of the repository and the SHA-256 of its bytes. */

@@ -11,7 +11,7 @@ import type { Mark } from "../contract.ts";
 
 const prefix = "akc.run/";
 export const scopeLabel = `${prefix}scope`;
-export const resourceLabel = `${prefix}resource`;
+const resourceLabel = `${prefix}resource`;
 /** In a manifest: which resource an object is of. On what was applied: the same, as a mark. */
 export const resourceIdKey = `${prefix}resource-id`;
 const scopeAnnotation = `${prefix}scope`;

@@ -28,7 +28,7 @@ const Word = v.pipe(
   v.check((text) => !text.includes("\0"), "must not hold a NUL"),
 );
 
-export const HttpProbeSchema = v.pipe(
+const HttpProbeSchema = v.pipe(
   v.strictObject({
     kind: v.literal("http"),
     url: v.pipe(
@@ -45,7 +45,7 @@ export const HttpProbeSchema = v.pipe(
   ),
 );
 
-export const TcpProbeSchema = v.strictObject({
+const TcpProbeSchema = v.strictObject({
   kind: v.literal("tcp"),
   host: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(253)), "127.0.0.1"),
   port: whole(1, 65_535),
@@ -53,7 +53,7 @@ export const TcpProbeSchema = v.strictObject({
 });
 
 /** Passes with exit code 0. An argv list; there is no shell. */
-export const ExecProbeSchema = v.strictObject({
+const ExecProbeSchema = v.strictObject({
   kind: v.literal("exec"),
   command: v.pipe(v.array(Word), v.minLength(1), v.maxLength(limits.processArgvItemsMax)),
   ...timing,

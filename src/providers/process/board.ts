@@ -9,7 +9,7 @@ import { type ProbeState, runProbe } from "../probe/runner.ts";
 import type { Probe } from "../probe/schema.ts";
 import type { ReplicaRecord } from "./record.ts";
 
-export const probeNames = ["readiness", "liveness"] as const;
+const probeNames = ["readiness", "liveness"] as const;
 export type ProbeName = (typeof probeNames)[number];
 
 export interface Turn {

@@ -34,7 +34,7 @@ import { type SeenCopy, standingOf } from "./standing.ts";
 import { type Life, lifeOf, Starter, type Starts, startsOnce } from "./starter.ts";
 import { Supervisor } from "./supervisor.ts";
 
-export const processProviderId = "process";
+const processProviderId = "process";
 
 export interface ProcessProviderInput {
   /** `<outputs_root>/<tenant>/<repo>`: records, logs and working directories lie below its `.akc/services`. */

@@ -7,7 +7,7 @@ import { isAbsolute } from "node:path";
 import { member } from "../../bundle/member.ts";
 import { AkcError } from "../../errors.ts";
 import { toPlain } from "../../json/plain.ts";
-import { isJsonObject, type JsonObject } from "../../json/value.ts";
+import { isJsonObject } from "../../json/value.ts";
 import type { ContainmentLevel } from "../../policy/model.ts";
 import { findExecutable, fixedPath } from "../../system/executable.ts";
 import { resolveConfined } from "../../system/files.ts";
@@ -119,9 +119,4 @@ function isFolder(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** What of a resource can be found again without its bundle. */
-export function handleOf(folder: string): JsonObject {
-  return { folder };
 }

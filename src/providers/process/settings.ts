@@ -95,7 +95,7 @@ const Port = v.strictObject({
   ),
 });
 
-export const handovers = ["none", "listen_fds", "reuse_port"] as const;
+const handovers = ["none", "listen_fds", "reuse_port"] as const;
 
 const Ports = v.strictObject({
   listen: v.optional(v.pipe(v.array(Port), v.maxLength(limits.processPortsMax)), []),

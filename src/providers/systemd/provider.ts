@@ -25,10 +25,8 @@ import { readProviderSettings, type SystemdSettings } from "./settings.ts";
 import { Systemctl } from "./systemctl.ts";
 import { UnitVerifier } from "./verify.ts";
 
-export { systemdKinds } from "./settings.ts";
-
 /**
- * @param settings `deployment_provider` of the bundle, with `kind` one of `systemdKinds`
+ * @param settings `deployment_provider` of the bundle, with `kind` `systemd` or `systemd_observe`
  * @throws AkcError DESIRED_STATE_INVALID
  */
 export function createSystemdProvider(settings: JsonObject, deps: ToolDeps): Provider {

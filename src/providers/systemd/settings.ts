@@ -11,7 +11,7 @@ import { limits } from "../../limits.ts";
 import { ServiceSchema } from "./service-keys.ts";
 import { dropInFile, unitTypeOf } from "./unit-name.ts";
 
-export const systemdKinds = ["systemd", "systemd_observe"] as const;
+const systemdKinds = ["systemd", "systemd_observe"] as const;
 export type SystemdKind = (typeof systemdKinds)[number];
 
 const ProviderSchema = v.strictObject({

@@ -6,7 +6,7 @@
  */
 
 /** Kinds of units that a resource may be. */
-export const unitTypes = ["service", "socket", "timer", "path", "target"] as const;
+const unitTypes = ["service", "socket", "timer", "path", "target"] as const;
 export type UnitType = (typeof unitTypes)[number];
 
 const nameCharsMax = 255;

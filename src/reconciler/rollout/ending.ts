@@ -84,6 +84,6 @@ export function failRollback(rollout: Rollout, index: number, cause: Cause, nowM
   return endOfRollback({ ...rollout, units }, nowMs);
 }
 
-export function causeOf({ reason, message }: Pick<Rollout, "reason" | "message">): Cause | undefined {
+function causeOf({ reason, message }: Pick<Rollout, "reason" | "message">): Cause | undefined {
   return reason === undefined ? undefined : { reason, ...(message === undefined ? {} : { message }) };
 }

@@ -154,7 +154,7 @@ export type UnitState =
   | "rollback_failed"
   | "rollback_unsupported";
 
-export const rolloutReasons = [
+const rolloutReasons = [
   "applied",
   "healthy",
   "unhealthy",

@@ -16,7 +16,7 @@ export function afterUnits(rollout: Rollout, nowMs: number): Rollout {
 }
 
 /** Whether every unit that the step means is where the step wants it. */
-export function stepStands(rollout: Rollout): boolean {
+function stepStands(rollout: Rollout): boolean {
   const goals = goalsOf(rollout);
   return rollout.units.every(({ state }, index) => goals[index] === "held" || state === "settled");
 }

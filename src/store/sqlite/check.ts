@@ -17,7 +17,7 @@ import { readableVersion, schemaVersion, versionAt } from "./migrate.ts";
 import { artifactsRoot, databasePath } from "./open.ts";
 import { allRuns, runNamed } from "./runs.ts";
 
-export const faultKinds = [
+const faultKinds = [
   /** SQLite itself finds the file damaged. */
   "database",
   "event_gap",

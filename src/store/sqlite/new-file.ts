@@ -59,7 +59,7 @@ export async function buildFile<T>(
 }
 
 /** A rename or a new name is durable only once its folder is. */
-export function syncPath(path: string): void {
+function syncPath(path: string): void {
   const file = openSync(path, "r");
   try {
     fsyncSync(file);

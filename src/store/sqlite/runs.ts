@@ -128,7 +128,7 @@ const insertion = `
   ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** A key that no run of this database ever had. Call it inside the transaction that makes the run. */
-export function newRunKey(db: Database): number {
+function newRunKey(db: Database): number {
   const row = db
     .query<{ last: number }, []>("UPDATE run_key_counter SET last = last + 1 RETURNING last")
     .get();

@@ -146,7 +146,7 @@ function containerOf(id: string, row: JsonObject): Container {
 }
 
 /** The members that are strings. */
-export function textsOf(object: JsonObject): Readonly<Record<string, string>> {
+function textsOf(object: JsonObject): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(object).flatMap(([key, value]): [string, string][] =>
       typeof value === "string" ? [[key, value]] : [],

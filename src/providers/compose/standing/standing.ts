@@ -37,7 +37,7 @@ export interface SeenService {
 }
 
 /** The containers of a resource: those of its service, and those that bear its mark under another service of the project. */
-export function containersOf(
+function containersOf(
   scope: string,
   { resourceId, project, service }: Sought,
   seen: readonly Container[],

@@ -9,7 +9,7 @@ import { toPlain } from "../../../json/plain.ts";
 import { pointer } from "../../../json/pointer.ts";
 import type { JsonObject } from "../../../json/value.ts";
 
-export const kubernetesKinds = ["kubernetes_apply", "kubernetes_observe"] as const;
+const kubernetesKinds = ["kubernetes_apply", "kubernetes_observe"] as const;
 export type KubernetesKind = (typeof kubernetesKinds)[number];
 
 /** A file of the repository, by the SHA-256 of its bytes. */

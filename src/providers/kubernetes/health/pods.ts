@@ -43,7 +43,7 @@ export const judgePod: Judge = (pod) => {
 };
 
 /** `CrashLoopBackOff: back-off restarting failed container (app, restarted 3 times)`; undefined where nothing is wrong. */
-export function troubleOf(pod: JsonObject): string | undefined {
+function troubleOf(pod: JsonObject): string | undefined {
   const status = statusOf(pod);
   const containers = [
     ...objectsAt(status, "initContainerStatuses"),

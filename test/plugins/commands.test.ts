@@ -110,7 +110,10 @@ test("a signed plugin is enough for an operator who knows the signer", async () 
   const made = JSON.parse((await akc("plugin", "keygen", key, "-o", "json")).out);
   expect(statSync(key).mode & 0o777).toBe(0o600);
   expect(readFileSync(`${key}.pub`, "utf8")).toBe(`${made.public_key}\n`);
-  expect((await akc("plugin", "keygen", key)).exit).toBe(2);
+  const again = await akc("plugin", "keygen", key);
+  expect(again.exit).toBe(2);
+  expect(again.words).toContain("FILE_EXISTS");
+  expect(again.words).not.toContain("--force");
   writeFileSync(
     w.policy,
     `schema: akc.policy/v1\nplugins: { trust: signed, signers: { acme: "${made.public_key}" } }\n`,

@@ -4,7 +4,7 @@ import { AkcError } from "../../errors.ts";
 import type { KeyPair } from "../../plugin-host/signature.ts";
 import { errnoOf, readFileBounded } from "../../system/files.ts";
 
-/** Both or neither. @throws AkcError USAGE where one of the files is there already or cannot be made */
+/** Both or neither. @throws AkcError FILE_EXISTS where one of the files is there already, USAGE where one cannot be made */
 export async function writeKeyFiles(path: string, pair: KeyPair): Promise<void> {
   await writeNew(path, `${pair.privateKey}\n`, 0o600);
   try {
@@ -29,9 +29,9 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
         details: { path, errno },
       });
     }
-    throw new AkcError("USAGE", {
-      message: `${path} is there already`,
+    throw new AkcError("FILE_EXISTS", {
       hint: "A key that signed something is worth keeping: choose another name.",
+      details: { path },
     });
   }
   try {

@@ -18,6 +18,7 @@ const modules = [
   "adapter",
   "provider",
   "validator",
+  "measure",
   "call",
   "errors",
   "serve",

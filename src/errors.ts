@@ -90,6 +90,11 @@ export const errorCodes = {
     message: "the file cannot be read",
     hint: "Check that it is a regular file and its permissions.",
   },
+  FILE_TOO_LARGE: {
+    class: "terminal",
+    message: "the file is larger than allowed",
+    hint: "Make less of it.",
+  },
   FILE_EXISTS: {
     class: "usage",
     message: "there is a file of this name already",
@@ -463,6 +468,66 @@ export const errorCodes = {
     class: "terminal",
     message: "a program that the provider needs is not on this host",
     hint: "Install it into a directory of the fixed search path, or name it by the environment variable in `override`.",
+  },
+  TOOL_DENIED: {
+    class: "denied",
+    message: "a program may not be started for a validator",
+    hint: "List its absolute path under `subprocess` of the operator's policy.",
+  },
+  DOOR_LIMIT: {
+    class: "terminal",
+    message: "a validator asked for more than one judgement may use",
+    hint: "Let the binding ask for less, or split it into several.",
+  },
+  REPLAY_UNRECORDED: {
+    class: "terminal",
+    message: "a validator asked for what was not asked when its verdict was recorded",
+    hint: "The validator, its version or the binding has changed since; judge anew.",
+  },
+  REPLAY_TAMPERED: {
+    class: "terminal",
+    message: "recorded content is not what its digest says",
+    hint: "Restore the file, or judge anew.",
+  },
+  SECRET_DENIED: {
+    class: "denied",
+    message: "a binding may not send this secret there",
+    hint: "Let it go there in the operator's policy: `send_to` of the secret under `plugins.secrets`.",
+  },
+  BINDINGS_INVALID: {
+    class: "usage",
+    message: "the registry of validator bindings is not valid",
+    hint: "Mend what is named: `akc validate bindings FILE` checks it, `akc validate schema` says what may be in it.",
+  },
+  BINDINGS_NOT_FOUND: {
+    class: "usage",
+    message: "there is no registry of validator bindings at this path",
+    hint: "Name another with --validator-bindings, or take the path out of the project's settings.",
+  },
+  BINDING_PATH_OUTSIDE: {
+    class: "denied",
+    message: "a binding names a file outside of the scope",
+    hint: "Put the file below the scope's folder.",
+  },
+  MANIFEST_NOT_FOUND: {
+    class: "usage",
+    message: "there is no manifest of this compile run",
+    hint: "Check --run-id, --tenant-id, --repo-id and --outputs-root; a run without a manifest is named with --runtime-run-id.",
+  },
+  MANIFEST_INVALID: {
+    class: "usage",
+    message: "the compile run's manifest is not valid",
+    hint: "Restore it, or compile again; nothing that it points to was looked at.",
+  },
+  VALIDITY_FAILED: {
+    class: "terminal",
+    message: "the run does not meet its operational criteria",
+    hint: "See which and why in operational_validity_report.json, or with `akc verify`.",
+  },
+  VALIDITY_INCONCLUSIVE: {
+    class: "inconclusive",
+    message: "there is too little evidence to judge the run by its operational criteria",
+    hint: "See what is missing in operational_validity_report.json, or with `akc verify`.",
   },
   TOOL_TIMEOUT: {
     class: "retryable",

@@ -71,9 +71,99 @@ export const limits = {
   analysisChecksMax: 50,
   measurementsMax: 10_000,
   analysisIntervalMsDefault: 60_000,
+  /** All checks of one measurement. */
+  measurementMsMax: 300_000,
   rolloutPollMs: 250,
   /** Longest rest of a watch between two looks into the inbox. */
   watchPollMs: 1_000,
+  // validators
+  bindingsFileBytesMax: 4 * 1024 * 1024,
+  bindingsMax: 10_000,
+  /** Of one request, by kind: spec reconcile §6.2. */
+  queryTimeoutMsDefault: 5_000,
+  flowTimeoutMsDefault: 300_000,
+  bindingTimeoutMsMax: 3_600_000,
+  /** Of a program that checks, and of kinds that only a plugin knows. */
+  checkTimeoutMsDefault: 30_000,
+  /** A recording takes so much longer than what it records: to end, to fetch, to retry nothing. */
+  recordingMarginMs: 150_000,
+  recordingSecondsDefault: 15,
+  recordingSecondsMax: 1_800,
+  /** A window, an offset or an age that a binding may name. */
+  bindingDurationMsMax: 366 * 86_400_000,
+  /** Points of one series; what Prometheus and Loki answer at most. */
+  rangePointsMax: 11_000,
+  queryEntriesMax: 5_000,
+  logLinesDefault: 100,
+  tracesFoundDefault: 20,
+  bindingTextCharsMax: 64 * 1024,
+  bindingListItemsMax: 256,
+  /** All bindings of one judgement together. */
+  validationMsDefault: 15 * 60_000,
+  bindingTriesDefault: 3,
+  bindingTriesMax: 10,
+  bindingRetryBaseMs: 200,
+  bindingRetryMsMax: 5_000,
+  bindingsInParallel: 8,
+  /** A file of certificate authorities that a binding names. */
+  certificatesBytesMax: 4 * 1024 * 1024,
+  validatorRequestBytesMax: 1024 * 1024,
+  /** An answer beyond it is cut, and can only be inconclusive. */
+  validatorResponseBytesMax: 8 * 1024 * 1024,
+  /** Of one tool's standard output: a log, a screenshot. */
+  validatorToolBytesMax: 16 * 1024 * 1024,
+  /** A recording of a screen. */
+  validatorFileBytesMax: 256 * 1024 * 1024,
+  /** All that one binding may leave behind. */
+  bindingFilesMax: 64,
+  /** What a validator says that it saw, and how, as JSON text; and indented, as it is kept. */
+  bindingEvidenceCharsMax: 1024 * 1024,
+  bindingEvidenceIndentedMax: 8 * 1024 * 1024,
+  bindingEvidenceDepthMax: 64,
+  /** Decoded answer in an artifact, at each level: spec reconcile §6.4. */
+  summaryKeysMax: 128,
+  summaryItemsMax: 64,
+  summaryTextCharsMax: 16_384,
+  /** What is nested more deeply is null: it says nothing, and indented it would be many times as large. */
+  summaryDepthMax: 32,
+  /** Of all of it as JSON text: it stands in the run's history and in its evidence. */
+  summaryCharsMax: 256 * 1024,
+  /** Files beside a run's evidence that are looked at or written together, and their bytes. */
+  filesAtATime: 16,
+  filesAtATimeBytes: 8 * 1024 * 1024,
+  /** Until a validator that was told to end is not waited for any more. */
+  validatorEndMsMax: 5_000,
+  /** An artifact without the files beside it. */
+  artifactFileBytesMax: 16 * 1024 * 1024,
+  /** Beyond its time, for a validator that says itself that it is over. */
+  bindingGraceMs: 250,
+  /** For giving a recorded verdict again, at least. */
+  replayedVerdictMsMin: 30_000,
+  exchangesMax: 256,
+  /** All that passes the door for one try of a binding; what is under way when it is met may still end. */
+  exchangedBytesMax: 512 * 1024 * 1024,
+  /** Output of a tool that is read and forgotten, for the exit code behind it. */
+  validatorToolReadBytesMax: 512 * 1024 * 1024,
+  /** Of one argument list. */
+  validatorArgvCharsMax: 128 * 1024,
+  /** What one use of the door is recorded by: a URL, an argument list, a name. */
+  validatorAskedCharsMax: 1024 * 1024,
+  validatorMessageCharsMax: 2_000,
+  attachmentNameCharsMax: 200,
+  seriesMax: 10_000,
+  samplesMax: 1_000_000,
+  /** Evidence of a run, and each export of a rollup, that is judged. */
+  validityEvidenceBytesMax: 256 * 1024 * 1024,
+  metricLinesMax: 100_000,
+  metricRecordsMax: 50_000,
+  rollupExportsMax: 1_000,
+  /** All exports of a rollup together. */
+  rollupBytesMax: 512 * 1024 * 1024,
+  traceLinesMax: 1_000_000,
+  /** Records outside their window that a check shows: spec reconcile §7.4. */
+  windowOffendersMax: 32,
+  /** Manifests that are read to find the newest one. */
+  manifestsReadMax: 256,
   // systemd
   systemdDropInsMax: 64,
   /** Unit files of one folder that are looked at. */
@@ -186,6 +276,8 @@ export const limits = {
   httpResponseBytesMin: 256,
   httpResponseBytesMax: 8_388_608,
   httpRedirectsMax: 5,
+  /** So much of a large body is joined at a time. */
+  httpLooseBytesMax: 2 * 1024 * 1024,
   agentTurnTimeoutMsDefault: 60_000,
   // store
   /** Outputs up to this size live in the database, larger ones in files beside it. */
@@ -272,6 +364,8 @@ export const limits = {
   pluginOutputWindowBytes: 1024 * 1024,
   /** Messages to a plugin that it has not read yet. */
   pluginUnreadBytesMax: 64 * 1024 * 1024,
+  /** Of an answer that was cut: nobody can judge it, however much of it there is. */
+  pluginCutAnswerBytesMax: 256 * 1024,
   pluginLogLineBytesMax: 8 * 1024,
   /** What a plugin may write to its log; it is made to wait beyond it, and lines beyond it are dropped. */
   pluginLogBytesPerSecondMax: 256 * 1024,

@@ -67,9 +67,8 @@ function pathsOf({
   for (const path of systemSettings) rules.push({ path, access: "look", optional: true });
   for (const path of systemDevices) rules.push({ path, access: "device", optional: true });
   for (const path of [plugin.root, ...program.reads, ...granted.read]) look(path);
-  const granting = granted.run.flatMap((name) =>
-    isAbsolute(name) ? [realPlace(name)] : [programNamed(name)],
-  );
+  const started = granted.toolsOnly === true ? [] : granted.run;
+  const granting = started.flatMap((name) => (isAbsolute(name) ? [realPlace(name)] : [programNamed(name)]));
   const executed = [...program.executables, ...granting, ...granting.flatMap(interpretersOf)];
   for (const path of [...loaders, ...executed]) rules.push(...readable(realPlace(path), closed, "read"));
   for (const path of granted.write) {

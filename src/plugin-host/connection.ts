@@ -294,12 +294,12 @@ export class Connection {
     } catch (cause) {
       answer = { error: rpcErrorOf(cause) };
     }
-    this.#ownCalls -= 1;
     try {
-      this.#outbox.send({ jsonrpc: "2.0", id, ...answer });
+      await this.#outbox.sendInTurn({ jsonrpc: "2.0", id, ...answer });
     } catch (cause) {
       this.#fault(asAkcError(cause));
     }
+    this.#ownCalls -= 1;
   }
 
   #say(method: string, params: JsonMap): void {

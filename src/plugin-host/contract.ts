@@ -138,6 +138,9 @@ export interface BrokenPlugin {
   readonly state: Extract<PluginState, { readonly kind: "invalid" | "untrusted" }>;
 }
 
+/** How a validator's plugin is held: to the network and to programs only through akc, which records what passes. */
+export const doorOnly = { requestsOnly: true, toolsOnly: true } as const;
+
 /** The permissions after intersection, and how they must be enforced. */
 export interface Granted {
   readonly net: readonly string[];
@@ -149,6 +152,8 @@ export interface Granted {
   readonly secrets: readonly string[];
   /** `net` counts only for requests through akc (`host/fetch`): the plugin itself may connect nowhere. */
   readonly requestsOnly?: true;
+  /** `run` counts only for programs that akc runs (`host/run`): the plugin itself may start nothing. */
+  readonly toolsOnly?: true;
   /** The least containment; the strongest that the host has is used anyway. */
   readonly containment: ContainmentLevel;
 }

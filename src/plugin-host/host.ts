@@ -24,6 +24,7 @@ export type { TakeOutput } from "./output-flow.ts";
 export type { LogEntry, LogLevel } from "./plugin-log.ts";
 export type { CallServices, HandoffPart, HostFetchRequest, HostFetchResponse } from "./services.ts";
 export type { SupervisorInfo } from "./supervisor.ts";
+export type { HostRunEnd, HostRunRequest, MadePart } from "./tool-services.ts";
 
 export interface PluginHostDeps {
   /** Where granted variables and the cache folder are looked up; a plugin gets nothing else of it. */

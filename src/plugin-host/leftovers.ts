@@ -1,5 +1,5 @@
 /**
- * What an akc that was killed left behind: processes of its plugins, and their working directories.
+ * What an akc that was killed left behind: processes of its plugins, and working directories of those and of tools of validators.
  * Touches nothing of an akc that lives.
  */
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -8,7 +8,7 @@ import { libc } from "../system/libc.ts";
 import { processIds, spawnIdOf } from "../system/process-table.ts";
 
 const SIGKILL = 9;
-const folderPattern = /^akc-plugins-(\d+)-/;
+const folderPattern = /^akc-(?:plugins|validator)-(\d+)-/;
 const spawnPattern = /^plugin-(\d+)\./;
 
 /** By this key the environment of a plugin's processes says whose they are. */

@@ -46,6 +46,7 @@ export function initializeParams(
   const refused: readonly Feature[] = [
     ...(granted.net.length === 0 ? (["fetch"] as const) : []),
     ...(granted.secrets.length === 0 ? (["secrets"] as const) : []),
+    ...(granted.run.length === 0 ? (["run"] as const) : []),
   ];
   return {
     protocol: { majors: majorsFor(manifest) },

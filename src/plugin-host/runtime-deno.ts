@@ -40,7 +40,7 @@ export function denoProgram(
       ...allow("read", [plugin.root, files.folder, workdir, ...granted.read, ...granted.write]),
       ...allow("write", [workdir, ...granted.write]),
       ...net,
-      ...allow("run", granted.run),
+      ...allow("run", granted.toolsOnly === true ? [] : granted.run),
       ...allow("env", [...granted.env, ...harmlessVariables]),
       files.path("deno.js"),
       pathToFileURL(join(plugin.root, entry)).href,

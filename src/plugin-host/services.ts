@@ -3,9 +3,14 @@
  * Answers only what was granted, only for the call that is named, and carries nothing out itself.
  */
 import { AkcError } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { type Json, type JsonMap, pluginCalls, type RpcError, rpcErrors } from "../sdk/protocol.ts";
 import type { Granted } from "./contract.ts";
 import { netAllows } from "./net-grant.ts";
+import { countAt, OwnCallFault, textAt, wrongParam } from "./own-params.ts";
+import { readMadeFor, runFor, type ToolServices } from "./tool-services.ts";
+
+export { OwnCallFault } from "./own-params.ts";
 
 export interface HostFetchRequest {
   readonly url: string;
@@ -19,10 +24,12 @@ export interface HostFetchResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** Said where a body that is too large is cut, not refused; one that does not fit into a message then is, too. */
+  readonly truncated?: boolean;
 }
 
 /** What one call hands to the plugin. What is absent is refused. Their errors reach the plugin as code and first line only. */
-export interface CallServices {
+export interface CallServices extends ToolServices {
   /** Must guard the request as the http route does; that `net` grants the host and port has been seen to. */
   fetch?(request: HostFetchRequest, signal: AbortSignal): Promise<HostFetchResponse>;
   /** That `secrets` grants the name has been seen to. */
@@ -62,19 +69,14 @@ export async function answerOwnCall(call: OwnCall, deps: OwnCallDeps): Promise<J
       return fetchFor(call, deps);
     case pluginCalls.secret:
       return secretFor(call, deps);
+    case pluginCalls.run:
+      return runFor(call, deps.granted.run, partBytesMax(deps));
+    case pluginCalls.readMade:
+      return readMadeFor(call, deps.granted.run, partBytesMax(deps));
     case pluginCalls.readHandoff:
       return handoffFor(call, deps);
     default:
       throw new OwnCallFault(rpcErrors.methodNotFound, `there is no ${call.method}`);
-  }
-}
-
-/** The plugin asked wrongly. */
-export class OwnCallFault extends Error {
-  readonly rpcCode: number;
-  constructor(rpcCode: number, message: string) {
-    super(message);
-    this.rpcCode = rpcCode;
   }
 }
 
@@ -91,34 +93,39 @@ export function rpcErrorOf(cause: unknown): RpcError {
 }
 
 async function fetchFor({ params, services, signal }: OwnCall, deps: OwnCallDeps): Promise<Json> {
-  const url = textOf(params, "url");
+  const url = textAt(params, "url");
   if (services.fetch === undefined || !netAllows(deps.granted.net, url)) {
     throw notGranted("net", URL.parse(url)?.host ?? "");
   }
   const body = bodyOf(params);
-  const {
-    status,
-    headers,
-    body: answer,
-  } = await services.fetch(
+  const answer = await services.fetch(
     {
       url,
-      method: (params["method"] === undefined ? "GET" : textOf(params, "method")).toUpperCase(),
+      method: (params["method"] === undefined ? "GET" : textAt(params, "method")).toUpperCase(),
       headers: headersOf(params["headers"]),
       ...(body === undefined ? {} : { body }),
     },
     signal,
   );
-  if (answer.length > partBytesMax(deps)) {
+  const most = partBytesMax(deps);
+  const tooLarge = answer.body.length > most;
+  if (tooLarge && answer.truncated === undefined) {
     throw new AkcError("PLUGIN_MESSAGE_TOO_LARGE", {
-      details: { bytes: answer.length, limitBytes: partBytesMax(deps) },
+      details: { bytes: answer.body.length, limitBytes: most },
     });
   }
-  return { status, headers: { ...headers }, body_base64: Buffer.from(answer).toString("base64") };
+  const cut = tooLarge || answer.truncated === true;
+  const shown = cut ? answer.body.subarray(0, Math.min(most, limits.pluginCutAnswerBytesMax)) : answer.body;
+  return {
+    status: answer.status,
+    headers: { ...answer.headers },
+    body_base64: Buffer.from(shown).toString("base64"),
+    ...(cut ? { truncated: true } : {}),
+  };
 }
 
 async function secretFor({ params, services }: OwnCall, deps: OwnCallDeps): Promise<Json> {
-  const name = textOf(params, "name");
+  const name = textAt(params, "name");
   if (services.secret === undefined || !deps.granted.secrets.includes(name))
     throw notGranted("secrets", name);
   const value = await services.secret(name);
@@ -127,9 +134,9 @@ async function secretFor({ params, services }: OwnCall, deps: OwnCallDeps): Prom
 }
 
 async function handoffFor({ params, services }: OwnCall, deps: OwnCallDeps): Promise<Json> {
-  const sha256 = textOf(params, "sha256");
-  const offset = countOf(params, "offset");
-  const length = Math.min(countOf(params, "length"), partBytesMax(deps));
+  const sha256 = textAt(params, "sha256");
+  const offset = countAt(params, "offset");
+  const length = Math.min(countAt(params, "length"), partBytesMax(deps));
   if (services.readHandoff === undefined) throw notGranted("handoff", sha256);
   const { bytes, eof } = await services.readHandoff(sha256, offset, length);
   return { data_base64: Buffer.from(bytes).toString("base64"), eof };
@@ -140,36 +147,23 @@ function partBytesMax({ messageBytes }: OwnCallDeps): number {
 }
 
 function notGranted(permission: string, asked: string): AkcError {
-  return new AkcError("PLUGIN_NOT_GRANTED", { details: { permission, asked } });
+  return new AkcError("PLUGIN_NOT_GRANTED", {
+    message: `the plugin was not granted this: ${permission} ${asked}`,
+    details: { permission, asked },
+  });
 }
 
 function bodyOf(params: JsonMap): Uint8Array | undefined {
-  if (params["body_base64"] !== undefined) return Buffer.from(textOf(params, "body_base64"), "base64");
-  return params["body"] === undefined ? undefined : new TextEncoder().encode(textOf(params, "body"));
+  if (params["body_base64"] !== undefined) return Buffer.from(textAt(params, "body_base64"), "base64");
+  return params["body"] === undefined ? undefined : new TextEncoder().encode(textAt(params, "body"));
 }
 
 function headersOf(value: Json | undefined): Readonly<Record<string, string>> {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("headers");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrongParam("headers");
   const entries = Object.entries<Json>(value).map(([name, text]): [string, string] => {
-    if (typeof text !== "string") throw wrong("headers");
+    if (typeof text !== "string") throw wrongParam("headers");
     return [name, text];
   });
   return Object.fromEntries(entries);
-}
-
-function textOf(params: JsonMap, name: string): string {
-  const value = params[name];
-  if (typeof value !== "string") throw wrong(name);
-  return value;
-}
-
-function countOf(params: JsonMap, name: string): number {
-  const value = params[name];
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw wrong(name);
-  return value;
-}
-
-function wrong(name: string): OwnCallFault {
-  return new OwnCallFault(rpcErrors.invalidParams, `params.${name} is missing or of the wrong type`);
 }

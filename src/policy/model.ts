@@ -119,7 +119,10 @@ export interface PluginPolicy {
 }
 
 /** A variable of akc's environment, or the absolute path of a file; a line break at a file's end does not count. */
-export type SecretSource = { readonly env: string } | { readonly file: string };
+export type SecretSource = ({ readonly env: string } | { readonly file: string }) & {
+  /** Where bindings of validators may send it: hosts or URL prefixes, as `http_allowlist`; absent: nowhere. */
+  readonly sendTo?: readonly string[];
+};
 
 export interface HttpLane {
   readonly enabled: boolean;

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { fromPlain } from "../json/plain.ts";
 import { isJsonObject, type JsonObject } from "../json/value.ts";
-import { type PluginGrant, type PluginPolicy, pluginTrusts } from "./model.ts";
+import { type PluginGrant, type PluginPolicy, pluginTrusts, type SecretSource } from "./model.ts";
 import {
   AbsolutePath,
   NetTarget,
@@ -56,13 +56,35 @@ const Grant = v.strictObject(
   "must be a map of grants",
 );
 
-const SecretSource = v.union(
+const UrlPattern = v.pipe(v.string("must be text"), v.regex(/^\S+$/, "must not be empty or hold spaces"));
+
+const sendTo = {
+  send_to: v.optional(
+    v.pipe(
+      v.array(UrlPattern, "must be a list of hosts or URL prefixes"),
+      v.description(
+        "Hosts or URL prefixes, as in http_allowlist, that validator bindings may send it to. Without it they may not use it.",
+      ),
+    ),
+  ),
+};
+const SecretEntry = v.union(
   [
-    v.strictObject({ env: v.pipe(VariableName, v.description("A variable of akc's own environment.")) }),
-    v.strictObject({ file: v.pipe(AbsolutePath, v.description("A file that holds nothing else.")) }),
+    v.strictObject({
+      env: v.pipe(VariableName, v.description("A variable of akc's own environment.")),
+      ...sendTo,
+    }),
+    v.strictObject({
+      file: v.pipe(AbsolutePath, v.description("A file that holds nothing else.")),
+      ...sendTo,
+    }),
   ],
   "must be { env: NAME } or { file: PATH }",
 );
+
+function secretSource({ send_to, ...place }: v.InferOutput<typeof SecretEntry>): SecretSource {
+  return { ...place, ...(send_to === undefined ? {} : { sendTo: send_to }) };
+}
 
 /** What YAML can write and JSON cannot, such as `.inf`, is no setting. */
 const Settings = v.pipe(
@@ -114,7 +136,7 @@ export const PluginsSection = v.strictObject(
     ),
     secrets: v.optional(
       v.pipe(
-        v.record(SecretName, SecretSource, "must be a map of names"),
+        v.record(SecretName, SecretEntry, "must be a map of names"),
         v.description("Where the secrets are that `grants` names: each is read when a plugin asks for it."),
       ),
     ),
@@ -141,7 +163,9 @@ export function pluginPolicyOf(section: v.InferOutput<typeof PluginsSection>): P
       ? {}
       : { grants: new Map(Object.entries(grants).map(([id, grant]) => [id, withoutAbsent(grant)])) }),
     ...(settings === undefined ? {} : { settings: new Map(Object.entries(settings)) }),
-    ...(secrets === undefined ? {} : { secrets: new Map(Object.entries(secrets)) }),
+    ...(secrets === undefined
+      ? {}
+      : { secrets: new Map(Object.entries(secrets).map(([name, entry]) => [name, secretSource(entry)])) }),
     ...(containment === undefined ? {} : { containment }),
   };
 }

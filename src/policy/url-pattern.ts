@@ -7,6 +7,9 @@
 import { globMatches, type HostGlob, parseHostGlob } from "./host-glob.ts";
 import type { HttpLane } from "./model.ts";
 
+/** Every list must have a pattern that matches. */
+export type UrlLists = Pick<HttpLane, "allowlist" | "narrowedBy">;
+
 /** A pattern that was understood. One that was not matches nothing. */
 type Pattern =
   /** An origin and a path: this path, or anything below it. With a query it names that one URL only. */
@@ -29,7 +32,7 @@ interface Target {
  * Whether every list of the lane has a pattern for `url`. An empty list allows nothing; `lane.enabled` is not asked.
  * Never throws: what is not an http(s) URL, or carries a user name or password, is not allowed.
  */
-export function urlAllowed(lane: HttpLane, url: URL | string): boolean {
+export function urlAllowed(lane: UrlLists, url: URL | string): boolean {
   const parsed = parseTarget(url);
   if (parsed === undefined) return false;
   return listsOf(lane).every((list) =>
@@ -41,7 +44,7 @@ export function urlAllowed(lane: HttpLane, url: URL | string): boolean {
  * Whether the lane names this very address (IPv4 or IPv6 text), which alone opens one that is not public: every list
  * has the literal address for this port, or, for a URL on `localhost` and a loopback address, the word `localhost`.
  */
-export function namedLiterally(lane: HttpLane, url: URL | string, address: string): boolean {
+export function namedLiterally(lane: UrlLists, url: URL | string, address: string): boolean {
   const parsed = parseTarget(url);
   const host = parsed === undefined ? undefined : hostOfAddress(address);
   if (parsed === undefined || host === undefined) return false;
@@ -53,7 +56,7 @@ export function namedLiterally(lane: HttpLane, url: URL | string, address: strin
   );
 }
 
-function listsOf(lane: HttpLane): readonly (readonly string[])[] {
+function listsOf(lane: UrlLists): readonly (readonly string[])[] {
   return [lane.allowlist, ...lane.narrowedBy];
 }
 

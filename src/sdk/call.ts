@@ -31,8 +31,19 @@ export interface Call<Settings = JsonMap> {
   fetch(url: string | URL, init?: FetchInit): Promise<Response>;
 
   /**
+   * Runs a program on the host, without a shell, in a folder of the call's own (not `workdir`, where the plugin works): it
+   * must be granted under `permissions.run`. Name its files there without a folder. Only a validator's call has it, and akc
+   * records what the program said, so that the verdict can be given again.
+   * @throws PluginError `denied` when not granted; `failed` with code TOOL_MISSING, TOOL_TIMEOUT
+   */
+  run(argv: readonly [string, ...string[]], options: RunOptions): Promise<RunEnd>;
+
+  /** A file that such a program made in that folder. @throws PluginError `failed` with code FILE_NOT_FOUND, FILE_TOO_LARGE */
+  readMade(name: string): Promise<Uint8Array>;
+
+  /**
    * The value of a secret that is granted under `permissions.secrets`. Ask anew in each call and keep it nowhere.
-   * @throws PluginError `denied` when not granted
+   * @throws PluginError `denied` when not granted, and in a validator's call: there akc adds what the binding names
    */
   secret(name: string): Promise<string>;
 
@@ -50,6 +61,27 @@ export interface Log {
   warn(message: string, fields?: JsonMap): void;
   error(message: string, fields?: JsonMap): void;
 }
+
+export interface RunOptions {
+  readonly timeoutMs: number;
+  readonly outputBytesMax?: number;
+  /** Sends `signal` after so long: for programs that finish their file on it. */
+  readonly interruptAfterMs?: number;
+  readonly signal?: "SIGINT" | "SIGTERM";
+}
+
+export interface RunEnd {
+  /** null when a signal ended it. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  /** Whether it printed more than is here. */
+  readonly truncated: boolean;
+}
+
+/** Set on an answer whose body the host cut at its limit: what is here is not the whole. */
+export const truncatedHeader = "akc-truncated";
 
 export interface FetchInit {
   /** `GET` unless said. */

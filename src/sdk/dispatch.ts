@@ -15,6 +15,7 @@ import {
   executeRequestOf,
   InvalidParams,
   mapAt,
+  numberAt,
   observedAt,
   optionalTextAt,
   resourceAt,
@@ -22,6 +23,7 @@ import {
   resourceNamesAt,
   textAt,
 } from "./read.ts";
+import { wireVerdict } from "./tools.ts";
 import type { ValidatorDefinition } from "./validator.ts";
 
 /** The plugin does not offer what was asked; becomes JSON-RPC's -32601. */
@@ -167,19 +169,23 @@ function validatorHandlers<Settings>(): Readonly<
   Record<string, Handler<ValidatorDefinition<Settings>, Settings>>
 > {
   return {
-    async [hostCalls.validatorValidate](validator, params, call) {
+    async [hostCalls.validatorValidate](validator, params, call, live) {
       const bindingKind = textAt(params, "binding_kind");
       if (!validator.bindingKinds.includes(bindingKind)) {
         throw new InvalidParams(`params: binding_kind "${bindingKind}" is not judged here`);
       }
-      return validator.validate(
+      const verdict = await validator.validate(
         {
           bindingKind,
+          bindingId: textAt(params, "binding_id"),
           binding: mapAt(params, "binding"),
+          evaluatedAtMs: numberAt(params, "evaluated_at_ms"),
+          timeoutMs: numberAt(params, "timeout_ms"),
           ...(params["context"] === undefined ? {} : { context: contextAt(params) }),
         },
         call,
       );
+      return wireVerdict(verdict, live.known);
     },
   };
 }

@@ -10,7 +10,15 @@ export type {
   Recovery,
   RunContext,
 } from "./adapter.ts";
-export type { Call, FetchInit, Handoff, Log } from "./call.ts";
+export {
+  type Call,
+  type FetchInit,
+  type Handoff,
+  type Log,
+  type RunEnd,
+  type RunOptions,
+  truncatedHeader,
+} from "./call.ts";
 export {
   type ConfiguredDefinition,
   definePlugin,
@@ -31,6 +39,17 @@ export {
   type PluginErrorDetails,
   retryable,
 } from "./errors.ts";
+export {
+  type Aggregate,
+  aggregates,
+  type Comparison,
+  type Expectation,
+  type Measure,
+  type Measured,
+  measure,
+  type Sample,
+  type Series,
+} from "./measure.ts";
 export type { Json, JsonMap, Offers, WireStep } from "./protocol.ts";
 export type {
   Change,
@@ -43,4 +62,4 @@ export type {
   Watched,
 } from "./provider.ts";
 export { type ServeOptions, serve } from "./serve.ts";
-export type { ValidateRequest, ValidatorDefinition, Verdict } from "./validator.ts";
+export type { Attached, ValidateRequest, ValidatorDefinition, Verdict } from "./validator.ts";

@@ -2,13 +2,14 @@
  * One call of the host's while the plugin works on it: what the plugin is handed as `call`, and the ends of it that the server
  * holds. After the call has ended it does nothing more.
  */
-import type { Call, FetchInit, Handoff, Log } from "./call.ts";
+import { type Call, type FetchInit, type Handoff, type Log, truncatedHeader } from "./call.ts";
 import { cancelled, denied, failed } from "./errors.ts";
 import { joined } from "./lines.ts";
 import { Output, pieceBytes } from "./output.ts";
 import type { Peer } from "./peer.ts";
 import { type Feature, type Json, type JsonMap, notifications, pluginCalls } from "./protocol.ts";
 import { handoffsAt, isMap } from "./read.ts";
+import { type KnownBytes, malformedAnswer, readMadeFile, runTool } from "./tools.ts";
 
 /** What holds for all calls of one conversation. */
 export interface Conversation {
@@ -22,6 +23,8 @@ export interface LiveCall {
   readonly call: Omit<Call, "settings">;
   readonly control: AbortController;
   readonly output: Output;
+  /** What the host handed over in this call. */
+  readonly known: KnownBytes;
   /** After this nothing that the plugin does in its name reaches the host. */
   end(): void;
 }
@@ -34,6 +37,7 @@ export function createCall(id: number, params: JsonMap, conversation: Conversati
   const control = new AbortController();
   const { signal } = control;
   const output = new Output(id, peer, conversation.outputWindowBytes, signal);
+  const known: KnownBytes = new WeakMap();
   let ended = false;
   const progress = createProgress((message, fraction) => {
     peer.notify(notifications.progress, {
@@ -48,7 +52,7 @@ export function createCall(id: number, params: JsonMap, conversation: Conversati
   };
   const needs = (feature: Feature, permission: string) => {
     if (!features.includes(feature))
-      throw denied(`${permission} grants nothing`, { code: "PLUGIN_NOT_GRANTED" });
+      throw denied(`the plugin was granted nothing under ${permission}`, { code: "PLUGIN_NOT_GRANTED" });
   };
 
   const call: LiveCall["call"] = {
@@ -71,8 +75,16 @@ export function createCall(id: number, params: JsonMap, conversation: Conversati
     async secret(name) {
       needs("secrets", "permissions.secrets");
       const answer = await ask(pluginCalls.secret, { name });
-      if (!isMap(answer) || typeof answer["value"] !== "string") throw malformed(pluginCalls.secret);
+      if (!isMap(answer) || typeof answer["value"] !== "string") throw malformedAnswer(pluginCalls.secret);
       return answer["value"];
+    },
+    async run(argv, options) {
+      needs("run", "permissions.run");
+      return runTool(argv, options, ask, known);
+    },
+    async readMade(name) {
+      needs("run", "permissions.run");
+      return readMadeFile(name, pieceBytes(peer.messageBytesMax), ask, known);
     },
     handoff(stepId) {
       const found = handoffsAt(params).find((handoff) => handoff.stepId === stepId);
@@ -86,6 +98,7 @@ export function createCall(id: number, params: JsonMap, conversation: Conversati
     call,
     control,
     output,
+    known,
     end() {
       ended = true;
       progress.flush();
@@ -135,13 +148,16 @@ function requestOf(url: string | URL, { method = "GET", headers = {}, body }: Fe
 const bodiless = [101, 204, 205, 304];
 
 function responseOf(answer: Json): Response {
-  if (!isMap(answer)) throw malformed(pluginCalls.fetch);
-  const { status, headers, body_base64: body = "" } = answer;
-  if (typeof status !== "number" || typeof body !== "string") throw malformed(pluginCalls.fetch);
+  if (!isMap(answer)) throw malformedAnswer(pluginCalls.fetch);
+  const { status, headers, body_base64: body = "", truncated } = answer;
+  if (typeof status !== "number" || typeof body !== "string") throw malformedAnswer(pluginCalls.fetch);
   const named = new Headers();
   for (const [name, value] of Object.entries(isMap(headers) ? headers : {})) {
     if (typeof value === "string") named.append(name, value);
   }
+  // It is the host's word alone: a server may send what it likes.
+  named.delete(truncatedHeader);
+  if (truncated === true) named.set(truncatedHeader, "1");
   return new Response(bodiless.includes(status) ? null : Uint8Array.fromBase64(body), {
     status,
     headers: named,
@@ -161,7 +177,7 @@ function createHandoff(
     for (let offset = 0; ; ) {
       const answer = await ask(pluginCalls.readHandoff, { sha256, offset, length: lengthMax });
       if (!isMap(answer) || typeof answer["data_base64"] !== "string")
-        throw malformed(pluginCalls.readHandoff);
+        throw malformedAnswer(pluginCalls.readHandoff);
       const bytes = Uint8Array.fromBase64(answer["data_base64"]);
       if (bytes.length > 0) yield bytes;
       offset += bytes.length;
@@ -201,8 +217,4 @@ function createHandoff(
       return value;
     },
   };
-}
-
-function malformed(method: string) {
-  return failed(`the host's answer to ${method} is malformed`, { code: "HOST_MALFORMED" });
 }

@@ -125,12 +125,3 @@ export interface WatchResult {
   readonly changed: readonly string[];
   readonly cursor: string;
 }
-
-/** `validator/validate`; result ValidateResult. Changes nothing. */
-export interface ValidateParams {
-  readonly validator: string;
-  readonly binding_kind: string;
-  /** The binding as it stands in the bundle, without what is only akc's affair. */
-  readonly binding: JsonMap;
-  readonly context?: WireContext;
-}

@@ -75,10 +75,20 @@ export const hostCalls = {
 
 /** What a plugin may ask of the host while a call of the host's (`call`, its id) is under way. */
 export const pluginCalls = {
-  /** params: call, url, method?, headers?, body? (text), body_base64?; result: status, headers, body_base64. */
+  /** params: call, url, method?, headers?, body? (text), body_base64?; result: status, headers, body_base64, truncated? */
   fetch: "host/fetch",
   /** params: call, name; result: value. */
   secret: "host/secret",
+  /**
+   * params: call, argv, timeout_ms, output_bytes_max?, interrupt_after_ms?, signal?; result: exit_code, signal, stdout_base64,
+   * stdout_sha256, stderr_base64, stderr_sha256, truncated.
+   */
+  run: "host/run",
+  /**
+   * params: call, name, offset, length; result: data_base64, sha256 (of the whole), eof. A file that a program of `host/run`
+   * made in the call's working folder; `offset` 0 reads it anew.
+   */
+  readMade: "host/read_made",
   /** params: call, sha256, offset, length; result: data_base64, eof. Only what the call was handed. */
   readHandoff: "host/read_handoff",
 } as const;
@@ -99,7 +109,16 @@ export const notifications = {
 
 export type PluginKind = "adapter" | "provider" | "validator";
 
-export const features = ["cancel", "progress", "log", "output", "fetch", "secrets", "handoffs"] as const;
+export const features = [
+  "cancel",
+  "progress",
+  "log",
+  "output",
+  "fetch",
+  "secrets",
+  "handoffs",
+  "run",
+] as const;
 export type Feature = (typeof features)[number];
 
 export interface InitializeParams {
@@ -250,11 +269,34 @@ export interface WireObserved {
 
 export type WireVerdict = "pass" | "fail" | "inconclusive" | "error";
 
+/** params of `validator/validate`. */
+export interface ValidateParams {
+  /** Id of the validator that is meant. */
+  readonly validator: string;
+  readonly binding_id: string;
+  readonly binding_kind: string;
+  readonly binding: JsonMap;
+  /** Milliseconds since the epoch: the now of the judgement. A validator that reads a clock cannot be replayed. */
+  readonly evaluated_at_ms: number;
+  readonly timeout_ms: number;
+  readonly context?: WireContext;
+}
+
 /** Result of `validator/validate`. */
 export interface ValidateResult {
   readonly verdict: WireVerdict;
   /** e.g. no-data, ambiguous, limited, stale, unreachable, denied, malformed, tool_missing */
   readonly reason?: string;
+  /** For people: one sentence. */
+  readonly message?: string;
   readonly observed?: Json;
   readonly evidence?: JsonMap;
+  readonly attachments?: readonly {
+    /** A file name, no folder. */
+    readonly name: string;
+    readonly media_type: string;
+    readonly data_base64?: string;
+    /** Instead of the data: of a content that akc handed over in this very call. */
+    readonly sha256?: string;
+  }[];
 }

@@ -21,16 +21,32 @@ export interface ValidatorDefinition<Settings = JsonMap> {
 export interface ValidateRequest {
   /** One of `bindingKinds`. */
   readonly bindingKind: string;
-  /** The binding as the bundle has it; the validator's own. */
+  readonly bindingId: string;
+  /** The binding as the registry has it, normalised; the validator's own. */
   readonly binding: JsonMap;
+  /** Milliseconds since the epoch. Take it for now: a validator that reads a clock cannot be replayed. */
+  readonly evaluatedAtMs: number;
+  /** For all of it. */
+  readonly timeoutMs: number;
   readonly context?: RunContext;
 }
 
 export interface Verdict {
   readonly verdict: WireVerdict;
   readonly reason?: string;
+  /** For people: one sentence, no secrets. */
+  readonly message?: string;
   /** What was seen, e.g. `{ free_bytes: 7516192768 }`. */
   readonly observed?: Json;
   /** How it was seen, for whoever checks later. */
   readonly evidence?: JsonMap;
+  /** What it made beside its verdict: a screenshot, a log, a report. */
+  readonly attachments?: readonly Attached[];
+}
+
+export interface Attached {
+  /** A file name, no folder. */
+  readonly name: string;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
 }

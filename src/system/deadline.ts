@@ -19,13 +19,14 @@ export interface Deadline {
 /** `timeoutMs` is held between 1 and `limits.routeTimeoutMsMax`; an abort of `outer` is CANCELLED, the rest HTTP_TIMEOUT. */
 export function startDeadline(timeoutMs: number, outer: AbortSignal | undefined): Deadline {
   const control = new AbortController();
-  const { promise: over, reject } = Promise.withResolvers<never>();
-  over.catch(() => undefined);
-  let why: "HTTP_TIMEOUT" | "CANCELLED" = "HTTP_TIMEOUT";
-  const stop = (reason: typeof why) => {
-    why = reason;
+  // Not one promise for all races: it would hold what every one of them came to until the end.
+  const waiting = new Set<(cause: AkcError) => void>();
+  let over: AkcError | undefined;
+  const stop = (code: "HTTP_TIMEOUT" | "CANCELLED") => {
+    over ??= new AkcError(code);
     control.abort();
-    reject(new AkcError(reason));
+    for (const refuse of waiting) refuse(over);
+    waiting.clear();
   };
   const cancel = () => stop("CANCELLED");
   const boundedMs = Math.min(Math.max(1, timeoutMs), limits.routeTimeoutMsMax);
@@ -34,9 +35,14 @@ export function startDeadline(timeoutMs: number, outer: AbortSignal | undefined)
   if (outer?.aborted === true) cancel();
   return {
     signal: control.signal,
-    race: (promise) => Promise.race([promise, over]),
+    race: <T>(promise: Promise<T>) =>
+      new Promise<T>((resolve, refuse) => {
+        if (over === undefined) waiting.add(refuse);
+        else refuse(over);
+        promise.then(resolve, refuse).finally(() => waiting.delete(refuse));
+      }),
     throwIfOver: (details) => {
-      if (control.signal.aborted) throw new AkcError(why, { details });
+      if (over !== undefined) throw new AkcError(over.code, { details });
     },
     end: () => {
       clearTimeout(timer);

@@ -17,11 +17,13 @@ export async function digestOfFile(path: string): Promise<FileDigest | undefined
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
   if (file === undefined) return undefined;
   try {
-    if (!(await file.stat()).isFile()) return undefined;
+    const stat = await file.stat();
+    if (!stat.isFile()) return undefined;
     const hasher = new Bun.CryptoHasher("sha256");
-    const block = Buffer.alloc(blockBytes);
+    // Most files are small, and whoever asks for hundreds of them would wait for blocks to be made.
+    const block = Buffer.allocUnsafe(Math.min(blockBytes, stat.size + 1));
     for (let sizeBytes = 0; ; ) {
-      const { bytesRead } = await file.read(block, 0, blockBytes, null);
+      const { bytesRead } = await file.read(block, 0, block.length, null);
       if (bytesRead === 0) return { sha256: hasher.digest("hex"), sizeBytes };
       hasher.update(block.subarray(0, bytesRead));
       sizeBytes += bytesRead;

@@ -8,6 +8,7 @@ import { lookup } from "node:dns/promises";
 import { AkcError, type ErrorDetails } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
+import { type Body, readBody } from "./http-body.ts";
 import { type HeaderList, headersForOtherOrigin, headersWithoutBody, wireHeaders } from "./http-headers.ts";
 import { nextHop } from "./http-redirect.ts";
 import { redactedUrl } from "./redacted-url.ts";
@@ -26,6 +27,8 @@ export interface GuardedRequest {
   /** 0 forbids a body. */
   readonly bodyBytesMax: number;
   readonly responseBytesMax: number;
+  /** What a body beyond `responseBytesMax` does: refuse the request, the default, or be cut there and read no further. */
+  readonly excess?: "refuse" | "cut";
   /** Default `limits.httpRedirectsMax`. */
   readonly redirectsMax?: number;
   allowed(url: URL): boolean;
@@ -42,6 +45,8 @@ export interface GuardedResponse {
   readonly headers: Headers;
   /** As it came: a content encoding is not undone. */
   readonly body: Uint8Array;
+  /** Whether there was more of the body; only where it may be cut. */
+  readonly truncated: boolean;
   /** Where the last redirect led. */
   readonly url: URL;
   readonly redirects: number;
@@ -106,8 +111,8 @@ async function followHops(request: GuardedRequest, first: Hop, deadline: Deadlin
     const response = await send(request, hop, redirects, deadline);
     const next = nextHop(response.status, response.headers.get("location"), hop.method, hop.url);
     if (next.kind === "final") {
-      const body = await readBody(response, hop, request.responseBytesMax, deadline);
-      return { status: response.status, headers: response.headers, body, url: hop.url, redirects };
+      const { body, truncated } = await bodyOfAnswer(response, hop, request, deadline);
+      return { status: response.status, headers: response.headers, body, truncated, url: hop.url, redirects };
     }
     await discard(response);
     const status = response.status;
@@ -226,32 +231,20 @@ function isAddress(hostname: string): boolean {
   return hostname.startsWith("[") || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-/** Reads the whole body, or stops at the first byte too many and closes the connection. */
-async function readBody(
+async function bodyOfAnswer(
   response: Response,
   hop: Hop,
-  bytesMax: number,
+  { responseBytesMax: bytesMax, excess = "refuse" }: GuardedRequest,
   deadline: Deadline,
-): Promise<Uint8Array> {
+): Promise<Body> {
   const details = { url: redactedUrl(hop.url), status: response.status };
-  const announced = Number(response.headers.get("content-length") ?? 0);
-  const reader = response.body?.getReader();
-  if (reader === undefined) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
   try {
-    while (true) {
-      if (size > bytesMax || (hop.method !== "HEAD" && announced > bytesMax)) {
-        throw new AkcError("HTTP_RESPONSE_TOO_LARGE", { details: { ...details, limitBytes: bytesMax } });
-      }
-      const { done, value } = await deadline.race(reader.read());
-      if (done) return Buffer.concat(chunks, size);
-      chunks.push(value);
-      size += value.byteLength;
-    }
+    return await readBody(response, { bytesMax, excess, announced: hop.method !== "HEAD" }, deadline);
   } catch (error) {
-    await reader.cancel().catch(() => undefined);
     deadline.throwIfOver(details);
+    if (error instanceof AkcError && error.code === "HTTP_RESPONSE_TOO_LARGE") {
+      throw new AkcError(error.code, { details: { ...details, limitBytes: bytesMax } });
+    }
     throw failureOf(error, details);
   }
 }
@@ -284,8 +277,23 @@ function failureOf(error: unknown, details: ErrorDetails): AkcError {
   if (reason === "ResponseHeadersTooLarge") {
     return new AkcError("HTTP_RESPONSE_TOO_LARGE", { details: { ...details, reason } });
   }
-  return new AkcError("HTTP_UNREACHABLE", { details: { ...details, reason } });
+  const words = unreachableWords[reason];
+  return new AkcError("HTTP_UNREACHABLE", {
+    ...(words === undefined ? {} : { message: `the server could not be reached: ${words}` }),
+    details: { ...details, reason },
+  });
 }
+
+/** By the codes of Bun and of the system. */
+const unreachableWords: Readonly<Record<string, string>> = {
+  ConnectionRefused: "nothing listens there",
+  ECONNREFUSED: "nothing listens there",
+  ConnectionClosed: "it closed the connection",
+  ECONNRESET: "it closed the connection",
+  EHOSTUNREACH: "there is no way to the host",
+  ENETUNREACH: "there is no network to it",
+  EPROTO: "it does not speak TLS there",
+};
 
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown";

@@ -4,8 +4,7 @@
  */
 import { AkcError } from "../errors.ts";
 import { findExecutable, fixedPath } from "./executable.ts";
-import { libc } from "./libc.ts";
-import { processTree } from "./process-tree.ts";
+import { runGroup } from "./group-run.ts";
 
 export interface ToolRun {
   readonly args: readonly string[];
@@ -61,8 +60,6 @@ export function findTool({ name, override, env, environment }: ToolSearch): Tool
   return new HostTool(place.real, name, { ...Object.fromEntries(passed), PATH: fixedPath });
 }
 
-const killGraceMs = 2_000;
-
 class HostTool implements Tool {
   readonly path: string;
   readonly #name: string;
@@ -82,72 +79,37 @@ class HostTool implements Tool {
   async run({ args, stdin, cwd, timeoutMs, outputBytesMax, signal }: ToolRun): Promise<ToolEnd> {
     if (signal.aborted) throw new AkcError("CANCELLED");
     this.#runs += 1;
-    const child = Bun.spawn([this.path, ...args], {
-      // Some programs are many in one and go by the name they are called by.
+    const end = await runGroup({
+      executable: this.path,
       argv0: this.#name,
-      env: { ...this.#env },
+      args,
+      env: this.#env,
       ...(cwd === undefined ? {} : { cwd }),
-      stdin: stdin === undefined ? "ignore" : Buffer.from(stdin),
-      stdout: "pipe",
-      stderr: "pipe",
-      detached: true,
-    });
-    const release = processTree().spare(child.pid);
-    let why: AkcError | undefined;
-    const end = (reason: AkcError) => {
-      why ??= reason;
-      killGroup(child.pid, "SIGTERM");
-      setTimeout(() => killGroup(child.pid, "SIGKILL"), killGraceMs).unref();
-    };
-    const about = { tool: this.#name, args: args.slice(0, argsShownMax) };
-    const timer = setTimeout(
-      () => end(new AkcError("TOOL_TIMEOUT", { details: { ...about, timeoutMs } })),
+      ...(stdin === undefined ? {} : { stdin }),
       timeoutMs,
-    );
-    const cancel = () => end(new AkcError("CANCELLED"));
-    signal.addEventListener("abort", cancel, { once: true });
-    const tooMuch = () =>
-      end(
-        new AkcError("PROVIDER_FAILED", {
+      outputBytesMax,
+      excess: { kind: "end" },
+      signal,
+    });
+    const about = { tool: this.#name, args: args.slice(0, argsShownMax) };
+    switch (end.ended) {
+      case "cancelled":
+        throw new AkcError("CANCELLED");
+      case "timeout":
+        throw new AkcError("TOOL_TIMEOUT", { details: { ...about, timeoutMs } });
+      case "excess":
+        throw new AkcError("PROVIDER_FAILED", {
           message: `${this.#name} printed too much`,
           details: { ...about, outputBytesMax },
-        }),
-      );
-    try {
-      const [stdout, stderr] = await Promise.all([
-        bounded(child.stdout, outputBytesMax, tooMuch),
-        bounded(child.stderr, outputBytesMax, tooMuch),
-      ]);
-      const exitCode = await child.exited;
-      if (why !== undefined) throw why;
-      return { exitCode: child.signalCode === null ? exitCode : null, stdout, stderr };
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", cancel);
-      killGroup(child.pid, "SIGKILL");
-      release();
+        });
+      default:
+        return { exitCode: end.exitCode, stdout: textOf(end.stdout), stderr: textOf(end.stderr) };
     }
   }
 }
 
 const argsShownMax = 6;
 
-/** A program that left its pipes open in a child of its own would be waited for; the group's end closes them. */
-async function bounded(
-  stream: ReadableStream<Uint8Array>,
-  bytesMax: number,
-  over: () => void,
-): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of stream) {
-    bytes += part.length;
-    if (bytes <= bytesMax) parts.push(part);
-    else over();
-  }
-  return Buffer.concat(parts).toString();
-}
-
-function killGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
-  libc()?.kill(-pid, signal === "SIGTERM" ? 15 : 9);
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }

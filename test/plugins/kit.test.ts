@@ -185,7 +185,7 @@ const known: readonly Fault[] = [
     is: "knows a verdict of its own",
     right: '"verdict": "fail"',
     wrong: '"verdict": "bad"',
-    check: "one: a file that is not there",
+    check: "one: a long queue",
   },
 ];
 
@@ -232,4 +232,122 @@ test("cases that are not right are refused at their place", async () => {
     code: "PLUGIN_CASES_INVALID",
     issues: [{ line: expect.any(Number), message: expect.stringContaining("slwo") }],
   });
+});
+
+describe("a validator on a recorded world", () => {
+  const manifest = `schema: akc.plugin/v1
+id: acme/probe
+version: 1.0.0
+kind: validator
+api: 1
+runtime: bun
+entry: index.ts
+capabilities: { validator: { probe: [probe] } }
+permissions: { net: ["*:*"], run: [no-such-helper] }
+`;
+  const source = `import { definePlugin, isPluginError, truncatedHeader } from "akc/sdk";
+export default definePlugin({ validators: { probe: { bindingKinds: ["probe"], async validate({ binding, evaluatedAtMs, bindingId, timeoutMs }, call) {
+  if (binding.url === undefined) return { verdict: "error", reason: "malformed" };
+  try {
+    const response = await call.fetch(binding.url, { method: "POST", body: "ask" });
+    const end = await call.run(["no-such-helper", "--json"], { timeoutMs: 1000 });
+    const made = await call.readMade("film");
+    return { verdict: end.exitCode === 0 ? "pass" : "fail",
+      observed: { status: response.status, cut: response.headers.has(truncatedHeader), said: new TextDecoder().decode(end.stdout),
+        at: evaluatedAtMs, named: bindingId !== "" && timeoutMs > 0 },
+      evidence: { made: made.length },
+      attachments: [{ name: "film", mediaType: "video/mp4", bytes: made }, { name: "note", mediaType: "text/plain", bytes: new Uint8Array(3) }] };
+  } catch (cause) {
+    if (isPluginError(cause) && cause.code === "HTTP_TIMEOUT") return { verdict: "error", reason: "timeout" };
+    throw cause;
+  }
+} } } });
+`;
+  const recorded = `
+      binding: { url: "http://a.example/q" }
+      evaluated_at_ms: 1234
+      exchanges:
+        - { http: "http://a.example/q", method: post, request_body: ask, status: 207, body_file: recorded/answer, truncated: true }
+        - { tool: [no-such-helper, --json], stdout: "two\\nlines" }
+        - { file: film, content_file: recorded/film }
+`;
+  const cases = (more: string) => `validators:
+  probe:
+    - name: sees
+      binding_kind: probe${recorded}${more}
+    - name: times out
+      binding_kind: probe
+      binding: { url: "http://a.example/q" }
+      exchanges: [{ http: "http://a.example/q", method: POST, error: HTTP_TIMEOUT }]
+      expect: { verdict: error, reason: timeout }
+`;
+  const expected = `      expect:
+        verdict: pass
+        observed: { status: 207, cut: true, said: "two\\nlines", at: 1234, named: true }
+        evidence: { made: 300000 }
+        attachments: [film, note]
+`;
+  function probe(text: string): string {
+    made += 1;
+    const folder = join(parent, String(made));
+    mkdirSync(join(folder, "recorded"), { recursive: true });
+    writeFileSync(join(folder, "plugin.yaml"), manifest);
+    writeFileSync(join(folder, "index.ts"), source);
+    writeFileSync(join(folder, "recorded", "answer"), "{}");
+    writeFileSync(join(folder, "recorded", "film"), new Uint8Array(300_000));
+    writeFileSync(join(folder, "plugin.test.yaml"), text);
+    return folder;
+  }
+
+  test("needs neither the network nor the programs that it asks for", async () => {
+    const result = await conformance(probe(cases(expected)));
+    expect(faults(result)).toEqual([]);
+    expect(result.rows.map(({ check }) => check)).toContain("probe: sees");
+  }, 60_000);
+
+  const wrong: readonly [string, string, string][] = [
+    [
+      "asks for what is not recorded",
+      cases(expected).replace("no-such-helper, --json", "no-such-helper, --yaml"),
+      "no (further) exchange",
+    ],
+    [
+      "sends another body",
+      cases(expected).replace("request_body: ask", "request_body: tell"),
+      "no (further) exchange",
+    ],
+    [
+      "leaves an exchange over",
+      cases(`        - { file: other, content: x }\n${expected}`),
+      "did not ask for the file other",
+    ],
+    ["attaches something else", cases(expected.replace("[film, note]", "[film]")), "attachments"],
+  ];
+  for (const [what, text, why] of wrong) {
+    test(`is found out when it ${what}`, async () => {
+      const [fault] = faults(await conformance(probe(text)));
+      expect(fault).toContain("probe: sees");
+      expect(fault).toContain(why);
+    }, 60_000);
+  }
+
+  const refused: readonly [string, string][] = [
+    ["7", "must be a map"],
+    ["{ http: not-a-url }", "must be a URL"],
+    ["{ socket: x }", "must have one of http, tool, file"],
+    ["{ tool: [a], stdin: x }", "must not have stdin"],
+    ["{ file: a, content_file: ../../etc/passwd }", "below the plugin's folder"],
+    ["{ file: a, content_file: /etc/passwd }", "below the plugin's folder"],
+    ["{ file: a, content_file: recorded }", "is not a regular file"],
+    ["{ file: a, content: x, content_file: recorded/film }", "only one"],
+  ];
+  for (const [exchange, why] of refused) {
+    test(`is refused at its place: ${exchange}`, async () => {
+      const text = `validators: { probe: [{ name: x, binding_kind: probe, exchanges: [${exchange}] }] }`;
+      const cause: unknown = await conformance(probe(text)).catch((error: unknown) => error);
+      expect(cause).toMatchObject({ code: "PLUGIN_CASES_INVALID" });
+      const { message, issues } = Object(cause);
+      expect(`${message} ${JSON.stringify(issues)}`).toContain(why);
+    });
+  }
 });

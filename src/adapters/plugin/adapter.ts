@@ -11,6 +11,7 @@ import { fromPlain } from "../../json/plain.ts";
 import type { JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import type { PluginHandle } from "../../plugin-host/host.ts";
+import type { HandedOver } from "../../plugin-host/secrets.ts";
 import type { HttpLane } from "../../policy/model.ts";
 import { type AdapterCapability, hostCalls, type Json, rpcErrors } from "../../sdk/protocol.ts";
 import type { Clock } from "../../system/clock.ts";
@@ -21,7 +22,6 @@ import { isPluginFault, type PluginNotes } from "./notes.ts";
 import { AttemptOutput } from "./output.ts";
 import { type BundleWords, executeParams, wireContext, wireJson } from "./request.ts";
 import { type ExecuteAnswer, failureOf, readExecuteAnswer, readRecoverAnswer, resultOf } from "./result.ts";
-import type { HandedOver } from "./secrets.ts";
 import { servicesFor } from "./services.ts";
 
 /** One adapter of the manifest's `offers`. */

@@ -5,7 +5,7 @@
 import type { AkcError } from "../../errors.ts";
 import { type Granted, permissionNames } from "../../plugin-host/contract.ts";
 import type { PluginHandle } from "../../plugin-host/host.ts";
-import type { HandedOver } from "./secrets.ts";
+import type { HandedOver } from "../../plugin-host/secrets.ts";
 
 const pluginEvents = {
   started: "runtime.plugin.started",

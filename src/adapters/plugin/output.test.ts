@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { AkcError } from "../../errors.ts";
+import { HandedOver } from "../../plugin-host/secrets.ts";
 import type { ArtifactSink, ArtifactStore } from "../contract.ts";
 import { AttemptOutput } from "./output.ts";
-import { HandedOver } from "./secrets.ts";
 
 function memory() {
   const kept: Uint8Array[] = [];

@@ -3,8 +3,8 @@
  * that were handed over, also where one is cut in two by a boundary of pieces. Holds back no more than one secret's length.
  */
 import { AkcError } from "../../errors.ts";
+import type { HandedOver } from "../../plugin-host/secrets.ts";
 import type { ArtifactRef, ArtifactSink, ArtifactStore } from "../contract.ts";
-import type { HandedOver } from "./secrets.ts";
 
 export class AttemptOutput {
   readonly #artifacts: ArtifactStore;

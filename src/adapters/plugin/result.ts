@@ -9,9 +9,9 @@ import { AkcError } from "../../errors.ts";
 import { fromPlain } from "../../json/plain.ts";
 import { isJsonObject, type JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
+import type { HandedOver } from "../../plugin-host/secrets.ts";
 import { type Json, rpcErrors } from "../../sdk/protocol.ts";
 import type { ActionRequest, ActionResult } from "../contract.ts";
-import type { HandedOver } from "./secrets.ts";
 
 const JsonMap = v.pipe(
   v.record(v.string(), v.unknown()),

@@ -11,12 +11,12 @@ import type {
   HostFetchResponse,
 } from "../../plugin-host/host.ts";
 import { netAllows } from "../../plugin-host/net-grant.ts";
+import type { HandedOver } from "../../plugin-host/secrets.ts";
 import type { HttpLane } from "../../policy/model.ts";
 import { urlAllowed } from "../../policy/url-pattern.ts";
 import { type GuardedRequest, guardedFetch } from "../../system/http.ts";
 import type { ActionRequest } from "../contract.ts";
 import { guardsOf } from "../http-lane.ts";
-import type { HandedOver } from "./secrets.ts";
 
 export interface ServiceDeps extends Pick<GuardedRequest, "resolve" | "tls"> {
   readonly granted: Granted;

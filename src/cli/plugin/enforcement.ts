@@ -16,7 +16,7 @@ export interface Enforcement {
 /** TCP by port came with the fourth ABI (landlock(7)). */
 const abiWithTcp = 4;
 
-export function enforcementOf({ containment, requestsOnly }: Granted): Enforcement {
+export function enforcementOf({ containment, requestsOnly, toolsOnly }: Granted): Enforcement {
   const level = strongestContainment();
   const kernel = level === "landlock";
   const trusted = "not enforced: this host has no Landlock";
@@ -30,7 +30,7 @@ export function enforcementOf({ containment, requestsOnly }: Granted): Enforceme
       net: `${requestsOnly === true ? "requests through akc only" : ports}; host/fetch: by host and port`,
       read: files,
       write: files,
-      run: files,
+      run: toolsOnly === true ? "programs through akc only: host/run, by executable" : files,
       env: "no other variable is passed",
       secrets: "handed over by name, at call time",
     },

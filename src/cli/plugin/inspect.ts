@@ -1,6 +1,11 @@
 /** `akc plugin inspect`: what a plugin is, what it asks for, what it is granted and by whom narrowed, and how that is enforced. */
 import { loadBundle } from "../../bundle/load.ts";
-import { type FoundPlugin, type PermissionName, permissionNames } from "../../plugin-host/contract.ts";
+import {
+  doorOnly,
+  type FoundPlugin,
+  type PermissionName,
+  permissionNames,
+} from "../../plugin-host/contract.ts";
 import { type BundlePolicy, type Grants, grantLines, grantsOf } from "../../plugin-host/grants.ts";
 import { settingsOf } from "../../plugin-host/settings.ts";
 import { derivePolicy } from "../../policy/derive.ts";
@@ -46,9 +51,11 @@ export const inspect = command({
     const around = await surroundings(args, session.io.env);
     const plugin = pluginNamed(await search(around), args.id);
     const bundle = args.bundle === undefined ? undefined : await bundlePolicy(args.bundle, around.operator);
-    const grants = grantsOf(plugin.manifest, around.operator, bundle, {
-      embedded: plugin.source.kind === "embedded",
-    });
+    const embedded = plugin.source.kind === "embedded";
+    const granted = grantsOf(plugin.manifest, around.operator, bundle, { embedded });
+    // One that only judges is held to the door whenever it is started.
+    const judges = plugin.manifest.kinds.every((kind) => kind === "validator");
+    const grants = judges ? { ...granted, ...doorOnly } : granted;
     const enforcement = enforcementOf(grants);
     const settings = settingsFault(plugin, around.operator);
     const place = session.io.stdout;

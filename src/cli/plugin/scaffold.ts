@@ -17,6 +17,7 @@ import validatorPython from "./templates/validator.py.txt" with { type: "text" }
 import validatorShell from "./templates/validator.sh.txt" with { type: "text" };
 import validatorScript from "./templates/validator.ts.txt" with { type: "text" };
 import validatorCases from "./templates/validator.yaml.txt" with { type: "text" };
+import validatorShellCases from "./templates/validator-sh.yaml.txt" with { type: "text" };
 
 export const languages = ["ts", "python", "sh"] as const;
 export type Language = (typeof languages)[number];
@@ -54,23 +55,29 @@ export function scaffoldFiles(scaffold: Scaffold): readonly ScaffoldFile[] {
     language === "ts"
       ? `${own}\n`
       : (language === "python" ? basePython : baseShell).replace("__HANDLERS__", () => own);
+  const offer = id.split("/")[1] ?? id;
   const words: Readonly<Record<string, string>> = {
     ID: id,
     NAME: id,
-    OFFER: id.split("/")[1] ?? id,
+    OFFER: offer,
     KIND: kind,
     ENTRY: entry,
     DIR: directory,
-    MORE: moreOf(kind),
+    MORE: moreOf(kind).replaceAll("__OFFER__", offer),
   };
   const fill = (text: string) => text.replaceAll(/__([A-Z]+)__/g, (whole, word) => words[word] ?? whole);
   const file = (name: string, text: string, executable = false) => ({ name, text: fill(text), executable });
   return [
     file("plugin.yaml", manifestText(scaffold, entry)),
     file(entry, source, language !== "ts"),
-    file("plugin.test.yaml", templates[kind].cases),
+    file("plugin.test.yaml", casesOf(scaffold)),
     file("README.md", readme),
   ];
+}
+
+/** A shell reads no JSON: its validator judges by less. */
+function casesOf({ kind, language }: Scaffold): string {
+  return kind === "validator" && language === "sh" ? validatorShellCases : templates[kind].cases;
 }
 
 const capabilities: Readonly<Record<ScaffoldKind, string>> = {
@@ -92,6 +99,7 @@ function manifestText({ id, kind, language }: Scaffold, entry: string): string {
     `  ${kind}:`,
     `    __OFFER__: ${capabilities[kind]}`,
     ...(language === "sh" ? programs[kind] : []),
+    ...(kind === "validator" ? hosts : []),
     ...(kind === "provider" ? providerConfig : []),
     // A shell reads byte by byte, and small messages are all it needs.
     ...(language === "sh" ? ["limits:", "  message_bytes: 65536"] : []),
@@ -106,6 +114,13 @@ const programs: Readonly<Record<ScaffoldKind, readonly string[]>> = {
   validator: [],
 };
 
+/** Its process reaches nobody: this is what it may ask akc for. */
+const hosts = [
+  "permissions:",
+  "  # Hosts and ports that akc may ask for it, and none but that of the binding's own `url`. Programs stand under `run`.",
+  '  net: ["*:443"]',
+];
+
 const providerConfig = [
   "config:",
   "  type: object",
@@ -115,6 +130,19 @@ const providerConfig = [
 ];
 
 function moreOf(kind: ScaffoldKind): string {
+  if (kind === "validator") return validatorMore;
   if (kind !== "provider") return "";
   return "\n\nIt writes to the folder of its setting `folder`: ask for that under `permissions.write` before you install it.";
 }
+
+const validatorMore = `
+
+Bindings of its kind stand in a registry, and \`akc validate run\` asks them, without a run:
+
+\`\`\`yaml
+bindings:
+  queue.short:
+    kind: __OFFER__
+    url: https://queue.example/depth
+    max_depth: 10
+\`\`\``;

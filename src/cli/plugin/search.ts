@@ -58,12 +58,17 @@ export function pluginNamed({ plugins, broken }: Discovery, id: string): PlacedP
   );
   // It may well be in a folder that could not be read.
   const unreadable = broken.map(({ root, state }) => `${root} (${whyOf(state)})`);
+  const offering = plugins.find(({ manifest: { offers } }) =>
+    [offers.adapters, offers.providers, offers.validators].some((of) => Object.hasOwn(of ?? {}, id)),
+  );
   const hint =
-    near !== undefined
-      ? `Did you mean ${near}? \`akc plugin list\` shows all.`
-      : unreadable.length > 0
-        ? "It is not among those that could be read. Mend what was left out, or add a folder with --plugins-dir."
-        : undefined;
+    offering !== undefined
+      ? `${id} is what the plugin ${offering.manifest.id} offers: name that.`
+      : near !== undefined
+        ? `Did you mean ${near}? \`akc plugin list\` shows all.`
+        : unreadable.length > 0
+          ? "It is not among those that could be read. Mend what was left out, or add a folder with --plugins-dir."
+          : undefined;
   throw new AkcError("PLUGIN_NOT_FOUND", {
     details: { plugin: id, ...(unreadable.length === 0 ? {} : { unreadable }) },
     ...(hint === undefined ? {} : { hint }),

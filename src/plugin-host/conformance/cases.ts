@@ -11,6 +11,8 @@ import { readYamlAs } from "../../json/yaml-text.ts";
 import { limits } from "../../limits.ts";
 import { type Cases, noCases } from "../../sdk/conformance/cases.ts";
 import type { Json, JsonMap } from "../../sdk/protocol.ts";
+import { ExchangeSchema, loadExchange } from "./exchanges.ts";
+import { mapInList } from "./map-in-list.ts";
 
 export const casesFile = "plugin.test.yaml";
 
@@ -21,29 +23,13 @@ const JsonMapSchema = v.custom<JsonMap>(
 );
 const Texts = v.record(v.string(), v.string());
 
-/** A map in a list: the reader of YAML finds unknown keys in maps of maps only. */
-function caseOf<const Entries extends v.ObjectEntries>(entries: Entries) {
-  const unknown = (value: object) => Object.keys(value).filter((key) => !Object.hasOwn(entries, key));
-  return v.pipe(
-    v.custom<object>(
-      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-      "must be a map",
-    ),
-    v.check(
-      (value) => unknown(value).length === 0,
-      ({ input }) => `must not have ${unknown(input).join(", ")}; known: ${Object.keys(entries).join(", ")}`,
-    ),
-    v.object(entries),
-  );
-}
-
-const AdapterCaseSchema = caseOf({
+const AdapterCaseSchema = mapInList({
   name: v.string(),
   settings: v.optional(JsonMapSchema, {}),
   node: v.optional(JsonMapSchema, {}),
   handoffs: v.optional(Texts, {}),
   expect: v.optional(
-    caseOf({
+    mapInList({
       status: v.optional(v.picklist(["succeeded", "failed"]), "succeeded"),
       outputs: v.exactOptional(JsonSchema),
       output: v.exactOptional(v.string()),
@@ -54,7 +40,7 @@ const AdapterCaseSchema = caseOf({
   volatile: v.optional(v.array(v.string()), []),
 });
 
-const ProviderCaseSchema = caseOf({
+const ProviderCaseSchema = mapInList({
   name: v.string(),
   resource_id: v.string(),
   resource_class: v.optional(v.string(), ""),
@@ -63,15 +49,19 @@ const ProviderCaseSchema = caseOf({
   fields: v.exactOptional(JsonSchema),
 });
 
-const ValidatorCaseSchema = caseOf({
+const ValidatorCaseSchema = mapInList({
   name: v.string(),
   binding_kind: v.string(),
   binding: v.optional(JsonMapSchema, {}),
+  evaluated_at_ms: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  exchanges: v.exactOptional(v.array(ExchangeSchema)),
   expect: v.optional(
-    caseOf({
+    mapInList({
       verdict: v.exactOptional(v.picklist(["pass", "fail", "inconclusive", "error"])),
       reason: v.exactOptional(v.string()),
       observed: v.exactOptional(JsonSchema),
+      evidence: v.exactOptional(JsonSchema),
+      attachments: v.exactOptional(v.array(v.string())),
     }),
     {},
   ),
@@ -113,7 +103,21 @@ export function readCases(root: string, scratch: string): Cases {
     throw new AkcError("PLUGIN_CASES_INVALID", { details: { path }, issues: reading.issues });
   }
   const filled = fill(reading.value, { scratch, plugin: root });
-  return v.parse(CasesSchema, filled);
+  const { validators, ...cases } = v.parse(CasesSchema, filled);
+  return { ...cases, validators: recordedWorlds(validators, root) };
+}
+
+type WrittenCases = v.InferOutput<typeof CasesSchema>["validators"];
+
+function recordedWorlds(written: WrittenCases, root: string): Cases["validators"] {
+  const loaded = Object.entries(written).map(([id, cases]) => [
+    id,
+    cases.map(({ exchanges, ...rest }) => ({
+      ...rest,
+      ...(exchanges === undefined ? {} : { exchanges: exchanges.map((one) => loadExchange(one, root)) }),
+    })),
+  ]);
+  return Object.fromEntries(loaded);
 }
 
 function isJson(value: unknown): boolean {

@@ -9,7 +9,7 @@ import { findExecutable } from "../../system/executable.ts";
 import { launch } from "../../system/launch.ts";
 import { strongestContainment } from "../../system/sandbox.ts";
 import { confinementOf, environmentOf, resourcesOf } from "../confinement.ts";
-import type { FoundPlugin, Granted } from "../contract.ts";
+import { doorOnly, type FoundPlugin, type Granted } from "../contract.ts";
 import { spawnKeyOf } from "../leftovers.ts";
 import { type LogEntry, PluginLog } from "../plugin-log.ts";
 import { bunEnvironment, bunOptions, programOf } from "../runtime.ts";
@@ -26,9 +26,11 @@ export interface StartInput {
 
 /** All that the manifest asks for and this host has, and the folder of this test. */
 export function grantAll({ manifest }: FoundPlugin, scratch: string): Granted {
-  const { permissions } = manifest;
+  const { permissions, kinds } = manifest;
   return {
     ...permissions,
+    // As it will be used: what a validator sees of the world, akc shows it.
+    ...(kinds.every((kind) => kind === "validator") ? doorOnly : {}),
     // A manifest may name programs of which one is enough.
     run: permissions.run.filter((name) => findExecutable(name).kind === "found"),
     write: [...permissions.write, scratch],

@@ -47,7 +47,12 @@ export async function testPlugin(
     const files = await runtimeFiles(defaultCacheRoot(env));
     let ordinal = 0;
     const { manifest } = plugin;
-    const { features } = initializeParams(manifest, grantAll(plugin, scratch), {}, scratch);
+    const { features } = initializeParams(
+      manifest,
+      { ...grantAll(plugin, scratch), run: manifest.permissions.run },
+      {},
+      scratch,
+    );
     const subject: Subject = {
       id: manifest.id,
       version: manifest.version,

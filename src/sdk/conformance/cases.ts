@@ -64,5 +64,43 @@ export interface ValidatorCase {
   readonly name: string;
   readonly binding_kind: string;
   readonly binding: JsonMap;
-  readonly expect: { readonly verdict?: string; readonly reason?: string; readonly observed?: Json };
+  /** The now of the judgement; a fixed one where the author names none. */
+  readonly evaluated_at_ms?: number;
+  /** The world, as it was recorded. Absent: `fetch` of all cases, and no programs. */
+  readonly exchanges?: readonly ExchangeCase[];
+  readonly expect: {
+    readonly verdict?: string;
+    readonly reason?: string;
+    readonly observed?: Json;
+    readonly evidence?: Json;
+    /** Their names, in order. */
+    readonly attachments?: readonly string[];
+  };
 }
+
+/** One use of the world; with `error`, a code such as HTTP_UNREACHABLE, it failed. */
+export type ExchangeCase =
+  | {
+      readonly kind: "http";
+      readonly method: string;
+      readonly url: string;
+      /** Compared where it is given. */
+      readonly request_body?: string;
+      readonly status: number;
+      readonly headers: { readonly [name: string]: string };
+      readonly body: Uint8Array;
+      readonly truncated: boolean;
+      readonly error?: string;
+    }
+  | {
+      readonly kind: "tool";
+      readonly argv: readonly string[];
+      readonly exit_code: number;
+      /** In place of `exit_code` where a signal ended it. */
+      readonly signal: string | null;
+      readonly stdout: Uint8Array;
+      readonly stderr: Uint8Array;
+      readonly truncated: boolean;
+      readonly error?: string;
+    }
+  | { readonly kind: "file"; readonly name: string; readonly content: Uint8Array; readonly error?: string };

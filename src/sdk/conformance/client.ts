@@ -14,6 +14,7 @@ import {
 import { isMap } from "../read.ts";
 import { Broken, brief } from "./check.ts";
 import type { Subject, Wire, WireEnd } from "./subject.ts";
+import type { World } from "./world.ts";
 
 export type Reply =
   | { readonly kind: "result"; readonly result: Json; readonly output: Uint8Array }
@@ -24,6 +25,8 @@ interface Pending {
   readonly params: JsonMap;
   readonly resolve: (reply: Reply) => void;
   readonly output: Uint8Array[];
+  /** Answers what the plugin asks in this call, before the answers that hold for all. */
+  readonly world: World | undefined;
   credit: number;
 }
 
@@ -65,18 +68,18 @@ export class Client {
     this.#handoffs = { ...this.#handoffs, ...contents };
   }
 
-  send(method: string, params: JsonMap): Sent {
+  send(method: string, params: JsonMap, world?: World): Sent {
     this.#lastId += 1;
     const id = this.#lastId;
     const { promise, resolve } = Promise.withResolvers<Reply>();
     const credit = this.#subject.limits.outputWindowBytes;
-    this.#pending.set(id, { method, params, resolve, output: [], credit });
+    this.#pending.set(id, { method, params, resolve, output: [], world, credit });
     this.#say({ id, method, params });
     return { id, reply: (withinMs) => this.#within(promise, withinMs, `no answer to ${method}`) };
   }
 
-  call(method: string, params: JsonMap, withinMs = this.#subject.limits.callMs): Promise<Reply> {
-    return this.send(method, params).reply(withinMs);
+  call(method: string, params: JsonMap, withinMs?: number, world?: World): Promise<Reply> {
+    return this.send(method, params, world).reply(withinMs ?? this.#subject.limits.callMs);
   }
 
   /** @throws Broken when the plugin answers with an error */
@@ -154,7 +157,7 @@ export class Client {
       this.violations.push(`not a call: ${brief(message)}`);
     else if (id === undefined) this.#notified(method, params);
     else if (typeof id !== "number") this.violations.push(`the id of a call is ${brief(id)}`);
-    else this.#asked(id, method, params);
+    else void this.#asked(id, method, params);
   }
 
   #answered(message: JsonMap): void {
@@ -205,8 +208,16 @@ export class Client {
   }
 
   /** The plugin's own calls: answered from the cases. */
-  #asked(id: number, method: string, params: JsonMap): void {
+  async #asked(id: number, method: string, params: JsonMap): Promise<void> {
     const { call, name, url, sha256, offset, length } = params;
+    const world = typeof call === "number" ? this.#pending.get(call)?.world : undefined;
+    if (world !== undefined) {
+      const recorded = await world.answer(method, params);
+      if (recorded !== undefined) {
+        this.#say({ id, ...recorded });
+        return;
+      }
+    }
     const refuse = (code: number, message: string) => this.#say({ id, error: { code, message } });
     if (typeof call !== "number" || !this.#pending.has(call)) {
       this.violations.push(`${method} names no call under way`);
@@ -243,8 +254,12 @@ export class Client {
 
 function errorOf({ code, message, data }: JsonMap): RpcError | undefined {
   if (typeof code !== "number" || typeof message !== "string") return undefined;
-  const retryable = isMap(data) && data["retryable"] === true;
-  return { code, message, data: { retryable } };
+  const { retryable, code: own } = isMap(data) ? data : {};
+  return {
+    code,
+    message,
+    data: { retryable: retryable === true, ...(typeof own === "string" ? { code: own } : {}) },
+  };
 }
 
 export function endText({ exitCode, signal }: WireEnd): string {

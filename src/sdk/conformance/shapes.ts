@@ -108,14 +108,26 @@ const verdicts = ["pass", "fail", "inconclusive", "error"];
 
 export function validateFault(result: Json): string | undefined {
   if (!isMap(result)) return `the result is ${brief(result)}, not an object`;
-  const { verdict, reason, evidence } = result;
+  const { verdict, reason, message, evidence, attachments = [] } = result;
   if (typeof verdict !== "string" || !verdicts.includes(verdict)) {
     return `verdict is ${brief(verdict)}: it must be ${verdicts.join(", ")}`;
   }
   if (reason !== undefined && typeof reason !== "string") return `reason is ${brief(reason)}, not text`;
-  return evidence === undefined || isMap(evidence)
-    ? undefined
-    : `evidence is ${brief(evidence)}, not an object`;
+  if (message !== undefined && typeof message !== "string") return `message is ${brief(message)}, not text`;
+  if (evidence !== undefined && !isMap(evidence)) return `evidence is ${brief(evidence)}, not an object`;
+  if (!Array.isArray(attachments)) return `attachments is ${brief(attachments)}, not a list`;
+  return attachments.map(attachmentFault).find((fault) => fault !== undefined);
+}
+
+function attachmentFault(one: Json): string | undefined {
+  const { name, media_type: type, data_base64: data, sha256 } = isMap(one) ? one : {};
+  if (typeof name !== "string" || !/^[^/\\\0]+$/.test(name) || name === "." || name === "..") {
+    return `the name of an attachment is ${brief(name)}: it must be a file's, without a folder`;
+  }
+  if (typeof type !== "string") return `media_type of ${name} is ${brief(type)}, not text`;
+  if ((data === undefined) === (sha256 === undefined)) return `${name} needs data_base64 or sha256`;
+  if (data !== undefined && !isBase64(data)) return `data_base64 of ${name} is not base64`;
+  return undefined;
 }
 
 function isBase64(value: Json): boolean {

@@ -1,12 +1,13 @@
 /**
- * The secrets that plugins were handed, and where they come from. Reads a value only when it is asked for, keeps it only to
- * find it again in what a plugin says; it never writes one anywhere.
+ * The secrets that were handed over, and where they come from. Reads a value only when it is asked for, keeps it only to find it
+ * again in what a plugin or a server says; it never writes one anywhere.
  */
-import { AkcError } from "../../errors.ts";
-import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../json/value.ts";
-import { limits } from "../../limits.ts";
-import type { SecretSource } from "../../policy/model.ts";
-import { readFileBounded } from "../../system/files.ts";
+import { AkcError } from "../errors.ts";
+import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
+import { limits } from "../limits.ts";
+import type { SecretSource } from "../policy/model.ts";
+import { readFileBounded } from "../system/files.ts";
+import { formsOf, latin1Of } from "./secret-forms.ts";
 
 /** @throws AkcError PLUGIN_SECRET_UNAVAILABLE, never with a value */
 export async function readSecret(
@@ -45,14 +46,21 @@ const charsMin = 4;
 /** What was handed over, in the forms in which it may come back. */
 export class HandedOver {
   readonly #values = new Set<string>();
-  /** Longest first: a value that begins another must not leave the rest of it. */
+  /** Both longest first: a value that begins another must not leave the rest of it. */
+  #texts: readonly string[] = [];
   #forms: readonly Buffer[] = [];
 
   add(value: string): void {
-    if (value.length < charsMin || this.#values.has(value)) return;
-    this.#values.add(value);
-    const forms = [...this.#values].flatMap(formsOf);
-    this.#forms = [...new Set(forms)].sort((a, b) => b.length - a.length).map((form) => Buffer.from(form));
+    // A header is sent without the blanks around it.
+    for (const text of [value, value.trim()]) if (text.length >= charsMin) this.#values.add(text);
+    const values = [...this.#values];
+    const texts = [...new Set(values.flatMap(formsOf))];
+    const forms = [
+      ...texts.map((text) => Buffer.from(text)),
+      ...values.flatMap((one) => latin1Of(one) ?? []),
+    ];
+    this.#texts = texts.sort((a, b) => b.length - a.length);
+    this.#forms = forms.sort((a, b) => b.length - a.length);
   }
 
   get isEmpty(): boolean {
@@ -60,7 +68,7 @@ export class HandedOver {
   }
 
   text(text: string): string {
-    return this.#forms.reduce((clean, form) => clean.replaceAll(form.toString(), mark), text);
+    return this.#texts.reduce((clean, form) => clean.replaceAll(form, redactionMark), text);
   }
 
   json(value: JsonObject): JsonObject {
@@ -86,13 +94,7 @@ export class HandedOver {
 
   /** Where a form may begin that is not whole yet; the length of `bytes` when nowhere. */
   #openAt(bytes: Uint8Array): number {
-    const longest = this.#forms[0]?.length ?? 0;
-    for (let at = Math.max(0, bytes.length - longest + 1); at < bytes.length; at += 1) {
-      const rest = bytes.subarray(at);
-      if (this.#forms.some((form) => form.length > rest.length && form.subarray(0, rest.length).equals(rest)))
-        return at;
-    }
-    return bytes.length;
+    return this.#forms.reduce((at, form) => Math.min(at, beginning(bytes, form)), bytes.length);
   }
 
   #item(value: JsonValue): JsonValue {
@@ -102,20 +104,17 @@ export class HandedOver {
   }
 }
 
-const mark = "[REDACTED]";
+export const redactionMark = "[REDACTED]";
 
-/** As it is, and as it stands in JSON, in a URL and in base64. */
-function formsOf(value: string): readonly string[] {
-  const base64 = Buffer.from(value).toString("base64");
-  return [
-    value,
-    JSON.stringify(value).slice(1, -1),
-    encodeURIComponent(value),
-    base64,
-    base64.replace(/=+$/, ""),
-    Buffer.from(value).toString("base64url"),
-    Buffer.from(value).toString("hex"),
-  ];
+/** Where `bytes` end in the beginning of a form and not in all of it; their length when they do not. */
+function beginning(bytes: Uint8Array, form: Buffer): number {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [first = 0] = form;
+  const from = Math.max(0, all.length - form.length + 1);
+  for (let at = all.indexOf(first, from); at >= 0; at = all.indexOf(first, at + 1)) {
+    if (all.compare(form, 0, all.length - at, at) === 0) return at;
+  }
+  return all.length;
 }
 
 /** Where the first form begins that lies on both sides of `at`; else `at`. */
@@ -131,7 +130,7 @@ function without(bytes: Buffer<ArrayBufferLike>, form: Buffer): Buffer<ArrayBuff
   const parts: Uint8Array[] = [];
   let from = 0;
   for (; found >= 0; found = bytes.indexOf(form, from)) {
-    parts.push(bytes.subarray(from, found), Buffer.from(mark));
+    parts.push(bytes.subarray(from, found), Buffer.from(redactionMark));
     from = found + form.length;
   }
   parts.push(bytes.subarray(from));

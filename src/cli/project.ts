@@ -11,17 +11,25 @@ import { limits } from "../limits.ts";
 import { readFileBounded } from "../system/files.ts";
 
 export interface Project {
+  readonly tenantId?: string;
+  readonly repoId?: string;
   readonly outputsRoot?: string;
   readonly developerRoleProfile?: string;
   /** From 0 (observer) to 4 (autonomy). */
   readonly adoptionLevel?: number;
+  /** Where the registry of validator bindings is, relative to the working directory. */
+  readonly validatorBindingsPath?: string;
 }
 
 const Text = v.optional(v.string());
 const ProjectFile = v.object({
+  tenant_id: Text,
+  repo_id: Text,
   outputs_root: Text,
   developer_role_profile: Text,
   adoption_level: v.optional(v.unknown()),
+  validation: v.optional(v.nullable(v.object({ bindings_path: Text }))),
+  validation_bindings_path: Text,
 });
 
 /** Spellings of each level, lowest first; a dash and an underscore are the same. */
@@ -52,11 +60,18 @@ async function parseProject(text: string, path: string): Promise<Project> {
   const parsed = v.safeParse(ProjectFile, document.toJS({ maxAliasCount: 0 }));
   if (!parsed.success) throw invalid(path, parsed.issues.map((issue) => issue.message).join("; "));
   const { outputs_root: root, developer_role_profile: profile, adoption_level: level } = parsed.output;
+  const { validation, validation_bindings_path: flat } = parsed.output;
+  const nested = validation?.bindings_path;
+  const bindings = blank(nested) ? flat : nested;
   const adoptionLevel = levelOf(level);
+  const { tenant_id: tenantId, repo_id: repoId } = parsed.output;
   return {
+    ...(blank(tenantId) ? {} : { tenantId }),
+    ...(blank(repoId) ? {} : { repoId }),
     ...(blank(root) ? {} : { outputsRoot: root }),
     ...(blank(profile) ? {} : { developerRoleProfile: profile }),
     ...(adoptionLevel === undefined ? {} : { adoptionLevel }),
+    ...(blank(bindings) ? {} : { validatorBindingsPath: bindings.trim() }),
   };
 }
 

@@ -2,8 +2,18 @@
  * Walks the YAML tree of a file that people write: what stands where, and which keys or shapes do not belong.
  * Never reads a value; the schema does that.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Pair } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type LineCounter,
+  type Pair,
+  type YAMLMap,
+} from "yaml";
 import type { Issue } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { nearestWord } from "../spelling.ts";
 import { pointer } from "./pointer.ts";
 import { type DocumentShape, impossibleKeys } from "./yaml-shape.ts";
@@ -47,7 +57,39 @@ function mapIssues(
   });
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
+/**
+ * Keys that are no words, and those that stand twice in one map, however they are written (`1` and `"1"`): one of the two would
+ * be lost in silence. The library's own check compares every key with every other one; a long file would take minutes.
+ */
+export function keyIssues(text: YamlText): readonly Issue[] {
+  const issues: Issue[] = [];
+  // No recursion: a text may be nested deeper than the stack reaches.
+  const open: unknown[] = [text.document.contents];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (issues.length >= limits.issuesCollectedMax) break;
+    if (isSeq(node)) {
+      for (const item of node.items) if (isMap(item) || isSeq(item)) open.push(item);
+    } else if (isMap(node)) {
+      for (const issue of keyIssuesOf(text, node)) issues.push(issue);
+      for (const { value } of node.items) if (isMap(value) || isSeq(value)) open.push(value);
+    }
+  }
+  return issues;
+}
+
+function keyIssuesOf(text: YamlText, map: YAMLMap): readonly Issue[] {
+  const seen = new Set<string>();
+  return map.items.flatMap((pair): readonly Issue[] => {
+    const key = wordOf(pair);
+    if (key === undefined) return [{ path: "", message: "a key must be a word", ...placeOf(text, pair.key) }];
+    if (seen.has(key)) return [{ path: "", message: "Map keys must be unique", ...placeOf(text, pair.key) }];
+    seen.add(key);
+    return [];
+  });
+}
+
+/** The words for a key that nobody knows. */
+export function unknownKey(key: string, known: readonly string[]): string {
   const near = nearestWord(key, known);
   return `unknown key \`${key}\`; ${near === undefined ? `known: ${known.join(", ")}` : `did you mean \`${near}\`?`}`;
 }
@@ -63,7 +105,7 @@ export function placeAt(
   for (const [depth, key] of path.entries()) {
     const holder = target(text, node);
     if (isMap(holder)) {
-      const pair = holder.items.find((item) => wordOf(item) === key);
+      const pair = pairOf(holder, key);
       if (pair === undefined) break;
       node = pair.value;
       const ofKey = what === "key" && depth === path.length - 1;
@@ -74,6 +116,21 @@ export function placeAt(
     } else break;
   }
   return place;
+}
+
+/** Where each key of the map at `path` stands; empty where there is none. */
+export function keyPlaces(
+  text: YamlText,
+  path: readonly string[],
+): ReadonlyMap<string, { readonly line: number; readonly column: number }> {
+  let node: unknown = text.document.contents;
+  for (const key of path) {
+    const holder = target(text, node);
+    node = isMap(holder) ? pairOf(holder, key)?.value : undefined;
+  }
+  const map = target(text, node);
+  const pairs = isMap(map) ? map.items : [];
+  return new Map(pairs.map((pair) => [wordOf(pair) ?? "", placeOf(text, pair.key)]));
 }
 
 /** Line and column of an offset into the text, both from 1. */
@@ -90,10 +147,23 @@ function placeOf({ lines }: YamlText, node: unknown): { readonly line: number; r
   return placeOfOffset(lines, known ? (node.range?.[0] ?? 0) : 0);
 }
 
+/** Pairs by key, once for each map: whoever asks for one place often asks for many. */
+const pairsOf = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+function pairOf(map: YAMLMap, key: string): Pair | undefined {
+  let pairs = pairsOf.get(map);
+  if (pairs === undefined) {
+    // Of a repeated key the first counts.
+    pairs = new Map(map.items.toReversed().map((pair) => [wordOf(pair) ?? "", pair]));
+    pairsOf.set(map, pairs);
+  }
+  return pairs.get(key);
+}
+
 function target({ document }: YamlText, node: unknown): unknown {
   return isAlias(node) ? node.resolve(document) : node;
 }
 
 function wordOf(pair: Pair): string | undefined {
-  return isScalar(pair.key) ? String(pair.key.value) : undefined;
+  return isScalar(pair.key) && pair.key.value !== null ? String(pair.key.value) : undefined;
 }

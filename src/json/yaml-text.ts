@@ -6,8 +6,11 @@ import type * as v from "valibot";
 import { safeParse } from "valibot";
 import { LineCounter, parseDocument } from "yaml";
 import type { Issue } from "../errors.ts";
+import { limits } from "../limits.ts";
 import { pointer } from "./pointer.ts";
-import { placeAt, placeOfOffset, shapeIssues, type YamlText } from "./yaml-places.ts";
+import { positionAt } from "./position.ts";
+import { tooDeepAt } from "./yaml-depth.ts";
+import { keyIssues, keyPlaces, placeAt, placeOfOffset, shapeIssues, type YamlText } from "./yaml-places.ts";
 import type { DocumentShape } from "./yaml-shape.ts";
 
 /** A file for people has use for some repetition, not for a bomb. */
@@ -21,6 +24,16 @@ export interface YamlFormat<Schema extends v.GenericSchema> {
   readonly leastText: string;
   /** Words for a fault of a value at `path`. */
   messageFor(issue: v.BaseIssue<unknown>, path: readonly string[]): string;
+  /** What schema and shape cannot tell, since it depends on what is written elsewhere in the file. */
+  faultsIn?(raw: unknown): readonly YamlFault[];
+}
+
+export interface YamlFault {
+  /** Keys from the top of the file. */
+  readonly path: readonly string[];
+  readonly message: string;
+  /** Where it is shown: at the value unless said. */
+  readonly at?: "value" | "key";
 }
 
 export type YamlReading<Value> =
@@ -29,6 +42,10 @@ export type YamlReading<Value> =
       readonly value: Value;
       /** Where the value at a path of keys stands, or the nearest thing above it that is there. */
       placeAt(path: readonly string[], what?: "value" | "key"): Pick<Issue, "line" | "column">;
+      /** Where each key of the map at `path` stands. */
+      keyPlaces(
+        path: readonly string[],
+      ): ReadonlyMap<string, { readonly line: number; readonly column: number }>;
       /** As written, before the schema. */
       readonly raw: unknown;
     }
@@ -41,10 +58,12 @@ export function readYamlAs<const Schema extends v.GenericSchema>(
 ): YamlReading<v.InferOutput<Schema>> {
   const sizeBytes = new TextEncoder().encode(text).byteLength;
   if (sizeBytes > format.bytesMax) {
-    return faulty({
-      path: "",
-      message: `the file has ${sizeBytes} bytes; at most ${format.bytesMax} are read`,
-    });
+    return faulty([
+      {
+        path: "",
+        message: `the file has ${sizeBytes} bytes; at most ${format.bytesMax} are read`,
+      },
+    ]);
   }
   try {
     return readChecked(text, format);
@@ -59,34 +78,53 @@ function readChecked<const Schema extends v.GenericSchema>(
   text: string,
   format: YamlFormat<Schema>,
 ): YamlReading<v.InferOutput<Schema>> {
+  const tooDeep = tooDeepAt(text, limits.jsonDepthMax);
+  if (tooDeep !== undefined) {
+    return faulty([{ path: "", message: "the file is nested too deeply", ...positionAt(text, tooDeep) }]);
+  }
   const yaml = parse(text);
   // A tag that the core schema does not know is only a warning to the library; here it is a fault.
   const faults = [...yaml.document.errors, ...yaml.document.warnings];
-  if (faults.length > 0) {
-    return faulty(
-      ...faults.map((fault) => ({
-        path: "",
-        message: fault.message,
-        ...placeOfOffset(yaml.lines, fault.pos[0]),
-      })),
-    );
-  }
+  const misread = faults.slice(0, limits.issuesCollectedMax).map((fault) => ({
+    path: "",
+    message: fault.message,
+    ...placeOfOffset(yaml.lines, fault.pos[0]),
+  }));
+  const unreadable = [...misread, ...keyIssues(yaml)].sort(byPlace);
+  if (unreadable.length > 0) return faulty(unreadable);
   if (yaml.document.contents === null) {
     const message = `the file is empty: it needs at least \`${format.leastText}\``;
-    return faulty({ path: "", message, line: 1, column: 1 });
+    return faulty([{ path: "", message, line: 1, column: 1 }]);
   }
   const shape = shapeIssues(yaml, format.shape);
   const raw: unknown = yaml.document.toJS({ maxAliasCount: aliasesMax });
   const result = safeParse(format.schema, raw);
-  if (result.success && shape.length === 0) {
-    return { kind: "read", value: result.output, placeAt: (path, what) => placeAt(yaml, path, what), raw };
+  const further = (format.faultsIn?.(raw) ?? []).map(({ path, message, at }) => ({
+    path: pointer(...path),
+    message,
+    ...placeAt(yaml, path, at),
+  }));
+  if (result.success && shape.length + further.length === 0) {
+    return {
+      kind: "read",
+      value: result.output,
+      placeAt: (path, what) => placeAt(yaml, path, what),
+      keyPlaces: (path) => keyPlaces(yaml, path),
+      raw,
+    };
   }
-  const shapeless = shape.map((issue) => issue.path);
+  const shapeless = new Set(shape.map((issue) => issue.path));
   const values = (result.issues ?? [])
     .filter((issue) => issue.expected !== "never")
     .map((issue) => valueIssue(issue, yaml, format))
-    .filter((issue) => !shapeless.some((path) => `${issue.path}/`.startsWith(`${path}/`)));
-  return faulty(...[...shape, ...values].sort(byPlace));
+    .filter(({ path }) => !withAncestors(path).some((above) => shapeless.has(above)));
+  return faulty([...shape, ...values, ...further].sort(byPlace));
+}
+
+/** `/a/b` and what it stands in: `/a/b`, `/a`, and the file itself. */
+function withAncestors(path: string): readonly string[] {
+  const keys = path.split("/");
+  return keys.map((_, index) => keys.slice(0, keys.length - index).join("/"));
 }
 
 function parse(text: string): YamlText {
@@ -98,7 +136,7 @@ function parse(text: string): YamlText {
     schema: "core",
     customTags: [],
     resolveKnownTags: false,
-    uniqueKeys: true,
+    uniqueKeys: false,
     merge: false,
     strict: true,
   });
@@ -120,7 +158,7 @@ export function byPlace(a: Issue, b: Issue): number {
   return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }
 
-function faulty(...issues: readonly Issue[]): { readonly kind: "faulty"; readonly issues: readonly Issue[] } {
+function faulty(issues: readonly Issue[]): { readonly kind: "faulty"; readonly issues: readonly Issue[] } {
   return { kind: "faulty", issues };
 }
 

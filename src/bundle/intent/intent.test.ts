@@ -101,7 +101,9 @@ describe("observability in the projection", () => {
     return JSON.parse(JSON.stringify(toPlain(intentProjection(parsed({ success_criteria })))))
       .success_criteria_summary.observability;
   };
-  const operational = (params: unknown) => observability({ evaluation_mode: "operational_spec", params });
+  const sound = { spec_version: 1, window: "single_run", predicate_kind: "presence" };
+  const operational = (params: object) =>
+    observability({ evaluation_mode: "operational_spec", params: { ...sound, ...params } });
   const signal = { evidence_type: "terminal_health", payload_path: "health_status" };
 
   test("names the bindings of operational criteria, sorted", () => {
@@ -130,6 +132,9 @@ describe("observability in the projection", () => {
       { signals, window: "rolling_ms" },
       { signals, window: "rolling_ms", rolling_window_ms: 1, evidence_rollup_rel_path: "../x" },
       { signals, spec_version: 0 },
+      { signals, window: undefined },
+      { signals, min_samples: 1 },
+      { signals, otel_metric_signals: [{ name: "http_5xx" }] },
     ]) {
       expect(operational(params)).toBeUndefined();
     }

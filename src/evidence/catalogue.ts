@@ -11,6 +11,9 @@ const Text = v.pipe(v.string(), v.nonEmpty());
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 
+const Verdict = v.picklist(["pass", "fail", "inconclusive", "error"]);
+const ArtifactRef = v.looseObject({ sha256: Digest, size_bytes: Count });
+
 /** Spec kernel §4.4. */
 export const WireAction = v.looseObject({
   action_id: Text,
@@ -109,7 +112,20 @@ export const eventPayloads = {
     decision_count: v.optional(Count),
     decisions_sha256: v.optional(Digest),
   }),
-  "runtime.operational_validity.attested": v.looseObject({ passed: v.boolean() }),
+  /** `run_failed_with` where the run has failed for it; how it stood until then is in `outcome_before`, `status_before`. */
+  "runtime.operational_validity.attested": v.looseObject({
+    passed: v.boolean(),
+    success_criterion_ids: v.optional(v.array(Text)),
+    success_criterion_id: v.optional(Text),
+    verdict: v.optional(Verdict),
+    attestation_fingerprint_sha256: v.optional(Digest),
+    report: v.optional(ArtifactRef),
+    /** What it was judged by beside the evidence, kept in the run's folder. */
+    inputs: v.optional(v.array(v.looseObject({ path: Text, sha256: Digest, size_bytes: Count }))),
+    run_failed_with: v.optional(Text),
+    outcome_before: v.optional(Text),
+    status_before: v.optional(Text),
+  }),
   // Additions.
   "runtime.coordination.step_blocked": v.looseObject({ action_id: Text, node_id: Text, reason: Text }),
   "runtime.action.blocked": v.looseObject({ action_id: Text, node_id: Text, reason: Text }),
@@ -156,6 +172,14 @@ export const eventPayloads = {
   "runtime.kernel.stop_requested": v.looseObject({}),
   "runtime.kernel.deadline_exceeded": v.looseObject({}),
   "runtime.evidence.expectations_unmet": v.looseObject({ missing: v.array(Text) }),
+  /** An outside system was asked. `artifact` is the documented one, and the payload of its evidence row. */
+  "runtime.validation.observed": v.looseObject({
+    binding_id: Text,
+    evidence_type: Text,
+    verdict: Verdict,
+    artifact: v.looseObject({}),
+    files: v.array(v.looseObject({ ...ArtifactRef.entries, path: Text })),
+  }),
   ...reconcilePayloads,
 } as const;
 

@@ -8,8 +8,12 @@
  * Source: spec kernel §3, §13; spec cli §7; architecture "State"; bundle:W-5, kernel:W-19.
  */
 import { mkdir, realpath } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fingerprint } from "../json/fingerprint.ts";
+import { parseJson } from "../json/read.ts";
 import type { EvidenceFile, RunReader, RunRow } from "../store/contract.ts";
-import { resolveConfined } from "../system/files.ts";
+import { resolveConfined, writeFileAtomic } from "../system/files.ts";
+import { besideFolders, shareAnswers, sharedFolders } from "./beside.ts";
 import type { BundleFacts } from "./facts.ts";
 import { removeHalfDone } from "./half-done.ts";
 import type { Health } from "./health.ts";
@@ -50,7 +54,14 @@ export async function exportRun(input: ExportInput): Promise<ExportReport> {
   const run = await reader.run();
   const scopeRoot = await realpath(input.scopeRoot);
   const paths = await confinedPaths(scopeRoot, run);
-  await removeHalfDone(paths);
+  // Of the folders that runs share, too: what was half written there has died with its process.
+  const { folder, audit, manifest, latestValidityReport } = paths;
+  await removeHalfDone([
+    folder,
+    ...besideFolders.map((name) => join(folder, name)),
+    ...sharedFolders(scopeRoot, run.context),
+    ...[audit, manifest, latestValidityReport].map((path) => dirname(path)),
+  ]);
   const linkable = await hasManifest(paths);
   const written = await writeFiles({
     reader,
@@ -63,6 +74,12 @@ export async function exportRun(input: ExportInput): Promise<ExportReport> {
     shared: true,
     fingerprinted: linkable,
   });
+  if (written.validityReport !== undefined) {
+    await mkdir(dirname(paths.latestValidityReport), { recursive: true });
+    await writeFileAtomic(paths.latestValidityReport, written.validityReport);
+    // Only once they are judged: the files are written before that, too.
+    await shareAnswers({ artifacts: reader.artifacts, run, files: written.streams.named }, scopeRoot);
+  }
   const { progress, health, tally, sha256 } = written.streams;
   const manifestLinked =
     linkable &&
@@ -72,6 +89,9 @@ export async function exportRun(input: ExportInput): Promise<ExportReport> {
       scopeRoot,
       health,
       record: written.record,
+      attested: written.streams.attested,
+      validityReportSha256:
+        written.validityReport === undefined ? undefined : fingerprint(parseJson(written.validityReport)),
       sha256: { ...sha256, profileDecisions: written.profileSha256 },
     }));
   return {
@@ -91,6 +111,7 @@ async function confinedPaths(scopeRoot: string, run: RunRow): Promise<EvidencePa
   const { runId, runtimeRunId } = run.context;
   await resolveConfined(scopeRoot, `.akc/runtime/${runId}/${runtimeRunId}/evidence`);
   await resolveConfined(scopeRoot, ".akc/run");
+  await resolveConfined(scopeRoot, ".akc/verification");
   const paths = evidencePaths(scopeRoot, run.context);
   await mkdir(paths.folder, { recursive: true });
   return paths;

@@ -39,12 +39,19 @@ const Facts = v.object({
   delivery_handoff: Members,
   expectations: Texts,
   desired_resources: Count,
+  validity: v.optional(
+    v.object({
+      criteria: v.array(v.object({ id: v.string(), params: Members, advisory: v.boolean() })),
+      bundle_schema_version: Count,
+      intent_ref: v.optional(Members),
+    }),
+  ),
   execution_policy: v.optional(Members),
 });
 
 /** JSON text, the same for the same facts. Depends on the bundle alone, so runs of one bundle share it. */
 export function factsText(facts: BundleFacts): string {
-  const { coordination, stableIntentSha256, executionPolicy } = facts;
+  const { coordination, stableIntentSha256, executionPolicy, validity } = facts;
   return canonicalJson({
     schema_id: layout,
     policy_envelope_sha256: facts.policyEnvelopeSha256,
@@ -75,6 +82,15 @@ export function factsText(facts: BundleFacts): string {
     delivery_handoff: facts.deliveryHandoff,
     expectations: facts.expectations,
     desired_resources: facts.desiredResources,
+    ...(validity === undefined
+      ? {}
+      : {
+          validity: {
+            criteria: validity.criteria.map(({ id, params, advisory }) => ({ id, params, advisory })),
+            bundle_schema_version: validity.bundleSchemaVersion,
+            ...(validity.intentRef === undefined ? {} : { intent_ref: validity.intentRef }),
+          },
+        }),
     ...(executionPolicy === undefined ? {} : { execution_policy: executionPolicy }),
   });
 }
@@ -87,7 +103,7 @@ export function readFacts(text: string | Uint8Array): BundleFacts {
     throw damaged(`${v.getDotPath(issue) ?? ""}: ${issue.message}`);
   }
   const told = parsed.output;
-  const { coordination, stable_intent_sha256, execution_policy } = told;
+  const { coordination, stable_intent_sha256, execution_policy, validity } = told;
   return {
     policyEnvelopeSha256: told.policy_envelope_sha256,
     ...(stable_intent_sha256 === undefined ? {} : { stableIntentSha256: stable_intent_sha256 }),
@@ -117,6 +133,15 @@ export function readFacts(text: string | Uint8Array): BundleFacts {
     deliveryHandoff: told.delivery_handoff,
     expectations: told.expectations,
     desiredResources: told.desired_resources,
+    ...(validity === undefined
+      ? {}
+      : {
+          validity: {
+            criteria: validity.criteria,
+            bundleSchemaVersion: validity.bundle_schema_version,
+            ...(validity.intent_ref === undefined ? {} : { intentRef: validity.intent_ref }),
+          },
+        }),
     ...(execution_policy === undefined ? {} : { executionPolicy: execution_policy }),
   };
 }

@@ -7,6 +7,7 @@ import { member, objectAt, objectsAt, textAt, textsAt } from "../bundle/member.t
 import type { Bundle } from "../bundle/model.ts";
 import { isJsonArray, type JsonObject } from "../json/value.ts";
 import type { RunPolicy } from "../policy/model.ts";
+import type { Criterion } from "../validation/operational-spec/model.ts";
 
 export interface CoordinationFacts {
   readonly specSha256: string;
@@ -21,6 +22,14 @@ export interface NodeFacts {
   readonly kind: string;
   readonly contractId: string;
   readonly initialState: string;
+}
+
+export interface ValidityFacts {
+  /** By id. Those whose parameters break a rule are among them: they are judged, and not to the run's advantage. */
+  readonly criteria: readonly Criterion[];
+  readonly bundleSchemaVersion: number;
+  /** The bundle's `intent_ref`, where it has an id. */
+  readonly intentRef?: JsonObject;
 }
 
 export interface BundleFacts {
@@ -40,6 +49,8 @@ export interface BundleFacts {
   readonly expectations: readonly string[];
   /** How many resources the bundle wants to stand; evidence of their health is asked for only then. */
   readonly desiredResources: number;
+  /** What the run is judged by when it has ended; absent where the bundle has no operational criteria. */
+  readonly validity?: ValidityFacts;
   /** The execution contract in force, as it stands in the record. */
   readonly executionPolicy?: JsonObject;
 }

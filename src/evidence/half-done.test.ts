@@ -24,7 +24,7 @@ test("half files of the dead go; those of the living, and whatever else has such
         await Bun.write(join(folder, name), "{");
       }
     }
-    await removeHalfDone(paths);
+    await removeHalfDone([paths.folder, dirname(paths.audit)]);
     expect((await readdir(dirname(paths.audit))).toSorted()).toEqual(stays.toSorted());
     expect((await readdir(paths.folder)).toSorted()).toEqual([...stays, "evidence"].toSorted());
   } finally {

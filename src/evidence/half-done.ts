@@ -3,14 +3,13 @@
  * processes that live are not touched.
  */
 import { readdir, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { processExists } from "../store/sqlite/holder.ts";
 import { temporaryOwner } from "../system/files.ts";
-import type { EvidencePaths } from "./layout.ts";
 
-/** Never fails: what cannot be removed is only wasted space. */
-export async function removeHalfDone(paths: EvidencePaths): Promise<void> {
-  for (const folder of [paths.folder, dirname(paths.audit)]) {
+/** Never fails: what cannot be removed is only wasted space. @param folders absolute; only what lies right in them goes */
+export async function removeHalfDone(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
     for (const name of await readdir(folder).catch(() => [])) {
       const owner = temporaryOwner(name);
       if (owner === undefined || owner === process.pid || processExists(owner)) continue;

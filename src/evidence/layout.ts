@@ -19,9 +19,13 @@ export interface EvidencePaths {
   readonly spans: string;
   readonly control: string;
   readonly profileDecisions: string;
+  /** On runs that were judged by operational criteria. */
+  readonly validityReport: string;
   /** Shared by all runs of one compile run. */
   readonly otel: string;
   readonly manifest: string;
+  /** The report of the run of this compile run that was judged last. */
+  readonly latestValidityReport: string;
 }
 
 /** @param scopeRoot `<outputs_root>/<tenant>/<repo>`, absolute. */
@@ -43,7 +47,14 @@ export function evidencePaths(
     spans: join(folder, "runtime_trace_spans.json"),
     control: join(folder, "control.json"),
     profileDecisions: join(folder, "developer_profile_decisions.json"),
+    validityReport: join(folder, "operational_validity_report.json"),
     otel: join(runs, `${context.runId}.otel.jsonl`),
     manifest: join(runs, `${context.runId}.manifest.json`),
+    latestValidityReport: join(
+      scopeRoot,
+      ".akc",
+      "verification",
+      `${context.runId}.operational_validity_report.json`,
+    ),
   };
 }

@@ -18,6 +18,7 @@ import { readFileBounded, writeFileAtomic } from "../system/files.ts";
 import type { Health } from "./health.ts";
 import type { EvidencePaths } from "./layout.ts";
 import { prettyAt } from "./text/pretty.ts";
+import type { Attested } from "./validity-rows.ts";
 
 export interface ManifestLinks {
   readonly run: RunRow;
@@ -26,6 +27,9 @@ export interface ManifestLinks {
   readonly health: Health;
   /** `runtime_run.json`. */
   readonly record: JsonObject;
+  readonly attested: Attested | undefined;
+  /** Fingerprint of the report's JSON; absent where there is none. */
+  readonly validityReportSha256: string | undefined;
   /** Fingerprints of the JSON files, SHA-256 of the audit's bytes; the audit's is undefined when it has no record. */
   readonly sha256: {
     readonly events: string;
@@ -103,17 +107,37 @@ function controlPlane(before: JsonObject, links: ManifestLinks): JsonObject {
   return {
     schema_version: 1,
     schema_id: "akc:control_plane_envelope:v1",
-    ...before,
+    ...unjudged(before),
     runtime_run_id: run.context.runtimeRunId,
     runtime_evidence_ref: pointer(links, paths.evidence, sha256.evidence),
     policy_decisions_ref: pointer(links, paths.decisions, sha256.decisions),
     ...(sha256.audit === undefined
       ? {}
       : { coordination_audit_ref: pointer(links, paths.audit, sha256.audit) }),
+    ...validity(links),
     coordination_execution_policy: objectAt(links.record, "coordination_execution_policy"),
     developer_role_profile: textAt(links.record, "developer_role_profile") ?? "classic",
     developer_profile_decisions_ref: pointer(links, paths.profileDecisions, sha256.profileDecisions),
     lifecycle_timestamps: lifecycle(objectAt(before, "lifecycle_timestamps"), links),
+  };
+}
+
+/** What another run of the same compile run was judged to be is no word about this one. */
+function unjudged(before: JsonObject): JsonObject {
+  const kept = Object.entries(before).filter(([key]) => !key.startsWith("operational_validity_"));
+  return Object.fromEntries(kept);
+}
+
+/** Source: spec reconcile §8 (the report's digest is over its parsed JSON, §0.2). */
+function validity({ attested, paths, validityReportSha256, ...links }: ManifestLinks): JsonObject {
+  if (attested === undefined || validityReportSha256 === undefined) return {};
+  return {
+    operational_validity_report_ref: {
+      path: pointerPath(links, paths.validityReport),
+      sha256: validityReportSha256,
+    },
+    operational_validity_passed: attested.passed,
+    operational_validity_fingerprint_sha256: attested.fingerprintSha256,
   };
 }
 
@@ -131,7 +155,7 @@ function pointer(links: ManifestLinks, path: string, sha256: string): JsonObject
 }
 
 /** Relative to the scope's folder when the file is inside it, so that the tree can be moved. */
-function pointerPath({ scopeRoot }: ManifestLinks, path: string): string {
+function pointerPath({ scopeRoot }: Pick<ManifestLinks, "scopeRoot">, path: string): string {
   const inside = relative(scopeRoot, path);
   return inside.startsWith("..") ? path : inside;
 }

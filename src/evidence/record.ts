@@ -17,6 +17,7 @@ import type { Health } from "./health.ts";
 import type { EvidencePaths } from "./layout.ts";
 import type { RunProgress } from "./progress.ts";
 import type { ReconcileRecord } from "./reconcile-rows.ts";
+import type { Attested } from "./validity-rows.ts";
 
 export interface RecordInput {
   /** With its final status. */
@@ -28,6 +29,7 @@ export interface RecordInput {
   readonly decisions: RecordedDecisions;
   readonly health: Health;
   readonly reconcile: ReconcileRecord;
+  readonly attested: Attested | undefined;
   readonly unmetExpectations: readonly string[];
   /** Digest of the last event, 64 zeros before the first: pins the whole history. */
   readonly chainSha256: string;
@@ -91,6 +93,7 @@ export function runRecord(input: RecordInput): JsonObject {
     event_count: progress.eventCount,
     last_checkpoint_id: progress.checkpointId,
     ...reconcileMembers(reconcile),
+    ...validityMembers(input),
     terminal_health_status: run.outcome === null ? null : input.health,
     ...(unmetExpectations.length === 0 ? {} : { evidence_expectation_violations: unmetExpectations }),
     developer_profile_decisions_ref: { path: paths.profileDecisions, sha256: input.profileSha256 },
@@ -114,6 +117,17 @@ function reconcileMembers({ allConverged, waitMs, afterwards }: ReconcileRecord)
     ...(afterwards === undefined
       ? {}
       : { last_reconcile_mode: afterwards.mode, last_reconcile_at_ms: afterwards.atMs }),
+  };
+}
+
+/** Source: spec reconcile §8. */
+function validityMembers({ attested, paths }: RecordInput): JsonObject {
+  if (attested === undefined) return {};
+  return {
+    operational_validity_passed: attested.passed,
+    operational_validity_fingerprint_sha256: attested.fingerprintSha256,
+    operational_validity_verdict: attested.verdict,
+    operational_validity_report_path: paths.validityReport,
   };
 }
 

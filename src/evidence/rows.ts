@@ -12,6 +12,7 @@ import type { Health } from "./health.ts";
 import type { ProjectedEvent } from "./project.ts";
 import type { ReconcileRow } from "./reconcile-rows.ts";
 import { aggregateResource } from "./reconcile-status.ts";
+import type { ObservedRow } from "./validity-rows.ts";
 
 export interface EvidenceRow {
   readonly evidence_type: string;
@@ -109,24 +110,33 @@ export class EvidenceRows {
     return this.#row(row.type, row.atMs, { ...row.payload, ...this.#correlation });
   }
 
+  /** What an outside system answered: the payload is the artifact, as documented. */
+  observed({ type, atMs, payload }: ObservedRow): EvidenceRow {
+    return this.#row(type, atMs, payload);
+  }
+
   /** When nothing was reconciled: nobody looked whether what should stand does stand. */
-  nothingReconciled(atMs: number): EvidenceRow {
+  nothingReconciled(atMs: number, status: string): EvidenceRow {
     return this.#row("terminal_health", atMs, {
       resource_id: this.#run.context.runId,
       health_status: "unknown",
-      runtime_status: this.#run.status,
+      runtime_status: status,
       ...this.#correlation,
     });
   }
 
   /** Always the last row. @param outcome of the worst resource, where one is told */
-  aggregate(atMs: number, health: Health, outcome?: string): EvidenceRow {
+  aggregate(
+    atMs: number,
+    { health, status }: { readonly health: Health; readonly status: string },
+    outcome?: string,
+  ): EvidenceRow {
     return this.#row("terminal_health", atMs, {
       resource_id: aggregateResource,
       aggregate: true,
       health_status: health,
-      runtime_status: this.#run.status,
-      kernel_terminal_status: this.#run.status,
+      runtime_status: status,
+      kernel_terminal_status: status,
       ...(outcome === undefined ? {} : { outcome }),
       ...this.#correlation,
     });

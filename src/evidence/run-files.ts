@@ -10,6 +10,7 @@ import { fingerprint } from "../json/fingerprint.ts";
 import type { JsonObject } from "../json/value.ts";
 import { unmetExpectations } from "../policy/expectations.ts";
 import type { EvidenceFile, RunReader, RunRow } from "../store/contract.ts";
+import { writeBeside } from "./beside.ts";
 import { checkpoint } from "./checkpoint.ts";
 import type { BundleFacts } from "./facts.ts";
 import type { EvidencePaths } from "./layout.ts";
@@ -42,6 +43,8 @@ export interface RunFiles {
   readonly record: JsonObject;
   /** Fingerprint of `developer_profile_decisions.json`. */
   readonly profileSha256: string;
+  /** `operational_validity_report.json`; undefined on a run that was not judged. */
+  readonly validityReport: string | undefined;
   readonly unmetExpectations: readonly string[];
   readonly final: Pick<RunRow, "status" | "outcome" | "lastError">;
 }
@@ -63,6 +66,9 @@ export async function writeFiles(input: RunFilesInput): Promise<RunFiles> {
   const profile = profileDecisions(run, outputsRoot);
   await seal.write(paths.profileDecisions, prettyJson(profile));
   const profileSha256 = fingerprint(profile);
+  const report = await validityReport(reader, streams);
+  if (report !== undefined) await seal.write(paths.validityReport, report);
+  await writeBeside({ artifacts: reader.artifacts, run, files: streams.named }, paths, seal);
 
   const unmet = unmetExpectations({
     required: facts.expectations,
@@ -80,10 +86,27 @@ export async function writeFiles(input: RunFilesInput): Promise<RunFiles> {
     decisions: streams.decisions,
     health: streams.health,
     reconcile: streams.reconcile,
+    attested: streams.attested,
     unmetExpectations: unmet,
     chainSha256: streams.chainSha256,
     profileSha256,
   });
   await seal.write(paths.record, prettyJson(record));
-  return { files: seal.files, streams, record, profileSha256, unmetExpectations: unmet, final };
+  return {
+    files: seal.files,
+    streams,
+    record,
+    profileSha256,
+    validityReport: report,
+    unmetExpectations: unmet,
+    final,
+  };
+}
+
+async function validityReport(
+  { artifacts }: Pick<RunReader, "artifacts">,
+  { attested }: StreamResult,
+): Promise<string | undefined> {
+  if (attested === undefined) return undefined;
+  return new TextDecoder().decode(await artifacts.read(attested.report.sha256));
 }

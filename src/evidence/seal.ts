@@ -3,7 +3,9 @@
  * It reads no file again: what is hashed is what is handed to the disk.
  */
 import { relative } from "node:path";
+import type { ArtifactRef } from "../adapters/contract.ts";
 import type { EvidenceFile } from "../store/contract.ts";
+import { digestOfFile } from "../system/file-digest.ts";
 import { type AtomicFile, createAtomicFile } from "../system/files.ts";
 
 export class Seal {
@@ -38,6 +40,27 @@ export class Seal {
       },
       discard: () => file.discard(),
     };
+  }
+
+  /** Content whose digest is known is written only where it does not stand already. */
+  async put(
+    path: string,
+    { sha256, sizeBytes }: ArtifactRef,
+    content: () => Promise<Uint8Array>,
+  ): Promise<void> {
+    if ((await digestOfFile(path))?.sha256 === sha256) {
+      const name = relative(this.#folder, path);
+      this.#files.set(name, { name, sha256, sizeBytes });
+      return;
+    }
+    const file = await this.open(path);
+    try {
+      await file.write(await content());
+      await file.finish();
+    } catch (cause) {
+      await file.discard();
+      throw cause;
+    }
   }
 
   /** As `writeFileAtomic`. */

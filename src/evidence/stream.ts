@@ -10,6 +10,7 @@ import type { RunReader, RunRow, StoredEvent } from "../store/contract.ts";
 import { systemClock } from "../system/clock.ts";
 import { createHeapGuard } from "../system/heap-guard.ts";
 import { AuditTrail } from "./audit.ts";
+import type { NamedFile } from "./beside.ts";
 import { decisionJson } from "./decisions.ts";
 import type { BundleFacts } from "./facts.ts";
 import { type Health, kernelHealth, worst } from "./health.ts";
@@ -25,6 +26,7 @@ import type { Seal } from "./seal.ts";
 import { type Span, Spans } from "./spans.ts";
 import { type ArrayFile, createArrayFile, createLineFile, type LineFile } from "./text/row-file.ts";
 import { RowReader } from "./text/row-reader.ts";
+import { type Attested, ValidityRows } from "./validity-rows.ts";
 
 export interface StreamInput {
   readonly reader: RunReader;
@@ -46,6 +48,10 @@ export interface StreamResult {
   readonly decisions: RecordedDecisions;
   readonly health: Health;
   readonly reconcile: ReconcileRecord;
+  /** Absent where the run was not judged. */
+  readonly attested: Attested | undefined;
+  /** Files that events of the run name, beside those that tell of the events. */
+  readonly named: readonly NamedFile[];
   /** Digest of the last event. */
   readonly chainSha256: string;
   readonly sha256: {
@@ -125,6 +131,7 @@ class Streams {
   readonly #progress = new RunProgress();
   readonly #tally = new EvidenceTally();
   readonly #reconciliation = new Reconciliation();
+  readonly #validity = new ValidityRows();
   readonly #recorded = new RecordedDecisions();
   readonly #chain: EventChain;
   readonly #guardHeap = createHeapGuard(systemClock.monotonicMs);
@@ -150,19 +157,23 @@ class Streams {
     await this.#events();
     await this.#actions();
     const reconciliation = this.#reconciliation;
-    const health = worst([kernelHealth(run, this.#progress.phases), reconciliation.health]);
+    const stood = { ...run, ...this.#validity.before };
+    const health = worst([kernelHealth(stood, this.#progress.phases), reconciliation.health]);
     const atMs = Math.max(run.finishedAtMs ?? nowMs, reconciliation.endedAtMs);
     this.#evidence(this.#rows.providerSnapshot(atMs, reconciliation.effectiveProvider));
-    await this.#outcomes();
+    await this.#outcomes(stood.status);
     for (const row of reconciliation.rows()) this.#evidence(this.#rows.reconciliation(row));
-    if (!reconciliation.happened) this.#evidence(this.#rows.nothingReconciled(atMs));
-    this.#evidence(this.#rows.aggregate(atMs, health, reconciliation.outcome));
+    if (!reconciliation.happened) this.#evidence(this.#rows.nothingReconciled(atMs, stood.status));
+    for (const row of this.#validity.rows) this.#evidence(this.#rows.observed(row));
+    this.#evidence(this.#rows.aggregate(atMs, { health, status: stood.status }, reconciliation.outcome));
     return {
       progress: this.#progress,
       tally: this.#tally,
       decisions: this.#recorded,
       health,
       reconcile: reconciliation.record,
+      attested: this.#validity.attested,
+      named: this.#validity.files,
       chainSha256: this.#chain.head.toHex(),
       sha256: await this.#finish(),
     };
@@ -202,6 +213,7 @@ class Streams {
     const event = this.#projector.project(stored);
     this.#progress.event(event);
     this.#reconciliation.event(event);
+    this.#validity.event(event);
     this.#files.events.add(this.#projector.wire(event));
     const row = this.#rows.event(event);
     if (row !== undefined) this.#evidence(row);
@@ -231,10 +243,10 @@ class Streams {
   }
 
   /** What was done to resources stands after what follows from the other events: its events are read a second time. */
-  async #outcomes(): Promise<void> {
-    const { reader, run } = this.#input;
+  async #outcomes(runtimeStatus: string): Promise<void> {
+    const { reader } = this.#input;
     const reconciliation = this.#reconciliation;
-    const sources = { reader, reconciliation, untilSeq: this.#seq, runtimeStatus: run.status };
+    const sources = { reader, reconciliation, untilSeq: this.#seq, runtimeStatus };
     for await (const rows of reconcileOutcomes(sources)) {
       for (const row of rows) this.#evidence(this.#rows.reconciliation(row));
       await this.#rest(this.#files.evidence);

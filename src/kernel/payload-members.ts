@@ -1,6 +1,7 @@
 /**
  * Takes members of an event's payload by what they must be. Pure; it never guesses: what is not there is said to be lacking.
  */
+import type { ArtifactRef } from "../adapters/contract.ts";
 import { member } from "../bundle/member.ts";
 import { asDouble, isJsonArray, isJsonObject, type JsonObject } from "../json/value.ts";
 
@@ -45,4 +46,15 @@ export function digest(from: JsonObject, key: string): string {
   const value = text(from, key);
   if (!/^[0-9a-f]{64}$/.test(value)) throw new LacksMember(`${key} is not a SHA-256`);
   return value;
+}
+
+/** Of an object with `sha256` and `size_bytes`. @throws LacksMember */
+export function artifactRef(ref: JsonObject): ArtifactRef {
+  return { sha256: digest(ref, "sha256"), sizeBytes: count(ref, "size_bytes") };
+}
+
+/** null where the member is no object. @throws LacksMember */
+export function optionalRef(from: JsonObject, key: string): ArtifactRef | null {
+  const ref = member(from, key);
+  return isJsonObject(ref) ? artifactRef(ref) : null;
 }

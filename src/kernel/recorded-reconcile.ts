@@ -4,9 +4,11 @@
  *
  * Source: `reconciler/model.ts` says what is read here.
  */
+import type { ArtifactRef } from "../adapters/contract.ts";
+import { objectAt, objectsAt } from "../bundle/member.ts";
 import type { JsonObject } from "../json/value.ts";
 import { reconcileEvents } from "../reconciler/model.ts";
-import { count, digest, optionalText, text } from "./payload-members.ts";
+import { artifactRef, count, digest, optionalText, text } from "./payload-members.ts";
 
 export type ReconcileFact =
   | { readonly kind: "reconcile_started" }
@@ -20,6 +22,11 @@ export type ReconcileFact =
       readonly previousPhase: string;
       /** Of the text of its state as the store keeps it from here on. */
       readonly stateSha256: string;
+    }
+  | {
+      readonly kind: "rollout_measured";
+      /** What outside systems said. */
+      readonly files: readonly ArtifactRef[];
     }
   | {
       readonly kind: "reconcile_finished";
@@ -51,6 +58,15 @@ export const reconcileDecoders: readonly (readonly [string, (payload: JsonObject
       phase: text(payload, "phase"),
       previousPhase: optionalText(payload, "previous_phase") ?? "",
       stateSha256: digest(payload, "state_sha256"),
+    }),
+  ],
+  [
+    reconcileEvents.rolloutMeasured,
+    (payload) => ({
+      kind: "rollout_measured",
+      files: objectsAt(objectAt(payload, "evidence"), "checks").flatMap((check) =>
+        objectsAt(check, "files").map(artifactRef),
+      ),
     }),
   ],
   [

@@ -9,8 +9,18 @@ import { member, objectAt } from "../bundle/member.ts";
 import { AkcError } from "../errors.ts";
 import { RowReader } from "../evidence/text/row-reader.ts";
 import { asDouble, isJsonObject, type JsonObject } from "../json/value.ts";
-import { count, digest, LacksMember, object, optionalText, text, texts } from "./payload-members.ts";
+import {
+  count,
+  digest,
+  LacksMember,
+  object,
+  optionalRef,
+  optionalText,
+  text,
+  texts,
+} from "./payload-members.ts";
 import { type ReconcileFact, reconcileDecoders } from "./recorded-reconcile.ts";
+import { type ValidityFact, validityDecoders } from "./recorded-validity.ts";
 import { eventTypes } from "./wire.ts";
 
 /** What an event of `type` says, or that it does not say it. `actionId` is the action's whole name in the run. */
@@ -96,6 +106,7 @@ export type RecordedFact =
   | { readonly kind: "stop_requested" }
   | { readonly kind: "deadline_exceeded" }
   | { readonly kind: "evidence_missing"; readonly missing: readonly string[] }
+  | ValidityFact
   | ReconcileFact
   | { readonly kind: "malformed"; readonly fault: string };
 
@@ -195,6 +206,7 @@ const decoders: ReadonlyMap<string, Decode> = new Map<string, Decode>([
     eventTypes.evidenceMissing,
     (payload) => ({ kind: "evidence_missing", missing: texts(payload, "missing") }),
   ],
+  ...validityDecoders,
   ...reconcileDecoders,
 ]);
 
@@ -315,7 +327,5 @@ function outcomeOf(payload: JsonObject): Concluded {
 }
 
 function outputOf(result: JsonObject): ArtifactRef | null {
-  const output = member(result, "output_ref");
-  if (!isJsonObject(output)) return null;
-  return { sha256: digest(output, "sha256"), sizeBytes: count(output, "size_bytes") };
+  return optionalRef(result, "output_ref");
 }

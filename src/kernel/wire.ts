@@ -34,6 +34,8 @@ export const eventTypes = {
   pluginStarted: "runtime.plugin.started",
   pluginFault: "runtime.plugin.fault",
   evidenceMissing: "runtime.evidence.expectations_unmet",
+  validationObserved: "runtime.validation.observed",
+  validityAttested: "runtime.operational_validity.attested",
   loopFinished: "runtime.kernel.loop_finished",
 } as const;
 

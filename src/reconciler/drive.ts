@@ -75,6 +75,8 @@ export class Drive {
   readonly #adopted: ReadonlySet<string>;
   readonly #revisions = new Map<string, Revision>();
   readonly #underWay = new Map<string, Promise<void>>();
+  /** Ends the measurement under way. */
+  #measurement: AbortController | undefined;
   /** All that the inventory ever had meanwhile: what is gone from it is looked at still. */
   readonly #known = new Map<string, OwnedResource>();
   #rollout: Rollout;
@@ -102,6 +104,8 @@ export class Drive {
       while (!signal.aborted && this.#failure === undefined) {
         await this.#takeCommands();
         await this.#observe();
+        // Whoever skips the analysis or goes back does not wait for what it might still say.
+        if (this.#rollout.phase !== "analysing") this.#measurement?.abort();
         this.#start(next(this.#rollout, clock.nowMs()));
         await this.#keeper.keepLandmark(this.#rollout, this.#seen());
         if (this.#underWay.size === 0 && this.#isOver()) break;
@@ -194,9 +198,11 @@ export class Drive {
   }
 
   async #measure(analysis: Analysis): Promise<void> {
-    const { measure, signal } = this.#deps;
     const { rolloutId, step } = this.#rollout;
-    const { verdict, message, evidence } = await measure(analysis, signal);
+    const unwanted = new AbortController();
+    this.#measurement = unwanted;
+    const signal = AbortSignal.any([this.#deps.signal, unwanted.signal]);
+    const { verdict, message, evidence } = await this.#deps.measure(analysis, signal);
     if (signal.aborted) return;
     this.#fold({ kind: "measured", step, verdict, message });
     const payload = {

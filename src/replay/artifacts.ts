@@ -30,6 +30,14 @@ export class Artifacts {
       case "signal_received":
         this.#add(fact.payload.sha256, fact.payload.sizeBytes, seq);
         return;
+      case "validation_observed":
+      case "rollout_measured":
+        for (const { sha256, sizeBytes } of fact.files) this.#add(sha256, sizeBytes, seq);
+        return;
+      case "validity_attested":
+        if (fact.report !== null) this.#add(fact.report.sha256, fact.report.sizeBytes, seq);
+        for (const { sha256, sizeBytes } of fact.inputs) this.#add(sha256, sizeBytes, seq);
+        return;
     }
   }
 

@@ -8,6 +8,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { member } from "../bundle/member.ts";
 import { AkcError } from "../errors.ts";
+import { besideFolders } from "../evidence/beside.ts";
 import { evidencePaths } from "../evidence/layout.ts";
 import { parseJson } from "../json/read.ts";
 import { isJsonObject } from "../json/value.ts";
@@ -139,6 +140,9 @@ export class EvidenceCheck {
     const there = [
       ...(await namesIn(this.#folder, "")).filter((name) => known.has(name)),
       ...(await namesIn(join(this.#folder, "evidence"), "evidence/")),
+      ...(
+        await Promise.all(besideFolders.map((name) => namesIn(join(this.#folder, name), `${name}/`)))
+      ).flat(),
     ];
     return there
       .filter((name) => !sealed.has(name))

@@ -6,7 +6,7 @@
  */
 import { unreachable } from "../errors.ts";
 import type { RecordedFact } from "../kernel/recorded.ts";
-import { type ActionPhase, type NewEvent, noPhases, type RunRow } from "../store/contract.ts";
+import { type ActionPhase, type NewEvent, noPhases, outcomes, type RunRow } from "../store/contract.ts";
 import { Deployment, type ToldRollout } from "./deployment.ts";
 import { Entries, type LedgerRow } from "./entries.ts";
 
@@ -91,7 +91,7 @@ export class Ledger {
     return this.#goingOn;
   }
 
-  /** Number of the last `loop_finished`. */
+  /** Number of the event that says how the run ended: its last `loop_finished`, or one after it that made another end of it. */
   get endSeq(): number | undefined {
     return this.#endSeq;
   }
@@ -145,11 +145,20 @@ export class Ledger {
         this.#finish(fact, seq, atMs);
         return undefined;
       case "failed":
-        this.#columns({ status: "failed", outcome: "failed", finishedAtMs: atMs, lastError: fact.error });
+        this.#columns(
+          { status: "failed", outcome: "failed", finishedAtMs: atMs, lastError: fact.error },
+          seq,
+        );
         return undefined;
       case "evidence_missing": {
         const lastError = `runtime evidence expectations not met: ${fact.missing.join(", ")}`;
-        this.#columns({ status: "failed", outcome: "failed", finishedAtMs: atMs, lastError });
+        this.#columns({ status: "failed", outcome: "failed", finishedAtMs: atMs, lastError }, seq);
+        return undefined;
+      }
+      case "validity_attested": {
+        const { lastError } = fact;
+        if (lastError === undefined || this.#run === undefined) return undefined;
+        this.#columns({ ...this.#run, status: "failed", outcome: "failed", lastError }, seq);
         return undefined;
       }
       case "reconcile_started":
@@ -173,6 +182,8 @@ export class Ledger {
       case "event_refused":
       case "stop_requested":
       case "deadline_exceeded":
+      case "validation_observed":
+      case "rollout_measured":
         return undefined;
       default:
         return unreachable(fact);
@@ -233,16 +244,20 @@ export class Ledger {
 
   #finish(fact: Extract<RecordedFact, { kind: "finished" }>, seq: number, atMs: number): void {
     const { decisionCount, decisionsSha256, status, lastError } = fact;
-    this.#endSeq = seq;
     this.#covered = { seq, decisionCount, decisionsSha256 };
     const outcome = outcomes.find((word) => word === fact.outcome);
-    this.#columns({ status, outcome: outcome ?? null, finishedAtMs: atMs, lastError: lastError ?? null });
+    this.#columns(
+      { status, outcome: outcome ?? null, finishedAtMs: atMs, lastError: lastError ?? null },
+      seq,
+    );
     // Before decisions were counted, the event did not tell the error either.
     this.#columnsKnown = outcome !== undefined && decisionCount !== undefined;
   }
 
-  #columns(run: RunColumns): void {
+  /** @param seq of the event that says so */
+  #columns(run: RunColumns, seq: number): void {
     this.#run = run;
+    this.#endSeq = seq;
     this.#columnsKnown = true;
     this.#goingOn = false;
   }
@@ -270,7 +285,6 @@ export class Ledger {
   }
 }
 
-const outcomes = ["succeeded", "failed", "blocked", "stopped", "exhausted"] as const;
 const settled: ReadonlySet<ActionPhase> = new Set(["succeeded", "failed", "blocked", "denied", "cancelled"]);
 
 function wrongPhase(actionId: string, expected: string, found: string): LedgerFault {

@@ -16,6 +16,7 @@ import { Reconciliation } from "../evidence/reconcile-rows.ts";
 import { EvidenceRows } from "../evidence/rows.ts";
 import { ArrayText, prettyAt } from "../evidence/text/pretty.ts";
 import { RowReader } from "../evidence/text/row-reader.ts";
+import { ValidityRows } from "../evidence/validity-rows.ts";
 import { prettyJson } from "../json/canonical.ts";
 import type { JsonObject, JsonValue } from "../json/value.ts";
 import { limits } from "../limits.ts";
@@ -72,6 +73,7 @@ async function folded({ reader, run }: ReplayInput): Promise<{
   const rows = new EvidenceRows(run, facts);
   const projector = new EventProjector(run, facts);
   const reconciliation = new Reconciliation();
+  const validity = new ValidityRows();
   const story = new ReconcileStory();
   const progress = new RunProgress();
   const contexts = new RowReader();
@@ -89,6 +91,7 @@ async function folded({ reader, run }: ReplayInput): Promise<{
     const event = projector.project(stored);
     untilSeq = event.seq;
     reconciliation.event(event);
+    validity.event(event);
     story.event(event);
     const row = rows.event(event);
     if (row !== undefined) projection.evidence(row);
@@ -102,14 +105,16 @@ async function folded({ reader, run }: ReplayInput): Promise<{
     after = last.actionId;
   }
   const atMs = run.finishedAtMs ?? run.startedAtMs;
-  const outcomes = reconcileOutcomes({ reader, reconciliation, untilSeq, runtimeStatus: run.status });
+  const stood = { ...run, ...validity.before };
+  const outcomes = reconcileOutcomes({ reader, reconciliation, untilSeq, runtimeStatus: stood.status });
   for await (const page of outcomes) {
     for (const row of page) projection.evidence(rows.reconciliation(row));
   }
   for (const row of reconciliation.rows()) projection.evidence(rows.reconciliation(row));
-  if (!reconciliation.happened) projection.evidence(rows.nothingReconciled(atMs));
-  const health = worst([kernelHealth(run, progress.phases), reconciliation.health]);
-  projection.evidence(rows.aggregate(atMs, health));
+  if (!reconciliation.happened) projection.evidence(rows.nothingReconciled(atMs, stood.status));
+  for (const row of validity.rows) projection.evidence(rows.observed(row));
+  const health = worst([kernelHealth(stood, progress.phases), reconciliation.health]);
+  projection.evidence(rows.aggregate(atMs, { health, status: stood.status }));
   return { projection, actionEvents, story };
 }
 

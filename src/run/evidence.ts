@@ -77,19 +77,48 @@ export async function keptFacts(store: Store, row: RunRow): Promise<BundleFacts>
   }
 }
 
-/**
- * Writes and seals the evidence of a run that has an outcome. One that succeeded without the evidence that it was to
- * leave has failed; then its failure is recorded and returned.
- */
-export async function settleEvidence(
-  parts: EvidenceParts,
+export interface WrittenEvidence extends ExportReport {
+  readonly run: RunRow;
+  /** The last event that the files cover. */
+  readonly seq: number;
+}
+
+/** Writes the evidence as it is now; it counts only when it is sealed. */
+export async function writeEvidence(
+  { store, writer, clock, place, facts }: EvidenceParts,
   runtimeRunId: string,
+): Promise<WrittenEvidence> {
+  const reader = await store.openRun(runtimeRunId);
+  try {
+    const run = await reader.run();
+    const { scopeRoot, outputsRoot } = place;
+    const seq = writer.lastSeq;
+    const report = await exportRun({ reader, scopeRoot, outputsRoot, facts, nowMs: clock.nowMs() });
+    return { ...report, run, seq };
+  } finally {
+    await reader.close();
+  }
+}
+
+export async function sealEvidence(
+  { writer }: EvidenceParts,
+  { run, seq, files }: WrittenEvidence,
+): Promise<void> {
+  // What was made with facts that nobody keeps could never be checked against them.
+  if (run.factsSha256 === null) return;
+  failpoint("evidence.before_seal");
+  await writer.commit({ events: [], actions: [], decisions: [], evidence: { seq, files } });
+  failpoint("evidence.sealed");
+}
+
+/** A run that succeeded without the evidence that it was to leave has failed; then that is recorded and returned. */
+export async function failForMissing(
+  { writer, clock }: EvidenceParts,
+  { unmetExpectations: missing, run }: WrittenEvidence,
 ): Promise<FailedForEvidence | undefined> {
-  const { unmetExpectations: missing, succeeded } = await exportAndSeal(parts, runtimeRunId);
-  if (missing.length === 0 || !succeeded) return undefined;
+  if (missing.length === 0 || run.outcome !== "succeeded") return undefined;
   const lastError = `runtime evidence expectations not met: ${missing.join(", ")}`;
-  const atMs = parts.clock.nowMs();
-  const { writer } = parts;
+  const atMs = clock.nowMs();
   await writer.commit({
     events: [
       {
@@ -103,29 +132,5 @@ export async function settleEvidence(
     decisions: [],
     run: { status: "failed", outcome: "failed", finishedAtMs: atMs, lastError },
   });
-  await exportAndSeal(parts, runtimeRunId);
   return { finishedAtMs: atMs, lastError };
-}
-
-async function exportAndSeal(
-  { store, writer, clock, place, facts }: EvidenceParts,
-  runtimeRunId: string,
-): Promise<ExportReport & { readonly succeeded: boolean }> {
-  const reader = await store.openRun(runtimeRunId);
-  try {
-    const run = await reader.run();
-    const succeeded = run.outcome === "succeeded";
-    const { scopeRoot, outputsRoot } = place;
-    const seq = writer.lastSeq;
-    const report = await exportRun({ reader, scopeRoot, outputsRoot, facts, nowMs: clock.nowMs() });
-    // What was made with facts that nobody keeps could never be checked against them.
-    if (run.factsSha256 === null) return { ...report, succeeded };
-    const evidence = { seq, files: report.files };
-    failpoint("evidence.before_seal");
-    await writer.commit({ events: [], actions: [], decisions: [], evidence });
-    failpoint("evidence.sealed");
-    return { ...report, succeeded };
-  } finally {
-    await reader.close();
-  }
 }

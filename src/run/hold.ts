@@ -2,7 +2,7 @@
  * A run whose lease this process holds: lets the kernel work and writes the evidence however it ends.
  */
 import { AkcError } from "../errors.ts";
-import { type KernelReport, runKernel } from "../kernel/loop.ts";
+import { type KernelDeps, type KernelReport, runKernel } from "../kernel/loop.ts";
 import type { Past } from "../kernel/past.ts";
 import type { Progress } from "../kernel/recorder.ts";
 import { eventTypes } from "../kernel/wire.ts";
@@ -10,9 +10,9 @@ import type { RunWriter, Store } from "../store/contract.ts";
 import type { Clock } from "../system/clock.ts";
 import { systemIds } from "../system/ids.ts";
 import { isBuiltin } from "./adapters.ts";
-import { settleEvidence } from "./evidence.ts";
 import { kernelDeps } from "./parts.ts";
 import type { ReadyRun } from "./ready.ts";
+import { type Settled, type SettleParts, settleRun } from "./settle.ts";
 import { createWorkdirs } from "./workdirs.ts";
 
 export interface HeldRun {
@@ -32,33 +32,35 @@ export interface HeldRun {
   /** Steps to run again. */
   readonly rerun?: readonly string[];
   onProgress?(progress: Progress): void;
+  readonly asking?: SettleParts["asking"];
 }
 
+export interface HeldReport extends KernelReport, Pick<Settled, "validity" | "unjudged"> {}
+
 /** @throws AkcError what broke the run; its record says so too, unless the lease was lost. */
-export async function runHeld(held: HeldRun): Promise<KernelReport> {
-  const { lost } = held;
+export async function runHeld(held: HeldRun): Promise<HeldReport> {
+  const { lost, clock } = held;
+  const beganMs = clock.monotonicMs();
   try {
-    const report = await kernel(held);
+    const deps = depsOf(held);
+    const report = await runKernel(held.ready.plan, deps);
     lost.throwIfAborted();
-    const failed = await settleEvidence(partsOf(held), runId(held));
-    if (failed === undefined) return report;
-    return {
-      ...report,
-      ...failed,
-      status: "failed",
-      outcome: "failed",
-      lastErrorCode: "EVIDENCE_EXPECTATION_UNMET",
-    };
+    // The longest time for the run is that for judging it too.
+    const { deadlineMs } = deps;
+    const askMs =
+      deadlineMs === undefined ? undefined : Math.max(0, beganMs + deadlineMs - clock.monotonicMs());
+    const { failed, ...judged } = await settleRun({ ...partsOf(held), askMs }, runId(held));
+    return { ...report, ...failed, ...judged };
   } catch (cause) {
     await recordFailure(held, cause);
     throw cause;
   }
 }
 
-function kernel(held: HeldRun): Promise<KernelReport> {
+function depsOf(held: HeldRun): KernelDeps {
   const { ready, store, clock, writer, past, rerun } = held;
   const { context, adapter, noted, place } = ready;
-  return runKernel(ready.plan, {
+  return {
     ...kernelDeps(ready, {
       clock,
       writer,
@@ -78,7 +80,7 @@ function kernel(held: HeldRun): Promise<KernelReport> {
     }),
     ...(past === undefined ? {} : { past }),
     ...(rerun === undefined || rerun.length === 0 ? {} : { rerun }),
-  });
+  };
 }
 
 /** Leaves no run `running`: what broke it goes into its record, as far as the store still takes anything. */
@@ -96,14 +98,16 @@ async function recordFailure(held: HeldRun, cause: unknown): Promise<void> {
       decisions: [],
       run: { status: "failed", outcome: "failed", finishedAtMs: atMs, lastError },
     });
-    await settleEvidence(partsOf(held), runId(held));
+    await settleRun(partsOf(held), runId(held));
   } catch {
     // The first error is the one to show; a store that takes nothing more cannot be told about it.
   }
 }
 
-function partsOf({ ready, store, writer, clock }: HeldRun) {
-  return { store, writer, clock, place: ready.place, facts: ready.facts };
+function partsOf({ ready, store, writer, clock, signal, lost, asking }: HeldRun): SettleParts {
+  const { place, facts, env, bindingsPath } = ready;
+  const either = AbortSignal.any([signal, lost]);
+  return { store, writer, clock, place, facts, env, bindingsPath, lost, signal: either, asking };
 }
 
 function runId({ ready }: HeldRun): string {

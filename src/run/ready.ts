@@ -3,7 +3,9 @@
  */
 import type { Adapter, RunContext } from "../adapters/contract.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
-import { type BundleFacts, bundleFacts } from "../evidence/facts.ts";
+import { objectAt, objectsAt, textAt } from "../bundle/member.ts";
+import type { Bundle } from "../bundle/model.ts";
+import { type BundleFacts, bundleFacts, type ValidityFacts } from "../evidence/facts.ts";
 import { mayDesire } from "../reconciler/desired.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Ids } from "../system/ids.ts";
@@ -11,7 +13,7 @@ import { adaptersOf, isBuiltin, preparedAdapter, refuseUnknownAdapter } from "./
 import { inferOutputsRoot } from "./bundle-files.ts";
 import { refuseMissingCapabilities } from "./capabilities.ts";
 import type { Convergence } from "./deployment/converge.ts";
-import type { ProviderHost } from "./deployment/open-provider.ts";
+import type { ConvergenceHost } from "./deployment/open.ts";
 import { createFallbackNotes, type RunNotes } from "./fallback-notes.ts";
 import { contextOf, partsOf, type RunParts } from "./parts.ts";
 import { makePlace, makeScope, type Place } from "./place.ts";
@@ -32,6 +34,8 @@ export interface ReadyInput extends PrepareInput {
   readonly runtimeRunId?: string;
   /** Absolute paths of directories to look for plugins in first. */
   readonly pluginsDirs?: readonly string[];
+  /** Absolute path of the registry of validator bindings; absent means that there is none. */
+  readonly validatorBindings?: string;
   /** Only this plugin counts as the one that offers the adapter. */
   readonly pluginId?: string;
   /** Whether a run may go on with a plugin that is not as it was. */
@@ -59,6 +63,20 @@ export interface ReadyRun extends RunParts {
   readonly noted: RunNotes["noted"];
   readonly divergenceCounts: boolean;
   readonly facts: BundleFacts;
+  /** Of akc itself; what is started gets little or nothing of it. */
+  readonly env: RunHost["env"];
+  /** Absolute path of the registry of validator bindings, where there is one. */
+  readonly bindingsPath?: string | undefined;
+  /** Absent where everybody that the criteria name can be asked. */
+  readonly unasked?: Unasked;
+}
+
+/** What the criteria want to be asked and nobody will be, known before the work begins. */
+export interface Unasked {
+  /** Sorted. */
+  readonly bindingIds: readonly string[];
+  /** Absolute; absent where there is no registry at all. */
+  readonly registry?: string;
 }
 
 /** @throws AkcError everything that can be wrong with a bundle, its policy or the place for its outputs */
@@ -69,6 +87,9 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
   const adapterId = named?.offer.id ?? prepared.adapterId;
   const context = contextOf({ ...prepared, adapterId }, input.runtimeRunId, host.ids);
   const parts = partsOf(prepared, host.env);
+  const validity = await validityFacts(bundle);
+  const unasked =
+    validity.validity === undefined ? undefined : await unaskedOf(validity.validity, prepared, input, host);
   const outputsRoot = inferOutputsRoot(bundle.path, input.outputsRoot);
   // The run's own folder is made when its gates are passed: what is refused leaves none behind.
   const scopeRoot = await makeScope(outputsRoot, context);
@@ -76,6 +97,7 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
     ...host,
     scopeRoot,
     pluginsDirs: input.pluginsDirs,
+    validatorBindings: input.validatorBindings,
   });
   const place = await makePlace(outputsRoot, context);
   const fallbacks = createFallbackNotes();
@@ -99,20 +121,63 @@ export async function makeReady(input: ReadyInput, host: RunHost): Promise<Ready
     acceptPluginChange: input.acceptPluginChange === true,
     noted: opened === undefined ? fallen.noted : () => [...opened.noted(), ...fallen.noted()],
     divergenceCounts: bundle.metadata["runtime_nonzero_exit_on_reconcile_divergence"] === true,
-    facts: { ...bundleFacts(bundle, policy), desiredResources: convergence?.deployment.desired.length ?? 0 },
+    facts: {
+      ...bundleFacts(bundle, policy),
+      ...validity,
+      desiredResources: convergence?.deployment.desired.length ?? 0,
+    },
+    env: host.env,
+    bindingsPath: input.validatorBindings,
+    ...(unasked === undefined || context.mode === "simulate" ? {} : { unasked }),
   };
+}
+
+/** Loaded only where the bundle has criteria of any kind: most have none. */
+async function validityFacts(bundle: Bundle): Promise<Pick<BundleFacts, "validity">> {
+  const { document, schemaVersion, intentRef, intentProjection } = bundle;
+  if (objectsAt(objectAt(intentProjection, "success_criteria_summary"), "criteria").length === 0) return {};
+  const { criteriaOf } = await import("../validation/operational-spec/criteria.ts");
+  const criteria = criteriaOf(document);
+  if (criteria.length === 0) return {};
+  return {
+    validity: {
+      criteria,
+      bundleSchemaVersion: schemaVersion,
+      ...(textAt(intentRef, "intent_id") === undefined ? {} : { intentRef }),
+    },
+  };
+}
+
+/**
+ * Before anything happens: what is wrong with the registry would be found only when everything is done.
+ * @throws AkcError BINDINGS_INVALID, BINDINGS_NOT_FOUND
+ */
+async function unaskedOf(
+  { criteria }: ValidityFacts,
+  { operator }: Prepared,
+  { validatorBindings, pluginsDirs = [] }: ReadyInput,
+  { env }: RunHost,
+): Promise<Unasked | undefined> {
+  const { stubsOf } = await import("../validation/operational-spec/criteria.ts");
+  const stubs = stubsOf(criteria).map(({ stub }) => stub);
+  if (stubs.length === 0) return undefined;
+  if (validatorBindings === undefined) return { bindingIds: stubs };
+  const { openRegistry } = await import("./validation/outside.ts");
+  const registry = await openRegistry({ bindingsPath: validatorBindings, pluginsDirs, operator, env });
+  const bindingIds = stubs.filter((stub) => !registry.bindings.has(stub));
+  return bindingIds.length === 0 ? undefined : { bindingIds, registry: validatorBindings };
 }
 
 /** Ends what serves the run; nothing that it has made. */
 export async function closeReady({ adapter, convergence }: ReadyRun): Promise<void> {
   await adapter.close?.();
-  await convergence?.provider.close();
+  await convergence?.close();
 }
 
 /** Most bundles want nothing to stand, and loading the reconciler would cost each of their starts several milliseconds. */
 async function wantedConvergence(
   prepared: Prepared,
-  host: Omit<ProviderHost, "policy" | "operator">,
+  host: ConvergenceHost,
 ): Promise<Convergence | undefined> {
   if (!mayDesire(prepared.bundle)) return undefined;
   const { openConvergence } = await import("./deployment/open.ts");

@@ -17,13 +17,14 @@ import { thisProcess } from "../store/sqlite/holder.ts";
 import type { Clock } from "../system/clock.ts";
 import { placeOf } from "./continuation/finish.ts";
 import { endStrays } from "./continuation/strays.ts";
-import { keptFacts, settleEvidence } from "./evidence.ts";
+import { keptFacts } from "./evidence.ts";
 import { keepingLease } from "./lease-keeper.ts";
 import type { Place } from "./place.ts";
 import type { SeenEvent } from "./report.ts";
+import { type Settled, type SettleParts, settleRun } from "./settle.ts";
 
 /** A run that has ended and that this process holds. */
-export interface EndedRun {
+export interface EndedRun extends Pick<SettleParts, "env" | "signal" | "lost" | "bindingsPath" | "asking"> {
   readonly store: Store;
   readonly writer: RunWriter;
   readonly reader: RunReader;
@@ -34,9 +35,15 @@ export interface EndedRun {
   readonly facts?: BundleFacts;
   /** Called after the commit that holds the event. */
   onEvent?(event: SeenEvent): void;
+  /** How the run was judged with what was recorded; not called where nothing was. */
+  onSettled?(settled: Settled): void;
 }
 
-export interface ReconcileInput extends Pick<EndedRun, "store" | "clock" | "facts" | "onEvent"> {
+export interface ReconcileInput
+  extends Pick<
+    EndedRun,
+    "store" | "clock" | "facts" | "env" | "signal" | "bindingsPath" | "asking" | "onEvent" | "onSettled"
+  > {
   /** `<outputs_root>/<tenant>/<repo>`, absolute. */
   readonly scopeRoot: string;
   readonly runtimeRunId: string;
@@ -65,7 +72,7 @@ export async function reconcileEnded<T>(
       try {
         const row = await reader.run();
         const place = placeOf(scopeRoot, row);
-        const run: EndedRun = { ...input, writer, reader, row, place };
+        const run: EndedRun = { ...input, lost, writer, reader, row, place };
         refuseUnended(row);
         await endStrays(scopeRoot, row.context);
         return await reconcileHeld(run, (ledger) => work({ ledger, writer, reader, row, place, lost }));
@@ -156,12 +163,15 @@ async function conclude(run: EndedRun, pass: OpenPass, cause: unknown): Promise<
     await end.record({ events: [{ type: reconcileEvents.finished, payload: untoldEnd(run, pass, cause) }] });
     await end.close();
   }
-  const { store, writer, clock, place, row } = run;
-  const facts = row.factsSha256 === null ? run.facts : undefined;
-  await settleEvidence(
-    { store, writer, clock, place, facts: facts ?? (await keptFacts(store, row)) },
-    row.context.runtimeRunId,
-  );
+  const { store, row, lost } = run;
+  // Whoever only watched is ended by that signal, and is to be judged; what was cut off is not.
+  const hasEnded = cause === undefined && run.signal.aborted;
+  const signal = hasEnded ? lost : AbortSignal.any([run.signal, lost]);
+  const facts = (row.factsSha256 === null ? run.facts : undefined) ?? (await keptFacts(store, row));
+  // Whoever only looks changes nothing: neither what stands, nor what a device shows.
+  const asksNobody = textAt(pass.told().begun, "mode") === "simulate";
+  const settled = await settleRun({ ...run, facts, signal, asksNobody }, row.context.runtimeRunId);
+  run.onSettled?.(settled);
 }
 
 /** The end of a pass that told none itself: it broke off, or somebody watched until now. */

@@ -4,14 +4,15 @@
 import { join } from "node:path";
 import type { RunContext } from "../adapters/contract.ts";
 import type { PolicyMode, Scope } from "../bundle/model.ts";
-import type { StepPlan } from "../coordination/model.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { KernelReport } from "../kernel/loop.ts";
 import type { Counts } from "../kernel/model.ts";
 import { exitCodeOf } from "../kernel/outcome.ts";
 import type { Progress } from "../kernel/recorder.ts";
 import { eventTypes } from "../kernel/wire.ts";
 import type { Outcome } from "../store/contract.ts";
+import type { HeldReport } from "./hold.ts";
+import type { ReadyRun, Unasked } from "./ready.ts";
+import type { Settled } from "./settle.ts";
 
 export interface AnnouncedPlan {
   readonly runtimeRunId: string;
@@ -25,6 +26,7 @@ export interface AnnouncedPlan {
   }[];
   /** Steps known now; events may trigger more actions. */
   readonly total: number;
+  readonly unasked?: Unasked;
 }
 
 /** An event as a watcher sees it: the keys that are worth a line. */
@@ -35,7 +37,7 @@ export interface SeenEvent {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
-export interface RunReport {
+export interface RunReport extends Pick<Settled, "validity" | "unjudged"> {
   readonly runtimeRunId: string;
   readonly scope: Scope;
   readonly runId: string;
@@ -57,7 +59,11 @@ export interface RunReport {
   readonly converged?: boolean;
 }
 
-export function announced(steps: readonly StepPlan[], context: RunContext): AnnouncedPlan {
+export function announced({
+  plan: { steps },
+  context,
+  unasked,
+}: Pick<ReadyRun, "plan" | "context" | "unasked">): AnnouncedPlan {
   const { runtimeRunId, scope, mode, adapterId } = context;
   return {
     runtimeRunId,
@@ -66,6 +72,7 @@ export function announced(steps: readonly StepPlan[], context: RunContext): Anno
     adapterId,
     steps: steps.map((step) => ({ id: step.stepId, label: step.stepId, waitsFor: step.predecessors })),
     total: steps.length,
+    ...(unasked === undefined ? {} : { unasked }),
   };
 }
 
@@ -99,9 +106,10 @@ export interface ReportInput {
   readonly deploys?: boolean;
 }
 
-export function reportOf(input: ReportInput, report: KernelReport): RunReport {
+export function reportOf(input: ReportInput, report: HeldReport): RunReport {
   const { context, divergenceCounts, deploys = false, ...facts } = input;
   const { outcome, status, counts, finishedAtMs, lastError, lastErrorCode, converged } = report;
+  const { validity, unjudged } = report;
   const diverged = divergenceCounts && outcome === "succeeded" && !converged;
   return {
     runtimeRunId: context.runtimeRunId,
@@ -110,7 +118,7 @@ export function reportOf(input: ReportInput, report: KernelReport): RunReport {
     mode: context.mode,
     adapterId: context.adapterId,
     outcome,
-    exitCode: diverged ? 3 : exitCodeOf(outcome, counts),
+    exitCode: diverged ? 3 : undecided(report) ? 4 : exitCodeOf(outcome, counts),
     status,
     counts,
     ...facts,
@@ -119,5 +127,12 @@ export function reportOf(input: ReportInput, report: KernelReport): RunReport {
     ...(lastError === undefined ? {} : { lastError }),
     ...(lastErrorCode === undefined ? {} : { lastErrorCode }),
     ...(deploys ? { converged } : {}),
+    ...(validity === undefined ? {} : { validity }),
+    ...(unjudged === undefined ? {} : { unjudged }),
   };
+}
+
+/** It went well, as far as anybody can tell: the facts to judge it by are missing. */
+function undecided({ outcome, validity, unjudged }: HeldReport): boolean {
+  return outcome === "succeeded" && (unjudged === true || validity?.verdict === "inconclusive");
 }

@@ -41,6 +41,8 @@ export interface ResumeRunInput extends Watching {
   readonly deadlineMs?: number;
   /** Absolute; absent means those that the run was started with. */
   readonly pluginsDirs?: readonly string[];
+  /** Absolute; absent means the registry of validator bindings that the run was started with. */
+  readonly bindingsPath?: string;
   /** Go on although the run's plugin is not as it was. */
   readonly acceptPluginChange?: boolean;
   readonly signal: AbortSignal;
@@ -60,7 +62,7 @@ export async function resumeRun(
     const wanted: Wanted = { from: input.from ?? [], onlyUnfinished: input.onlyUnfinished ?? false };
     const begun = await reading(store, runtimeRunId, (reader) => refuseHeldOrDone(reader, wanted, host));
     const { row } = begun;
-    if (leftoverOf(begun, wanted).kind === "evidence") return await finishOnly(store, scopeRoot, row, host);
+    if (leftoverOf(begun, wanted).kind === "evidence") return await finishOnly(store, input, row, host);
     const ready = await readyAgain(input, row, host);
     try {
       refuseChanged(row, ready);
@@ -72,6 +74,7 @@ export async function resumeRun(
         clock: host.clock,
         signal,
         wanted,
+        asking: input.asking,
         deadline: deadlineOf(input, row),
         ...(onPlan === undefined ? {} : { onPlan }),
         ...(onEvent === undefined ? {} : { onEvent }),
@@ -112,15 +115,27 @@ async function refuseHeldOrDone(reader: RunReader, wanted: Wanted, { clock }: Ru
 
 async function finishOnly(
   store: Store,
-  scopeRoot: string,
+  { scopeRoot, signal, bindingsPath, asking }: ResumeRunInput,
   row: RunRow,
-  { clock }: RunHost,
+  { clock, env }: RunHost,
 ): Promise<RunReport> {
   const writer = await store.resumeRun(row.context.runtimeRunId, thisProcess(), clock.nowMs());
   try {
-    return await keepingLease(writer, clock, async () => {
+    return await keepingLease(writer, clock, async (lost) => {
       await endStrays(scopeRoot, row.context);
-      return finishEvidence({ store, writer, clock, place: placeOf(scopeRoot, row), row });
+      const place = placeOf(scopeRoot, row);
+      return finishEvidence({
+        store,
+        writer,
+        clock,
+        place,
+        row,
+        env,
+        bindingsPath,
+        signal: AbortSignal.any([signal, lost]),
+        lost,
+        asking,
+      });
     });
   } finally {
     await writer.close();
@@ -144,6 +159,7 @@ async function readyAgain(input: ResumeRunInput, row: RunRow, host: RunHost): Pr
         adapter: context.adapterId,
         ...(plugin === undefined ? {} : { pluginId: plugin.id }),
         ...(input.pluginsDirs === undefined ? {} : { pluginsDirs: input.pluginsDirs }),
+        ...(input.bindingsPath === undefined ? {} : { validatorBindings: input.bindingsPath }),
         ...(input.acceptPluginChange === true ? { acceptPluginChange: true } : {}),
         runtimeRunId: context.runtimeRunId,
         outputsRoot: placeOf(input.scopeRoot, row).outputsRoot,

@@ -107,7 +107,7 @@ async function runNew(
   try {
     return await keepingLease(writer, clock, async (lost) => {
       await keepFacts(writer, ready.facts);
-      input.onPlan?.(announced(ready.plan.steps, ready.context));
+      input.onPlan?.(announced(ready));
       const report = await runHeld({
         ready,
         store,
@@ -116,6 +116,7 @@ async function runNew(
         signal,
         lost,
         deadlineMs,
+        asking: input.asking,
         ...(onEvent === undefined ? {} : { onProgress: (progress: Progress) => onEvent(seen(progress)) }),
       });
       const { context, bundlePath, bundleSha256, divergenceCounts, place } = ready;
@@ -150,6 +151,7 @@ async function goOn(
     clock,
     signal,
     wanted,
+    asking: input.asking,
     deadline: deadlineMs === undefined ? undefined : { ms: deadlineMs, from: "start" },
     ...(onPlan === undefined ? {} : { onPlan }),
     ...(onEvent === undefined ? {} : { onEvent }),

@@ -6,7 +6,8 @@
  */
 import type { ArtifactStore, RunContext } from "../adapters/contract.ts";
 
-export type Outcome = "succeeded" | "failed" | "blocked" | "stopped" | "exhausted";
+export const outcomes = ["succeeded", "failed", "blocked", "stopped", "exhausted"] as const;
+export type Outcome = (typeof outcomes)[number];
 
 /** One run, as listed and shown. Times are milliseconds since the epoch. */
 export interface RunRow {

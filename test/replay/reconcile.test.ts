@@ -61,6 +61,13 @@ interface World extends Disposable {
   replayed(): Promise<Readonly<Record<string, unknown>>>;
 }
 
+const ended = {
+  clock: systemClock,
+  env: {},
+  signal: new AbortController().signal,
+  runtimeRunId: "rt-1",
+} as const;
+
 async function world(layout?: Layout): Promise<World> {
   const chosen = layout ?? (await example("b"));
   const place = await placed(chosen);
@@ -80,9 +87,7 @@ async function world(layout?: Layout): Promise<World> {
     place,
     first,
     reconcile: (work, input = {}) =>
-      opened((store) =>
-        reconcileEnded({ store, clock: systemClock, scopeRoot, runtimeRunId: "rt-1", ...input }, work),
-      ),
+      opened((store) => reconcileEnded({ ...ended, store, scopeRoot, ...input }, work)),
     verify: () =>
       opened(async (store) => {
         const reader = await store.openRun("rt-1");

@@ -18,6 +18,7 @@ import { runHeld } from "../hold.ts";
 import { keepingLease } from "../lease-keeper.ts";
 import type { ReadyRun } from "../ready.ts";
 import { type AnnouncedPlan, announced, type RunReport, reportOf, type SeenEvent, seen } from "../report.ts";
+import type { AskingWatch } from "../settle.ts";
 import { refuseChanged } from "./changed.ts";
 import { finishEvidence } from "./finish.ts";
 import { type FoundPast, foundIn, idsOf, nameOf } from "./found.ts";
@@ -29,6 +30,8 @@ export interface Watching {
   onPlan?(plan: AnnouncedPlan, found?: FoundPast): void;
   /** Called after the commit that holds the event. */
   onEvent?(event: SeenEvent): void;
+  /** What is asked of outside systems when the work is done. */
+  readonly asking?: AskingWatch | undefined;
 }
 
 export interface ContinueInput extends Watching {
@@ -64,7 +67,18 @@ export async function continueRun(input: ContinueInput): Promise<RunReport> {
           case "nothing":
             throw new AkcError("RUN_NOT_RESUMABLE", { details: { run: context.runtimeRunId } });
           case "evidence":
-            return await finishEvidence({ store, writer, clock, place, row: begun.row });
+            return await finishEvidence({
+              store,
+              writer,
+              clock,
+              place,
+              row: begun.row,
+              env: ready.env,
+              bindingsPath: ready.bindingsPath,
+              signal: AbortSignal.any([input.signal, lost]),
+              lost,
+              asking: input.asking,
+            });
           case "work":
             return await goOn(input, { writer, reader, row: begun.row, leftover, lost });
         }
@@ -96,7 +110,7 @@ async function goOn(input: ContinueInput, taken: Taken): Promise<RunReport> {
   // A deliberate start after an end is a start: bounds of time count anew.
   const startedAtMs = row.outcome === null ? beganAtMs : clock.nowMs();
   const elapsedMs = Math.max(0, clock.nowMs() - startedAtMs);
-  input.onPlan?.(announced(plan.steps, context), foundIn(past, { plan, leftover, from: wanted.from }));
+  input.onPlan?.(announced(ready), foundIn(past, { plan, leftover, from: wanted.from }));
   const report = await runHeld({
     ready,
     store,
@@ -107,6 +121,7 @@ async function goOn(input: ContinueInput, taken: Taken): Promise<RunReport> {
     elapsedMs,
     deadlineMs: remaining(input.deadline, elapsedMs),
     rerun: wanted.from,
+    asking: input.asking,
     ...(past === undefined ? {} : { past }),
     ...(onEvent === undefined ? {} : { onProgress: (progress: Progress) => onEvent(seen(progress)) }),
   });

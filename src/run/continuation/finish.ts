@@ -8,12 +8,14 @@ import type { Counts } from "../../kernel/model.ts";
 import { eventTypes } from "../../kernel/wire.ts";
 import type { RunReader, RunRow, RunWriter, Store } from "../../store/contract.ts";
 import type { Clock } from "../../system/clock.ts";
-import { keptFacts, settleEvidence } from "../evidence.ts";
+import { keptFacts } from "../evidence.ts";
 import type { Place } from "../place.ts";
 import { type RunReport, reportOf } from "../report.ts";
+import { type SettleParts, settleRun } from "../settle.ts";
 import { lastOwnEvent } from "./own-end.ts";
 
-export interface FinishInput {
+export interface FinishInput
+  extends Pick<SettleParts, "env" | "signal" | "lost" | "bindingsPath" | "asking"> {
   readonly store: Store;
   readonly writer: RunWriter;
   readonly clock: Clock;
@@ -23,10 +25,11 @@ export interface FinishInput {
 }
 
 /** @throws AkcError STORE_DAMAGED, PATH_UNSAFE, DISK_FULL */
-export async function finishEvidence({ store, writer, clock, place, row }: FinishInput): Promise<RunReport> {
+export async function finishEvidence(input: FinishInput): Promise<RunReport> {
+  const { store, writer, clock, place, row } = input;
   const { context, bundlePath, bundleSha256, startedAtMs, lastError } = row;
   const facts = await keptFacts(store, row);
-  const failed = await settleEvidence({ store, writer, clock, place, facts }, context.runtimeRunId);
+  const { failed, ...judged } = await settleRun({ ...input, facts }, context.runtimeRunId);
   const reader = await store.openRun(context.runtimeRunId);
   try {
     const { scopeDir } = place;
@@ -41,9 +44,8 @@ export async function finishEvidence({ store, writer, clock, place, row }: Finis
         converged: true,
         lastSeq: writer.lastSeq,
         ...(lastError === null ? {} : { lastError }),
-        ...(failed === undefined
-          ? {}
-          : { ...failed, status: "failed", outcome: "failed", lastErrorCode: "EVIDENCE_EXPECTATION_UNMET" }),
+        ...failed,
+        ...judged,
       },
     );
   } finally {

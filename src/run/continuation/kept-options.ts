@@ -17,6 +17,8 @@ export interface KeptOptions {
   readonly coordinationOverrides?: LoadOptions["coordinationOverrides"];
   /** Absolute; where plugins were looked for first. */
   readonly pluginsDirs?: readonly string[];
+  /** Absolute; the registry of validator bindings. */
+  readonly validatorBindings?: string;
   /** From the run's start, by the wall clock. */
   readonly deadlineMs?: number;
 }
@@ -37,6 +39,7 @@ const Kept = v.object({
   ),
   deadline_ms: v.optional(v.nullable(Whole), null),
   plugins_dirs: v.optional(v.array(v.string()), []),
+  validator_bindings: v.optional(v.string()),
 });
 const KeptPlugin = v.object({ id: v.string(), version: v.string(), digest: v.string() });
 const Extra = v.object({ start_options: v.optional(Kept, {}), plugin: v.optional(KeptPlugin) });
@@ -59,6 +62,7 @@ export function keptJson(options: KeptOptions): Readonly<Record<string, unknown>
     },
     deadline_ms: options.deadlineMs ?? null,
     ...(options.pluginsDirs === undefined ? {} : { plugins_dirs: options.pluginsDirs }),
+    ...(options.validatorBindings === undefined ? {} : { validator_bindings: options.validatorBindings }),
   };
 }
 
@@ -85,6 +89,7 @@ export function keptOptions(row: RunRow): KeptOptions {
     ...(kept.policy_path === null ? {} : { policyPath: kept.policy_path }),
     ...(kept.max_in_flight === null ? {} : { maxInFlight: kept.max_in_flight }),
     ...(kept.plugins_dirs.length === 0 ? {} : { pluginsDirs: kept.plugins_dirs }),
+    ...(kept.validator_bindings === undefined ? {} : { validatorBindings: kept.validator_bindings }),
     ...(kept.deadline_ms === null ? {} : { deadlineMs: kept.deadline_ms }),
   };
 }

@@ -1,10 +1,10 @@
 /**
- * Finds the last word of a run's own. Reconciling on its behalf adds events after its end, and they end nothing.
+ * Finds the last word of a run's own. Reconciling on its behalf and judging it add events after its end, and they end nothing.
  */
 import { limits } from "../../limits.ts";
 import type { RunReader, StoredEvent } from "../../store/contract.ts";
 
-/** The last event that is none of reconciling's; null on a run that has none. @param lastSeq number of the run's last event */
+/** The last event that is none of those; null on a run that has none. @param lastSeq number of the run's last event */
 export async function lastOwnEvent(
   reader: Pick<RunReader, "events" | "eventAt">,
   lastSeq: number,
@@ -22,6 +22,14 @@ export async function lastOwnEvent(
   return null;
 }
 
-function isOwn({ type }: StoredEvent): boolean {
-  return !type.startsWith("runtime.reconcile.") && !type.startsWith("runtime.rollout.");
+const afterwards = [
+  "runtime.reconcile.",
+  "runtime.rollout.",
+  "runtime.validation.",
+  "runtime.operational_validity.",
+] as const;
+
+/** Whether it is one of the run's own. */
+export function isOwn({ type }: Pick<StoredEvent, "type">): boolean {
+  return !afterwards.some((prefix) => type.startsWith(prefix));
 }

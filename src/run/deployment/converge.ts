@@ -11,25 +11,28 @@ import type { ReconcileInput } from "../../reconciler/reconcile.ts";
 import { type Passes, reconcileUntilSettled } from "../../reconciler/resync.ts";
 import type { DeploymentReader, RunWriter } from "../../store/contract.ts";
 import type { Clock } from "../../system/clock.ts";
+import type { Analyst } from "./analyst.ts";
 import type { Deployment } from "./deployment.ts";
 import { deniedBeforehand } from "./gates.ts";
-import { measure } from "./measure.ts";
 
 /** All that a run needs of the reconciler, so that a run that deploys nothing does not load it. */
 export interface Convergence {
   readonly deployment: Deployment;
   readonly provider: Provider;
+  readonly analyst: Analyst;
   /** The decision by which nothing could be deployed, known before anything starts; absent where something could. */
   readonly deniedBeforehand?: Decision | undefined;
   /** As a run's last act. */
   createConverge(held: ConvergeHeld): Converge;
+  /** Ends what serves it; nothing that it has made. */
+  close(): Promise<void>;
 }
 
 /** What differs with where the run is kept, and who asks. */
 interface ConvergeHeld {
   readonly runtimeRunId: string;
   readonly clock: Clock;
-  readonly writer: Pick<RunWriter, "holdScope">;
+  readonly writer: Pick<RunWriter, "holdScope" | "artifacts">;
   readonly reader: DeploymentReader;
   /** Leaves a rollout where it is. */
   readonly signal: AbortSignal;
@@ -38,7 +41,9 @@ interface ConvergeHeld {
   onRollout?: DriveDeps["onRollout"];
 }
 
-export interface ConvergeParts extends ConvergeHeld, Pick<Convergence, "deployment" | "provider"> {
+export interface ConvergeParts
+  extends ConvergeHeld,
+    Pick<Convergence, "deployment" | "provider" | "analyst"> {
   readonly policy: RunPolicy;
 }
 
@@ -72,7 +77,7 @@ export function reconcileInput(
   ledger: ReconcileLedger,
   options: ConvergeOptions,
 ): Omit<ReconcileInput, "attempt"> {
-  const { deployment, provider, policy, clock, runtimeRunId, signal } = parts;
+  const { deployment, provider, analyst, policy, clock, runtimeRunId, signal, writer } = parts;
   const { onRollout, newRolloutId, wasPlanned } = parts;
   const { planId, only, onPlan, rolloutId } = options;
   return {
@@ -84,7 +89,7 @@ export function reconcileInput(
     ledger,
     clock,
     signal,
-    measure,
+    measure: (analysis, until) => analyst.measure(analysis, writer.artifacts, until),
     newRolloutId,
     waitForPerson: options.waitForPerson ?? false,
     exact: planId !== undefined,
@@ -101,12 +106,20 @@ export function reconcileInput(
 }
 
 /** @param policy the one that the run goes by */
-export function convergenceOf(deployment: Deployment, provider: Provider, policy: RunPolicy): Convergence {
+export function convergenceOf(
+  parts: Pick<ConvergeParts, "deployment" | "provider" | "analyst" | "policy">,
+): Convergence {
+  const { deployment, provider, analyst, policy } = parts;
   return {
     deployment,
     provider,
+    analyst,
     deniedBeforehand: deniedBeforehand(policy, deployment.kind),
-    createConverge: (held) => createConverge({ ...held, deployment, provider, policy }),
+    createConverge: (held) => createConverge({ ...held, ...parts }),
+    async close() {
+      await analyst.close();
+      await provider.close();
+    },
   };
 }
 

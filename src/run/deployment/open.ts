@@ -9,11 +9,17 @@ import { providerPermitted } from "../../policy/decide.ts";
 import { needsPromotion } from "../../policy/deployment/kinds.ts";
 import { createInMemoryProvider, inMemoryProviderId } from "../../providers/in-memory.ts";
 import type { Prepared } from "../prepare.ts";
+import { openAnalyst, probesOnly } from "./analyst.ts";
 import { type Convergence, convergenceOf } from "./converge.ts";
 import { deploymentOf, onlyObserves } from "./deployment.ts";
 import { refuseClosedGates } from "./gates.ts";
 import { findProvider, type ProviderHost } from "./open-provider.ts";
 import { refuseOtherManifest } from "./pinned-manifest.ts";
+
+export interface ConvergenceHost extends Omit<ProviderHost, "policy" | "operator"> {
+  /** Absolute path of the registry of validator bindings; absent: there is none. */
+  readonly validatorBindings?: string | undefined;
+}
 
 /**
  * Undefined when the bundle wants nothing to stand, and in a simulated run whose provider cannot be asked here.
@@ -23,7 +29,7 @@ import { refuseOtherManifest } from "./pinned-manifest.ts";
  */
 export async function openConvergence(
   { bundle, policy, operator }: Pick<Prepared, "bundle" | "policy" | "operator">,
-  host: Omit<ProviderHost, "policy" | "operator">,
+  host: ConvergenceHost,
   { ask = false }: { readonly ask?: boolean } = {},
 ): Promise<Convergence | undefined> {
   const deployment = deploymentOf(bundle, policy.mode);
@@ -43,7 +49,14 @@ export async function openConvergence(
       nowMs: host.clock.nowMs(),
     });
     if (mutating && needsPromotion(kind)) await refuseOtherManifest(deployment);
-    return convergenceOf(deployment, await open({ ...host, operator, policy }), policy);
+    const analyst = await openAnalyst(deployment.strategy, {
+      ...host,
+      operator,
+      bindingsPath: host.validatorBindings,
+      pluginsDirs: host.pluginsDirs ?? [],
+    });
+    const provider = await open({ ...host, operator, policy });
+    return convergenceOf({ deployment, provider, analyst, policy });
   } catch (cause) {
     if (simulated && !ask && cause instanceof AkcError && notToBeAsked.has(cause.code)) return undefined;
     throw cause;
@@ -64,7 +77,9 @@ export function convergenceInMemory({
   if (!providerPermitted(policy, kind)) {
     throw new AkcError("POLICY_DENIED", { message: `the operator does not permit the provider ${kind}` });
   }
-  if (kind === inMemoryProviderId) return convergenceOf(deployment, createInMemoryProvider(), policy);
+  if (kind === inMemoryProviderId) {
+    return convergenceOf({ deployment, provider: createInMemoryProvider(), analyst: probesOnly, policy });
+  }
   if (policy.mode === "simulate") return undefined;
   throw new AkcError("PROVIDER_UNAVAILABLE", {
     message: `a run that is kept in memory cannot deploy by ${kind}`,

@@ -5,13 +5,13 @@
  */
 
 import { wireMap } from "../../adapters/plugin/request.ts";
-import { HandedOver, readSecret } from "../../adapters/plugin/secrets.ts";
 import { servicesFor } from "../../adapters/plugin/services.ts";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { FoundPlugin } from "../../plugin-host/contract.ts";
 import { grantsOf } from "../../plugin-host/grants.ts";
 import { createPluginHost } from "../../plugin-host/host.ts";
+import { HandedOver, readSecret } from "../../plugin-host/secrets.ts";
 import { settingsOf } from "../../plugin-host/settings.ts";
 import { readyPlugin } from "../../plugin-host/trust.ts";
 import type { Provider } from "../../providers/contract.ts";

@@ -17,6 +17,7 @@ import { keptOptions } from "../continuation/kept-options.ts";
 import { prepareRun } from "../prepare.ts";
 import type { RunHost } from "../ready.ts";
 import { reconcileEnded } from "../reconcile-ledger.ts";
+import type { AskingWatch, Settled } from "../settle.ts";
 import { type ConvergeOptions, type ConvergeParts, converge, reconcileInput } from "./converge.ts";
 import type { Deployment } from "./deployment.ts";
 import { openConvergence } from "./open.ts";
@@ -30,13 +31,17 @@ export interface ReconcileRunInput extends ConvergeOptions {
   readonly bundlePath?: string | undefined;
   /** Operator's policy; absent means the one that the run was started with. */
   readonly policyPath?: string | undefined;
+  /** Absolute; absent or empty means those that the run was started with. */
   readonly pluginsDirs?: readonly string[] | undefined;
+  /** Absolute; absent means the registry of validator bindings that the run was started with. */
+  readonly bindingsPath?: string | undefined;
   /** Only look and plan. */
   readonly simulate: boolean;
   readonly signal: AbortSignal;
   /** Go on until the signal aborts, or for so many looks. */
   readonly watch?: WatchOptions;
   onRollout?(rollout: Rollout): void;
+  readonly asking?: AskingWatch | undefined;
 }
 
 export interface ReconcileReport {
@@ -47,18 +52,27 @@ export interface ReconcileReport {
   /** Of the last pass; absent when a watch found nothing to do. */
   readonly passes?: Passes | undefined;
   readonly watched?: Watched | undefined;
+  /** How the run was judged with what was recorded now; absent where nothing was recorded, and where it has no criteria. */
+  readonly judged?: Pick<Settled, "validity" | "unjudged">;
 }
 
 /**
  * @throws AkcError RUN_NOT_FOUND, RUN_NOT_RESUMABLE, LEASE_HELD, SCOPE_HELD, RUN_CHANGED with both hashes, PLAN_STALE, PROVIDER_…
  */
 export async function reconcileRun(input: ReconcileRunInput, host: RunHost): Promise<ReconcileReport> {
-  const { scopeRoot, row, simulate, signal } = input;
+  const { scopeRoot, row, simulate, signal, bindingsPath, pluginsDirs = [] } = input;
+  const kept = keptOptions(row);
   const prepared = await preparedAgain(input);
   const supervise = input.watch !== undefined && !simulate;
   const convergence = await openConvergence(
     prepared,
-    { ...host, scopeRoot, supervise, pluginsDirs: input.pluginsDirs ?? [] },
+    {
+      ...host,
+      scopeRoot,
+      supervise,
+      pluginsDirs: pluginsDirs.length === 0 ? (kept.pluginsDirs ?? []) : pluginsDirs,
+      validatorBindings: bindingsPath ?? kept.validatorBindings,
+    },
     { ask: true },
   );
   if (convergence === undefined) {
@@ -67,14 +81,23 @@ export async function reconcileRun(input: ReconcileRunInput, host: RunHost): Pro
       hint: "Give it deployment_intents, or IR nodes that are deployable; see docs/reconcile.md.",
     });
   }
-  const { deployment, provider } = convergence;
+  const { deployment, provider, analyst } = convergence;
   const store = await openStore(scopeRoot, { create: false });
   try {
     const { runtimeRunId } = row.context;
-    return await reconcileEnded({ store, clock: host.clock, scopeRoot, runtimeRunId }, async (held) => {
+    let settled: Settled = {};
+    const ended = {
+      ...host,
+      ...{ store, scopeRoot, runtimeRunId, signal, bindingsPath, asking: input.asking },
+      onSettled: (judged: Settled) => {
+        settled = judged;
+      },
+    };
+    const report = await reconcileEnded(ended, async (held) => {
       const parts: ConvergeParts = {
         deployment,
         provider,
+        analyst,
         runtimeRunId,
         policy: prepared.policy,
         clock: host.clock,
@@ -95,9 +118,10 @@ export async function reconcileRun(input: ReconcileRunInput, host: RunHost): Pro
       const watched = await watch(reconcileInput(parts, held.ledger, input), input.watch);
       return { ...about, watched };
     });
+    return { ...report, judged: settled };
   } finally {
     await store.close();
-    await provider.close();
+    await convergence.close();
   }
 }
 

@@ -40,15 +40,21 @@ export function groupHelp(group: Group, path: string, place: Place): string {
   page.title(path === "" ? "akc" : `akc ${path}`, group.summary);
   page.examples(group.examples ?? []);
   const prefix = path === "" ? "" : `${path} `;
+  const leaves = Object.entries(group.nodes).filter(([, node]) => node.kind === "leaf" && !node.listedIn);
   for (const [name, node] of Object.entries(group.nodes)) {
     if (node.kind === "group" && path === "") {
-      page.section(
-        node.summary,
-        Object.entries(node.nodes).map(([sub, leaf]) => [`akc ${name} ${sub}`, leaf.summary]),
+      const beside = Object.entries(group.nodes).filter(
+        ([, other]) => other.kind === "leaf" && other.listedIn === name,
       );
+      page.section(node.summary, [
+        ...Object.entries(node.nodes).map(([sub, leaf]): [string, string] => [
+          `akc ${name} ${sub}`,
+          leaf.summary,
+        ]),
+        ...beside.map(([word, leaf]): [string, string] => [`akc ${word}`, leaf.summary]),
+      ]);
     }
   }
-  const leaves = Object.entries(group.nodes).filter(([, node]) => node.kind === "leaf");
   page.section(
     path === "" ? "akc itself" : "Commands",
     leaves.map(([name, node]) => [`akc ${prefix}${name}`, node.summary]),

@@ -106,6 +106,16 @@ function refusal(argv: readonly string[]): AkcError {
   throw new Error(`${argv.join(" ")} was taken`);
 }
 
+test("only a last word that says so may be several, and keeps every one in order", () => {
+  const id = { type: "positional", required: false, repeatable: true } as const;
+  const read = (...argv: string[]) =>
+    valuesOf(parseArgs<{ id: typeof id }>(strictArgv(argv, { path: "test", args: { id } }), { id }).id);
+  expect(read("b", "a", "b")).toEqual(["b", "a", "b"]);
+  expect(read()).toEqual([]);
+  expect(() => read("a", " ")).toThrow("ID is empty");
+  expect(() => strict("x", "y", "z")).toThrow("one word too many");
+});
+
 test("only a flag that says so may be given several times, and keeps every value in order", () => {
   const pluginsDir = { type: "string", repeatable: true } as const;
   const read = (...argv: string[]) =>

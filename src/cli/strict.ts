@@ -10,7 +10,7 @@ import { nearestWord } from "../spelling.ts";
 /** Between the values of a flag that may be given several times; no argument can hold it. */
 const between = "\0";
 
-/** The values of a flag with `repeatable: true`, in the order given. */
+/** The values of a flag, or of the last word, with `repeatable: true`, in the order given. */
 export function valuesOf(joined: string | undefined): readonly string[] {
   return joined === undefined ? [] : joined.split(between);
 }
@@ -90,14 +90,18 @@ class ArgvReader {
 
   positional(word: string): void {
     const places = this.#positionals();
-    if (this.#words.length >= places.length) {
+    const last = places.at(-1)?.[1];
+    const goesOn = last !== undefined && isRepeatable(last) && this.#words.length === places.length;
+    if (this.#words.length >= places.length && !goesOn) {
       throw this.#usage(
         places.length === 0 ? `unexpected word "${word}"` : `one word too many: "${word}"`,
         (word.startsWith("-") ? undefined : this.#flagMeant(word)) ?? this.#written(),
       );
     }
-    if (word.trim() === "") throw this.#usage(`${this.#placeName(this.#words.length)} is empty`);
-    this.#words.push(word);
+    if (word.trim() === "")
+      throw this.#usage(`${this.#placeName(Math.min(this.#words.length, places.length - 1))} is empty`);
+    if (goesOn) this.#words.push(`${this.#words.pop()}${between}${word}`);
+    else this.#words.push(word);
   }
 
   /** Reads one flag; returns whether it took the next word as its value. */

@@ -7,6 +7,8 @@ import type { Command, Example } from "./command.ts";
 export interface Leaf {
   readonly kind: "leaf";
   readonly summary: string;
+  /** The group that lists of all commands show it with, though it is no word of its path. */
+  readonly listedIn?: string;
   load(): Promise<Command>;
 }
 
@@ -101,6 +103,12 @@ export const tree: Group = {
           load: async () => (await import("./runtime/stop.ts")).stop,
         },
       },
+    },
+    verify: {
+      kind: "leaf",
+      summary: "Judge a run again by what it left, and say whether its report and its manifest are true.",
+      listedIn: "validate",
+      load: async () => (await import("./verify.ts")).verify,
     },
     rollout: {
       kind: "group",
@@ -224,6 +232,32 @@ export const tree: Group = {
           kind: "leaf",
           summary: "Save what can still be read of a damaged state into a fresh one.",
           load: async () => (await import("./state/salvage.ts")).salvage,
+        },
+      },
+    },
+    validate: {
+      kind: "group",
+      summary: "Outside evidence: what runs are judged by",
+      nodes: {
+        bindings: {
+          kind: "leaf",
+          summary: "Check a registry of validator bindings, and show what each binding needs.",
+          load: async () => (await import("./validate/bindings.ts")).bindings,
+        },
+        run: {
+          kind: "leaf",
+          summary: "Ask bindings now, without a run, and show what each answers.",
+          load: async () => (await import("./validate/run.ts")).run,
+        },
+        replay: {
+          kind: "leaf",
+          summary: "Give recorded verdicts again from what was seen then, and say which are the same.",
+          load: async () => (await import("./validate/replay.ts")).replay,
+        },
+        schema: {
+          kind: "leaf",
+          summary: "Print the JSON schema of a registry of validator bindings.",
+          load: async () => (await import("./validate/schema.ts")).schema,
         },
       },
     },

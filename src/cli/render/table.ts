@@ -11,8 +11,8 @@ export interface Column<Row> {
   readonly align?: "end";
   /** How narrow it may become; absent means that it is never cut. */
   readonly narrowest?: number;
-  /** Left out, the last one first, where even the narrowest lines do not fit. */
-  readonly optional?: true;
+  /** Left out, the last one first and `sooner` before others, where even the narrowest lines do not fit. */
+  readonly optional?: true | "sooner";
   /** Colours the finished cell. */
   paint?(cell: string, row: Row): string;
 }
@@ -65,7 +65,9 @@ function fitting<Row>(
   const needed = () =>
     columns.reduce((sum, column) => sum + (leasts.get(column) ?? 0), gap.length * (columns.length - 1));
   while (needed() > columnsMax) {
-    const left = columns.findLast((column) => column.optional === true);
+    const left =
+      columns.findLast(({ optional }) => optional === "sooner") ??
+      columns.findLast(({ optional }) => optional === true);
     if (left === undefined) break;
     columns = columns.filter((column) => column !== left);
   }

@@ -37,12 +37,13 @@ export function stepTeller(
 ): (rollout: Rollout) => void {
   let said = "";
   return (rollout) => {
-    const { phase, step, reason } = rollout;
+    const { phase, step, reason, message } = rollout;
     const progress = progressText(rollout);
     const now = `${phase} ${step} ${reason} ${progress}`;
     if (now === said) return;
     said = now;
-    say(`${standingText(rollout, clock.nowMs())} (${progress})\n`);
+    const why = message === undefined ? "" : `: ${printable(message)}`;
+    say(`${standingText(rollout, clock.nowMs())} (${progress})${why}\n`);
   };
 }
 

@@ -1,8 +1,11 @@
 /** `akc rollout status`: where a rollout stands, once or as it goes on. */
-import { endedPhases } from "../../reconciler/rollout/model.ts";
+import { join } from "node:path";
+import { endedPhases, type Rollout } from "../../reconciler/rollout/model.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command, type Session } from "../command.ts";
 import type { ExitCode } from "../exit-codes.ts";
+import { followUpOnRun } from "../follow-up.ts";
+import type { Io } from "../io.ts";
 import { styleOf } from "../render/style.ts";
 import { watchSignals } from "../runtime/interrupt.ts";
 import { locatingEnvironment } from "../runtime/locate.ts";
@@ -59,7 +62,10 @@ async function followed(
   return found;
 }
 
-export async function printRollout(session: Session, { rollout }: FoundRollout): Promise<ExitCode> {
+export async function printRollout(
+  session: Session,
+  { rollout, scopeRoot }: FoundRollout,
+): Promise<ExitCode> {
   const { stdout } = session.io;
   const nowMs = systemClock.nowMs();
   await session.print({
@@ -70,5 +76,27 @@ export async function printRollout(session: Session, { rollout }: FoundRollout):
         columnsMax: stdout.isTerminal ? stdout.columns() : undefined,
       }),
   });
+  if (rollout.phase === "paused") {
+    const ways = await waysOn(session.io, rollout, { outputsRoot: join(scopeRoot, "../..") });
+    for (const way of ways) session.io.words(`hint: ${way}\n`);
+  }
   return rollout.phase === "failed" || rollout.phase === "rolled_back" ? 1 : 0;
+}
+
+/** What a person may say to a rollout that waits for one. */
+async function waysOn(
+  io: Io,
+  { rolloutId, reason }: Rollout,
+  place: { readonly outputsRoot: string },
+): Promise<readonly string[]> {
+  const way = async (word: string, does: string) =>
+    `\`${await followUpOnRun(io, ["rollout", word, rolloutId], place)}\` ${does}`;
+  return Promise.all([
+    ...(reason === "awaiting_approval"
+      ? [way("promote", "approves it")]
+      : reason === "analysis_inconclusive"
+        ? [way("resume", "measures anew"), way("promote", "goes on without it")]
+        : [way("resume", "lets it go on")]),
+    way("abort", "brings everything back"),
+  ]);
 }

@@ -11,7 +11,9 @@ import { systemIds } from "../../system/ids.ts";
 import { type Command, command, type Session } from "../command.ts";
 import type { ExitCode } from "../exit-codes.ts";
 import { livenessOf } from "../lease/liveness.ts";
+import { askingLine } from "../render/progress/asking.ts";
 import { watchSignals } from "../runtime/interrupt.ts";
+import { judgementLines } from "../runtime/judged.ts";
 import { locatingEnvironment, withStore } from "../runtime/locate.ts";
 import { senderName } from "../sender.ts";
 import { type FoundRollout, oneRollout, rolloutArgs } from "./find-rollout.ts";
@@ -127,7 +129,8 @@ async function drive(
   },
 ): Promise<ExitCode> {
   const { io } = session;
-  const interrupt = watchSignals((text) => io.words(`${text}\n`));
+  const asking = askingLine(io, () => systemClock.nowMs());
+  const interrupt = watchSignals((text) => asking.say(text));
   try {
     const { reconcileRun } = await import("../../run/deployment/reconcile-run.ts");
     const row = await withStore(scopeRoot, async (store) => {
@@ -138,7 +141,7 @@ async function drive(
         await reader.close();
       }
     });
-    await reconcileRun(
+    const { judged } = await reconcileRun(
       {
         scopeRoot,
         row,
@@ -148,13 +151,17 @@ async function drive(
         bundlePath: args.bundle,
         policyPath: args.policy,
         signal: interrupt.signal,
-        onRollout: stepTeller(systemClock, (line) => io.words(line)),
+        onRollout: stepTeller(systemClock, (line) => asking.say(line.trimEnd())),
+        asking,
       },
       { clock: systemClock, ids: systemIds, env: process.env },
     );
+    asking.finish();
+    if (judged?.validity !== undefined) io.words(`${judgementLines(judged.validity).join("\n")}\n`);
   } catch (cause) {
     if (interrupt.exitCode() === undefined || !isCut(cause)) throw cause;
   } finally {
+    asking.finish();
     interrupt.remove();
   }
   const { outputsRoot } = args;

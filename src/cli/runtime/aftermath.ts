@@ -68,7 +68,10 @@ export async function complaint(
   io: Io,
 ): Promise<string> {
   const { outcome, lastError, lastErrorCode: code, runtimeRunId } = report;
-  if (outcome === "succeeded") return report.converged === false ? await divergence(report, io) : "";
+  if (outcome === "succeeded") {
+    const differs = report.converged === false ? await divergence(report, io) : "";
+    return differs + (report.unjudged === true ? await unjudged(report, io) : await undecided(report, io));
+  }
   const why = lastError === undefined ? "" : `: ${printable(lastError)}`;
   const lines = [`the run ended ${outcome}${why}${code === undefined ? "" : ` [${code}]`}`];
   const shown = failures.slice(0, failuresShownMax);
@@ -89,7 +92,9 @@ export async function complaint(
     );
   } else {
     // Where the action's own words are shown, there is no need to say where they are.
-    if (code !== undefined && !(code === "SUBPROCESS_EXIT" && said.length > 0)) {
+    if (code === "VALIDITY_FAILED") {
+      lines.push(`hint: \`${await verifyCommand(report, io)}\` shows what was expected and what was seen.`);
+    } else if (code !== undefined && !(code === "SUBPROCESS_EXIT" && said.length > 0)) {
       lines.push(`hint: ${errorCodes[code].hint}`);
     }
     const outputsRoot = join(scopeRootOf(report), "../..");
@@ -101,6 +106,27 @@ export async function complaint(
     }
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** Whoever stopped it did so while outside systems were asked. */
+async function unjudged(report: RunReport, io: Io): Promise<string> {
+  const outputsRoot = join(scopeRootOf(report), "../..");
+  const resume = await followUpOnRun(io, ["runtime", "resume", report.runtimeRunId], { outputsRoot });
+  return `the run was stopped before it was judged\nhint: \`${resume}\` asks for what is missing, and judges it.\n`;
+}
+
+/** The actions went well, and nobody can tell whether what they led to is good: the report says what is missing. */
+async function undecided(report: RunReport, io: Io): Promise<string> {
+  if (report.validity?.verdict !== "inconclusive") return "";
+  const again = await verifyCommand(report, io, "--execute-validators");
+  return `the run cannot be judged by its operational criteria [VALIDITY_INCONCLUSIVE]\nhint: \`${again}\` asks again, once there is something to measure.\n`;
+}
+
+function verifyCommand(report: RunReport, io: Io, ...more: readonly string[]): Promise<string> {
+  const { tenantId, repoId } = report.scope;
+  const words = ["verify", "--tenant-id", tenantId, "--repo-id", repoId];
+  const outputsRoot = join(scopeRootOf(report), "../..");
+  return followUpOnRun(io, [...words, "--runtime-run-id", report.runtimeRunId, ...more], { outputsRoot });
 }
 
 /** The actions went well, and yet the world is not as it should be. */

@@ -5,6 +5,7 @@
  * Source: spec cli §5.4, spec kernel §4.7; cli:W-50.
  */
 import { loadBundle } from "../../bundle/load.ts";
+import { objectAt, textAt } from "../../bundle/member.ts";
 import { type BundleFacts, bundleFacts, noBundleFacts } from "../../evidence/facts.ts";
 import { EventProjector, type ProjectedEvent } from "../../evidence/project.ts";
 import { lineJson } from "../../json/canonical.ts";
@@ -159,9 +160,15 @@ function yamlDocuments(io: Io, follow: boolean): Printer {
 /** `12  14:03:07.120Z  runtime.action.completed     lint  …` */
 function readable({ stored, projected }: Shown, runtimeRunId: string): string {
   const { payload } = projected;
-  const about = aboutOf(projected, runtimeRunId);
+  // Bindings are asked on behalf of no action.
+  const about = text(payload["binding_id"]) ?? text(payload["analysis"]) ?? aboutOf(projected, runtimeRunId);
   const why =
-    text(payload["error"]) ?? blockedBy(payload) ?? text(payload["reason"]) ?? text(payload["outcome"]) ?? "";
+    text(payload["error"]) ??
+    blockedBy(payload) ??
+    verdictIn(payload) ??
+    text(payload["reason"]) ??
+    text(payload["outcome"]) ??
+    "";
   const time = instant(stored.atMs).slice(11);
   return `${String(stored.seq).padStart(6)}  ${time}  ${padEnd(stored.type, 36)}  ${printable(about)}${why === "" ? "" : `  ${printable(why)}`}`.trimEnd();
 }
@@ -173,6 +180,15 @@ function aboutOf({ action, payload }: ProjectedEvent, runtimeRunId: string): str
   const nodeId = action?.nodeId ?? text(payload["node_id"]) ?? "";
   const stepId = action?.step?.stepId ?? text(payload["graph_step_id"]);
   return actionName({ actionId, nodeId, stepId }, runtimeRunId);
+}
+
+/** `fail: 1 is not at least 100`, of a binding and of an analysis; of a run the verdict alone. */
+function verdictIn(payload: JsonObject): string | undefined {
+  const verdict = text(payload["verdict"]);
+  if (verdict === undefined) return undefined;
+  const said = text(payload["message"]) ?? textAt(objectAt(payload, "artifact"), "message");
+  const why = said ?? text(payload["reason"]);
+  return why === undefined ? verdict : `${verdict}: ${why}`;
 }
 
 function blockedBy(payload: JsonObject): string | undefined {

@@ -11,6 +11,7 @@ import { type Column, table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { elapsed, instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
+import { type Judged, lastVerdict, paintVerdict, verdictData } from "./judged.ts";
 import {
   allRuns,
   type FoundRun,
@@ -78,12 +79,15 @@ export const list = command({
           )
         : listStale(session, stale, { max, nowMs, leftOut });
     }
-    const shown = await withWaiting(runs.slice(0, max), nowMs);
+    const shown = await withJudgement(await withWaiting(runs.slice(0, max), nowMs));
     const place = session.io.stdout;
     await session.print({
       data: {
         kind: "RunList",
-        items: shown.map((run) => runData(run, nowMs, run.counts)),
+        items: shown.map((run) => ({
+          ...runData(run, nowMs, run.counts),
+          validity: run.judged === undefined ? null : verdictData(run.judged),
+        })),
         total: runs.length,
         ...(leftOut.length === 0 ? {} : { left_out: leftOut.map(leftOutData) }),
       },
@@ -92,7 +96,7 @@ export const list = command({
           ? ""
           : table(
               shown,
-              columns(nowMs, styleOf(place.color), idsFor(place, runs)),
+              columns(shown, nowMs, styleOf(place.color), idsFor(place, runs)),
               place.isTerminal ? place.columns() : undefined,
             ),
     });
@@ -150,6 +154,30 @@ interface CountedRun extends FoundRun {
   readonly counts?: PhaseCounts;
 }
 
+interface ShownRun extends CountedRun {
+  /** Absent where it was not judged by outside evidence. */
+  readonly judged?: Judged | undefined;
+}
+
+/** A state is opened once for all its runs. */
+async function withJudgement(runs: readonly CountedRun[]): Promise<readonly ShownRun[]> {
+  const ended = runs.filter(({ row }) => row.outcome !== null);
+  const found = new Map<CountedRun, Judged | undefined>();
+  for (const [scopeRoot, ofScope] of Map.groupBy(ended, (run) => run.scopeRoot)) {
+    await withStore(scopeRoot, async (store) => {
+      for (const run of ofScope) {
+        const reader = await store.openRun(run.row.context.runtimeRunId);
+        try {
+          found.set(run, await lastVerdict(reader, run.row));
+        } finally {
+          await reader.close();
+        }
+      }
+    });
+  }
+  return runs.map((run) => ({ ...run, judged: found.get(run) }));
+}
+
 /** A run that waits for days looks like one that runs until its actions are counted. */
 async function withWaiting(runs: readonly FoundRun[], nowMs: number): Promise<readonly CountedRun[]> {
   const counted: CountedRun[] = [];
@@ -182,9 +210,14 @@ function idsFor(place: Place, runs: readonly FoundRun[]): (id: string) => string
   return (id) => short.get(id) ?? id;
 }
 
-function columns(nowMs: number, style: Style, shown: (id: string) => string): Column<CountedRun>[] {
+function columns(
+  runs: readonly ShownRun[],
+  nowMs: number,
+  style: Style,
+  idOf: (id: string) => string,
+): Column<ShownRun>[] {
   return [
-    { title: "RUN", value: ({ row }) => shown(row.context.runtimeRunId) },
+    { title: "RUN", value: ({ row }) => idOf(row.context.runtimeRunId) },
     {
       title: "SCOPE",
       value: ({ row }) => printable(`${row.context.scope.tenantId}/${row.context.scope.repoId}`),
@@ -197,6 +230,17 @@ function columns(nowMs: number, style: Style, shown: (id: string) => string): Co
       value: ({ row, counts }) => standing(row, nowMs, counts),
       paint: (cell, { row, counts }) => paintStanding(style, standing(row, nowMs, counts), cell),
     },
+    // Most bundles have no criteria.
+    ...(runs.some(({ judged }) => judged !== undefined)
+      ? [
+          {
+            title: "VALIDITY",
+            value: ({ judged }: ShownRun) => judged?.verdict ?? "",
+            paint: (cell: string, { judged }: ShownRun) =>
+              judged === undefined ? cell : paintVerdict(style, judged.verdict, cell),
+          },
+        ]
+      : []),
     {
       title: "STARTED",
       value: ({ row }) => instant(row.startedAtMs).replace(/\.\d+Z$/, "Z"),

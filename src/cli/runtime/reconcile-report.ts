@@ -15,6 +15,7 @@ import { styleOf } from "../render/style.ts";
 import { type Column, table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { rolloutData } from "../rollout/rollout-words.ts";
+import { validityData } from "./report.ts";
 
 const valueCharsMax = 60;
 
@@ -43,6 +44,7 @@ export function reconcileData(runtimeRunId: string, report: ReconcileReport): Pl
       ? {}
       : { attempts: passes.attempts, window_ms: passes.windowMs, wait_ms: passes.waitMs }),
     ...(watched === undefined ? {} : { looks: watched.looks, passes: watched.passes }),
+    ...(report.judged?.validity === undefined ? {} : { validity: validityData(report.judged.validity) }),
   };
 }
 

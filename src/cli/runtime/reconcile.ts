@@ -9,16 +9,19 @@ import { isCut } from "../../reconciler/cut.ts";
 import type { ReconcileReport } from "../../run/deployment/reconcile-run.ts";
 import { systemClock } from "../../system/clock.ts";
 import { systemIds } from "../../system/ids.ts";
+import { namedBindings } from "../../validation/bindings/place.ts";
 import { bundlePath } from "../bundle/bundle-path.ts";
 import { command, type Session } from "../command.ts";
 import type { ExitCode } from "../exit-codes.ts";
 import { followUpOnRun } from "../follow-up.ts";
 import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
 import { policyArgs } from "../policy/policy-args.ts";
+import { askingLine } from "../render/progress/asking.ts";
 import { stepTeller } from "../rollout/rollout-words.ts";
 import { valuesOf } from "../strict.ts";
 import { duration, durationIn, wholeNumber } from "../values.ts";
 import { watchSignals } from "./interrupt.ts";
+import { judgementLines } from "./judged.ts";
 import { locatingEnvironment, oneRun, runArgs } from "./locate.ts";
 import { changesText, reconcileData, reconcileText } from "./reconcile-report.ts";
 import { verdictOf } from "./reconcile-verdict.ts";
@@ -35,6 +38,7 @@ export const reconcile = command({
   notes: [
     "--dry-run looks, compares field by field and prints a plan with an id; it changes nothing. --apply makes the changes as a rollout: in the order of dependencies, watched until they are healthy, brought back where they are not. --apply --plan ID applies exactly the plan that was looked at, or refuses because the world has moved.",
     "--watch stays: it looks when the provider says that something changed, and at everything every interval, and puts right what differs. Every change that it makes is an event of the run, which `akc runtime verify` covers; what a provider starts again by its own restart policy is not.",
+    "A run with operational criteria is judged again afterwards: outside systems are asked by --apply, and nobody by --dry-run. Exit code 1 says that everything stands and a criterion is not met, 4 that nobody can tell.",
     "What akc has not made is never touched. --adopt takes it over where it stands in the place of a resource.",
   ],
   examples: [
@@ -49,7 +53,7 @@ export const reconcile = command({
     },
   ],
   usage: "(--dry-run | --apply)",
-  exits: [0, 1, 2, 3, 5, 7, 129, 130, 143],
+  exits: [0, 1, 2, 3, 4, 5, 7, 129, 130, 143],
   environment: {
     ...locatingEnvironment,
     ...pluginEnvironment,
@@ -88,6 +92,12 @@ export const reconcile = command({
       description: "Where the bundle is now; else where it was. It must be the same one.",
     },
     policy: { ...policyArgs.policy, description: "The operator's policy; else that of the run's start." },
+    validatorBindings: {
+      type: "string",
+      valueHint: "FILE",
+      description:
+        "The registry of validator bindings that analyses and judgements ask; else that of the run's start.",
+    },
     ...pluginArgs,
     quiet: { type: "boolean", alias: ["q"], description: "No progress on stderr." },
   },
@@ -99,7 +109,8 @@ export const reconcile = command({
     const say = (line: string) => {
       if (args.quiet !== true) io.words(line);
     };
-    const interrupt = watchSignals((text) => io.words(`${text}\n`));
+    const asking = args.quiet === true ? undefined : askingLine(io, () => systemClock.nowMs());
+    const interrupt = watchSignals((text) => asking?.say(text) ?? io.words(`${text}\n`));
     try {
       const { reconcileRun } = await import("../../run/deployment/reconcile-run.ts");
       const report = await reconcileRun(
@@ -114,12 +125,15 @@ export const reconcile = command({
           bundlePath: args.bundle === undefined ? undefined : bundlePath(args.bundle),
           policyPath: args.policy,
           pluginsDirs: valuesOf(args.pluginsDir).map((directory) => resolve(directory)),
+          bindingsPath: namedBindings(args.validatorBindings),
           signal: interrupt.signal,
+          asking,
           ...(watching === undefined ? {} : { watch: watching }),
           onRollout: stepTeller(systemClock, say),
         },
         { clock: systemClock, ids: systemIds, env: process.env },
       );
+      asking?.finish();
       const exit = await tell(session, report, {
         ...args,
         scopeRoot,
@@ -131,6 +145,7 @@ export const reconcile = command({
       if (exit === undefined || !isCut(cause)) throw cause;
       return exit;
     } finally {
+      asking?.finish();
       interrupt.remove();
     }
   },
@@ -160,6 +175,12 @@ function onlyLooks({ dryRun, apply, plan, watch }: Flags): boolean {
     });
   }
   return dryRun === true;
+}
+
+/** What stands is as it should be; whether that is any good is said by outside evidence. */
+function judgedExit({ validity, unjudged }: NonNullable<ReconcileReport["judged"]> = {}): ExitCode {
+  if (unjudged === true || validity?.verdict === "inconclusive") return 4;
+  return validity === undefined || validity.verdict === "pass" ? 0 : 1;
 }
 
 function watchOf(flags: Flags) {
@@ -206,6 +227,9 @@ async function tell(
   const changes = changesText(report);
   if (changes !== "") session.io.words(`${changes}\n`);
   session.io.words(`${words}\n`);
+  const { validity, unjudged } = report.judged ?? {};
+  if (validity !== undefined) session.io.words(`${judgementLines(validity).join("\n")}\n`);
+  if (unjudged === true) session.io.words("the run was stopped before it was judged\n");
   const outputsRoot = join(flags.scopeRoot, "../..");
   const said = await Promise.all(
     next.map(
@@ -213,5 +237,5 @@ async function tell(
     ),
   );
   if (said.length > 0) session.io.words(`hint: ${said.join(", ")}.\n`);
-  return exit;
+  return exit === 0 && report.mode !== "simulate" ? judgedExit(report.judged) : exit;
 }

@@ -82,13 +82,19 @@ async function recover({ io }: Session, run: StaleRun, signal: AbortSignal): Pro
       onlyUnfinished: true,
       signal,
     });
-    return { run, ...judged(report), note: report.lastError ?? "" };
+    return { run, ...judged(report), note: report.lastError ?? unjudgedNote(report) };
   } catch (cause) {
     const { code, message } = asAkcError(cause);
     // Somebody else was quicker: the run is in good hands.
     const isTaken = code === "LEASE_HELD" || code === "RUN_NOT_RESUMABLE";
     return { run, result: isTaken ? "skipped" : "error", note: message, code, isWell: isTaken };
   }
+}
+
+/** Why a run that succeeded is not well all the same. */
+function unjudgedNote({ unjudged, validity }: RunReport): string {
+  if (unjudged === true) return "it was stopped before it was judged";
+  return validity?.verdict === "inconclusive" ? "nobody can tell whether it meets its criteria" : "";
 }
 
 function judged({ outcome, exitCode, lastErrorCode }: RunReport): Omit<Recovery, "run" | "note"> {

@@ -5,12 +5,14 @@
  * Source: spec cli §4.6 step 8.
  */
 import type { FoundPast } from "../../run/continuation/found.ts";
+import type { JudgedValidity } from "../../run/settle.ts";
 import type { RunReport } from "../../run/start.ts";
 import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
 import { type Failure, failureData } from "./failure.ts";
 import { foundData } from "./found-words.ts";
+import { judgementLines } from "./judged.ts";
 
 /**
  * @param denial the documented object for what the policy refused, if anything
@@ -54,6 +56,7 @@ export function reportData(
     policy_denial_explain: denial,
     last_error_code: report.lastErrorCode ?? null,
     converged: report.converged,
+    validity: report.validity === undefined ? undefined : validityData(report.validity),
     failures: failures.map(failureData),
     resumed: found === undefined ? undefined : foundData(found),
   };
@@ -73,11 +76,17 @@ export function reportText(report: RunReport, { pictured }: { readonly pictured:
     `actions: ${countsText(report)}`,
   ];
   if (report.converged !== undefined) lines.push(`converged: ${report.converged}`);
+  if (report.validity !== undefined) lines.push(...judgementLines(report.validity));
   if (!pictured) {
     const took = elapsed(report.finishedAtMs - report.startedAtMs);
     lines.push(`mode: ${report.mode}`, `adapter_id: ${report.adapterId}`, `took: ${took}`);
   }
   return lines.join("\n");
+}
+
+/** The member `validity` of reports; docs/json-output.md. */
+export function validityData({ verdict, passed, failures, reportPath }: JudgedValidity): Plain {
+  return { verdict, passed, failures, report_path: reportPath };
 }
 
 /** `12 of 12 succeeded, 3 of them without effect, 1 retry` */

@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { namedBindings } from "../../validation/bindings/place.ts";
 import { bundlePath } from "../bundle/bundle-path.ts";
 import { command, commonArgs } from "../command.ts";
 import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
@@ -31,7 +32,7 @@ export const resume = command({
       says: "The bundle has moved; ten minutes from now at most.",
     },
   ],
-  exits: [0, 1, 2, 3, 5, 129, 130, 143],
+  exits: [0, 1, 2, 3, 4, 5, 129, 130, 143],
   environment: { ...locatingEnvironment, ...pluginEnvironment },
   args: {
     ...runArgs,
@@ -54,6 +55,11 @@ export const resume = command({
       valueHint: "TIME",
       description: "Longest time from now; else what is left of the start's.",
     },
+    validatorBindings: {
+      type: "string",
+      valueHint: "FILE",
+      description: "The registry of validator bindings; else that of the run's start.",
+    },
     ...pluginArgs,
     acceptPluginChange: {
       type: "boolean",
@@ -70,6 +76,7 @@ export const resume = command({
     const from = stepsOf(args.from);
     const pluginsDirs = valuesOf(args.pluginsDir).map((directory) => resolve(directory));
     const bundle = args.bundle === undefined ? undefined : bundlePath(args.bundle);
+    const bindingsPath = namedBindings(args.validatorBindings);
     const { row, scopeRoot } = await oneRun(session.io, args);
     const watched = {
       quiet: args.quiet === true,
@@ -89,6 +96,7 @@ export const resume = command({
             ...(args.policy === undefined ? {} : { policyPath: args.policy }),
             ...(deadlineMs === undefined ? {} : { deadlineMs }),
             ...(pluginsDirs.length === 0 ? {} : { pluginsDirs }),
+            ...(bindingsPath === undefined ? {} : { bindingsPath }),
             ...(args.acceptPluginChange === true ? { acceptPluginChange: true } : {}),
           },
           host,

@@ -19,6 +19,7 @@ const Finished = v.object({
   applied: v.boolean(),
   error: v.optional(v.string(), ""),
 });
+const Measured = v.object({ analysis: v.string(), verdict: v.string(), message: v.optional(v.string(), "") });
 const Back = v.object({ resource_id: v.string(), rollback_outcome: v.string() });
 const LeftAlone = v.object({
   resource_id: v.string(),
@@ -39,6 +40,12 @@ export function rolloutTeller(): (event: SeenEvent) => string | undefined {
         if (text === said) return undefined;
         said = text;
         return text;
+      }
+      case reconcileEvents.rolloutMeasured: {
+        const parsed = v.safeParse(Measured, payload);
+        if (!parsed.success) return undefined;
+        const { analysis, verdict, message } = parsed.output;
+        return `analysis ${printable(analysis)}: ${verdict}, ${printable(message)}`;
       }
       case reconcileEvents.operationFinished: {
         const parsed = v.safeParse(Finished, payload);

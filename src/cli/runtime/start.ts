@@ -5,6 +5,7 @@ import { policyModes } from "../../bundle/model.ts";
 import { inferOutputsRoot } from "../../run/bundle-files.ts";
 import type { RunHost } from "../../run/ready.ts";
 import type { RunReport, StartRunInput } from "../../run/start.ts";
+import { findBindings } from "../../validation/bindings/place.ts";
 import { command, commonArgs } from "../command.ts";
 import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
 import { policyArgs } from "../policy/policy-args.ts";
@@ -21,6 +22,7 @@ export const start = command({
   notes: [
     "The run is recorded before anything happens, and its evidence is written however it ends. Progress goes to stderr, the result to stdout.",
     "SIGINT, SIGTERM and SIGHUP stop the run in good order: running actions are cancelled and it ends `stopped`. A second signal kills what runs and ends akc at once; what was recorded stays.",
+    "A bundle with operational criteria is judged when its work is done; what they ask of outside systems is in the registry of validator bindings. Exit code 1: a criterion is not met, or could not be judged. 4: there is too little to tell.",
     "With the --runtime-run-id of a run whose process is gone it goes on with that run, as `akc runtime resume` does: whoever starts it again and again, as systemd does, runs it once.",
   ],
   examples: [
@@ -36,7 +38,7 @@ export const start = command({
     },
   ],
   usage: "--bundle FILE --mode MODE",
-  exits: [0, 1, 2, 3, 5, 129, 130, 143],
+  exits: [0, 1, 2, 3, 4, 5, 129, 130, 143],
   environment: {
     AKC_OUTPUTS_ROOT: "Where the run is kept, unless --outputs-root says so.",
     AKC_DEVELOPER_ROLE_PROFILE: "classic or emerging, unless --developer-role-profile says so.",
@@ -68,6 +70,12 @@ export const start = command({
       description: "Fingerprint that the bundle must have.",
     },
     ...policyArgs,
+    validatorBindings: {
+      type: "string",
+      valueHint: "FILE",
+      description:
+        "Registry of validator bindings; else the project file's, or configs/validation/validator_bindings.v1.yaml.",
+    },
     requireEffects: { type: "boolean", description: "Refuse actions that have nothing to execute." },
     strictIntentAuthority: { type: "boolean", description: "Verify the bundle's intent against its store." },
     outputsRoot: {
@@ -116,13 +124,20 @@ export const start = command({
     output: { ...commonArgs.output, options: [...formats], alias: ["o", "format"] },
   },
   async run(args, session) {
-    const options = startOptions(args, session.io.env, await readProject(process.cwd()));
+    const cwd = process.cwd();
+    const project = await readProject(cwd);
+    const options = startOptions(args, session.io.env, project);
+    const bindingsPath = findBindings({
+      path: args.validatorBindings,
+      projectPath: project.validatorBindingsPath,
+      cwd,
+    });
     const { bundlePath } = options;
     try {
       return await watchedRun(
         session,
         { quiet: args.quiet === true, bundlePath, policyPath: args.policy },
-        (hands, host) => run(options, args, { hands, host }),
+        (hands, host) => run(options, { ...args, bindingsPath }, { hands, host }),
       );
     } catch (thrown) {
       throw await withStopCommand(thrown, session.io, () =>
@@ -139,6 +154,7 @@ interface RunFlags {
   readonly strictIntentAuthority?: boolean | undefined;
   readonly runtimeRunId?: string | undefined;
   readonly pluginsDir?: string | undefined;
+  readonly bindingsPath?: string | undefined;
 }
 
 async function run(
@@ -165,6 +181,7 @@ async function run(
     ...(flags.requireEffects === true ? { requireEffects: true } : {}),
     ...(flags.strictIntentAuthority === true ? { strictIntentAuthority: true } : {}),
     ...(pluginsDirs.length === 0 ? {} : { pluginsDirs }),
+    ...(flags.bindingsPath === undefined ? {} : { validatorBindings: flags.bindingsPath }),
     ...(flags.runtimeRunId === undefined ? {} : { runtimeRunId: flags.runtimeRunId }),
   };
   return startRun(run, host);

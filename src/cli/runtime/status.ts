@@ -17,12 +17,14 @@ import { systemClock } from "../../system/clock.ts";
 import { readFileBounded } from "../../system/files.ts";
 import { command } from "../command.ts";
 import { followUpOnRun } from "../follow-up.ts";
+import type { Io } from "../io.ts";
 import { livenessText } from "../lease/liveness.ts";
 import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
 import { type Denied, lastDenial } from "./denial.ts";
 import { type Failure, failureData, failureLines, failuresOf } from "./failure.ts";
+import { type JudgedInFull, judgementData, judgementLines, lastJudgement } from "./judged.ts";
 import { type FoundRun, locatingEnvironment } from "./locate.ts";
 import { readRunArgs, withRun } from "./read-run.ts";
 import { lastResumption, type Resumption } from "./resumption.ts";
@@ -55,10 +57,20 @@ export const status = command({
         const resume = await followUpOnRun(session.io, ["runtime", "resume", runtimeRunId], { outputsRoot });
         session.io.words(`hint: \`${resume}\` goes on with it.\n`);
       }
+      if (facts.judged !== undefined && facts.judged.verdict !== "pass" && args.archive === undefined) {
+        session.io.words(`hint: \`${await verifyCommand(session.io, found)}\` shows what was seen.\n`);
+      }
     });
     return 0;
   },
 });
+
+function verifyCommand(io: Io, { row, scopeRoot }: FoundRun): Promise<string> {
+  const { scope, runtimeRunId } = row.context;
+  const words = ["verify", "--tenant-id", scope.tenantId, "--repo-id", scope.repoId];
+  const outputsRoot = join(scopeRoot, "../..");
+  return followUpOnRun(io, [...words, "--runtime-run-id", runtimeRunId], { outputsRoot });
+}
 
 interface StatusFacts {
   readonly counts: PhaseCounts;
@@ -75,6 +87,8 @@ interface StatusFacts {
   readonly lastEvent: StoredEvent | undefined;
   readonly lastDenial: Denied | undefined;
   readonly failures: readonly Failure[];
+  /** By outside evidence; undefined where it was not. */
+  readonly judged: JudgedInFull | undefined;
 }
 
 async function statusFacts({ row, scopeRoot }: FoundRun, reader: RunReader): Promise<StatusFacts> {
@@ -97,6 +111,7 @@ async function statusFacts({ row, scopeRoot }: FoundRun, reader: RunReader): Pro
     lastEvent,
     lastDenial: await lastDenial(reader),
     failures: counts.failed === 0 ? [] : await failuresOf(reader, row.context.runtimeRunId),
+    judged: await lastJudgement(reader, run, scopeRoot),
   };
 }
 
@@ -153,6 +168,7 @@ function statusData(found: FoundRun, facts: StatusFacts, nowMs: number): { reado
         : { policy_decision_id: String(denied.row), action: denied.action, reason: denied.reason },
     duration_ms: durationMs(found.row, nowMs),
     failures: facts.failures.map(failureData),
+    validity: facts.judged === undefined ? null : judgementData(facts.judged),
   };
 }
 
@@ -189,6 +205,7 @@ function statusText(found: FoundRun, facts: StatusFacts, nowMs: number): string 
     `actions: ${phases.length === 0 ? "none" : phases.map(([phase, count]) => `${count} ${phase}`).join(", ")}`,
     `took: ${elapsed(durationMs(row, nowMs))}`,
   );
+  if (facts.judged !== undefined) lines.push(...judgementLines(facts.judged));
   if (row.lease !== null && row.outcome === null)
     lines.push(`holder: ${printable(row.lease.holder.name)} (${livenessText(row.lease, nowMs)})`);
   lines.push(...facts.waits.map((wait) => waitLine(wait, nowMs)));

@@ -11,6 +11,7 @@ import type { Session } from "../command.ts";
 import { createDiagnostics, type Diagnostics, pluginLog } from "../diagnostics.ts";
 import { asExitCode, type ExitCode } from "../exit-codes.ts";
 import { silentWatcher, type Watcher, watchRun } from "../render/progress/watcher.ts";
+import { counted, printable } from "../render/text.ts";
 import { type Asked, aftermathOf, complaint, explainCommand } from "./aftermath.ts";
 import { denialData } from "./denial.ts";
 import { foundWords, momentsBefore } from "./found-words.ts";
@@ -26,7 +27,8 @@ export interface WatchedInput extends Asked {
 }
 
 /** What the run is given so that it can be watched and stopped. */
-export type Hands = Required<Pick<StartRunInput, "signal" | "onPlan">> & Pick<StartRunInput, "onEvent">;
+export type Hands = Required<Pick<StartRunInput, "signal" | "onPlan">> &
+  Pick<StartRunInput, "onEvent" | "asking">;
 
 /** Runs it, prints its report, and answers with the exit code. @throws what `run` throws */
 export async function watchedRun(
@@ -52,6 +54,7 @@ export async function watchedRun(
         found = past;
         announce(plan, past, { input, watcher, diagnostics });
       },
+      asking: watcher.asking,
       // Nobody watching: then nothing is made to be shown.
       ...(watcher === silentWatcher
         ? {}
@@ -84,6 +87,7 @@ function announce(
   const { runtimeRunId, adapterId: adapter, total, mode } = plan;
   const scope = `${plan.scope.tenantId}/${plan.scope.repoId}`;
   if (past !== undefined) for (const line of foundWords(past)) watcher.say(line);
+  if (plan.unasked !== undefined) watcher.say(unaskedWords(plan.unasked));
   watcher.planned(
     { bundle: input.bundlePath.replace(/^.*\//, ""), runtimeRunId, scope, mode, adapter },
     plan.steps,
@@ -99,6 +103,17 @@ function announce(
     steps: total,
     after_seq: past?.afterSeq,
   });
+}
+
+/** Told before the work, since the run fails for it when all is done. */
+function unaskedWords({ bindingIds, registry }: NonNullable<AnnouncedPlan["unasked"]>): string {
+  const [first = "", ...others] = bindingIds;
+  const named = `${printable(first)}${others.length === 0 ? "" : ` and ${counted(others.length, "other")}`}`;
+  const why =
+    registry === undefined
+      ? "there is no registry of validator bindings; name one with --validator-bindings"
+      : `not in ${printable(registry)}`;
+  return `warning: the criteria ask for ${named}, and nobody can be asked: ${why}`;
 }
 
 async function tell(

@@ -5,12 +5,21 @@
 import type { Style } from "../style.ts";
 import { fit, width } from "../text.ts";
 import type { Board } from "./board.ts";
-import { countsRow, type Header, headerRow, labelColumns, stepRow } from "./rows.ts";
+import { askingText, countsRow, type Header, headerRow, labelColumns, stepRow } from "./rows.ts";
 
 export interface Screen {
   columns(): number;
   rows(): number;
   write(text: string): void;
+}
+
+/** What is shown beside the steps. */
+export interface Shown {
+  readonly header: Header;
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  /** Bindings that have not answered yet. */
+  readonly asking?: readonly string[];
 }
 
 const eraseToEnd = "\u001b[0J";
@@ -27,16 +36,18 @@ export class Picture {
   }
 
   /** The lines of the picture for a window of this size. */
-  lines(board: Board, header: Header, startedAtMs: number, nowMs: number): string[] {
+  lines(board: Board, { header, startedAtMs, nowMs, asking = [] }: Shown): string[] {
     const columns = Math.max(20, this.#screen.columns());
+    const below = asking.length === 0 ? [] : [fit(askingText(asking), columns - 1)];
     // Header, counts and the line of the prompt stay visible below the steps.
-    const stepsMax = Math.max(1, this.#screen.rows() - 4);
+    const stepsMax = Math.max(1, this.#screen.rows() - 4 - below.length);
     const steps = board.visible(stepsMax);
     const at = { nowMs, columns: columns - 1, labelColumns: labelColumns(steps, columns) };
     return [
       headerRow(header, columns - 1, this.#style),
       ...steps.map((step) => stepRow(step, board, at, this.#style)),
       fit(countsRow(board, nowMs - startedAtMs), columns - 1),
+      ...below,
     ];
   }
 

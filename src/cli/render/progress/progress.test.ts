@@ -79,7 +79,8 @@ test("no line of the picture is as wide as the window, in any state and any wind
       moments(plan.map(({ id }) => id)),
       fc.integer({ min: 20, max: 200 }),
       fc.integer({ min: 2, max: 50 }),
-      (happened, columns, rows) => {
+      fc.array(fc.string(), { maxLength: 9 }),
+      (happened, columns, rows, waiting) => {
         const board = new Board();
         board.plan(plan);
         for (const moment of happened) board.apply(moment);
@@ -87,9 +88,9 @@ test("no line of the picture is as wide as the window, in any state and any wind
           { columns: () => columns, rows: () => rows, write: () => undefined },
           styleOf(true),
         );
-        const lines = picture.lines(board, header, 0, 10_000);
+        const lines = picture.lines(board, { header, startedAtMs: 0, nowMs: 10_000, asking: waiting });
         for (const line of lines) expect(width(line)).toBeLessThan(columns);
-        expect(lines.length).toBeLessThanOrEqual(Math.max(3, rows - 2));
+        expect(lines.length).toBeLessThanOrEqual(Math.max(waiting.length === 0 ? 3 : 4, rows - 2));
       },
     ),
   );
@@ -119,7 +120,7 @@ test("a step that needed another try says so, with the time that people waited f
   const step = board.apply({ ...at(2_200), kind: "succeeded", durationMs: 100 });
   expect(plainLine(step)).toBe("done       lint  2.1 s  (2nd try)");
   const picture = new Picture({ columns: () => 80, rows: () => 24, write: () => undefined }, styleOf(false));
-  const lines = picture.lines(board, header, 0, 3_000);
+  const lines = picture.lines(board, { header, startedAtMs: 0, nowMs: 3_000 });
   expect(lines[2]).toBe("  ✓ lint        2.1 s  (2nd try)");
   expect(lines.at(-1)).toBe("1 of 5 done · 4 waiting · 1 retry · 3.0 s");
 });

@@ -1,5 +1,6 @@
 /** How one step, the header and the counts read, in the live picture and in plain lines. Pure: text in, text out. */
 import { limits } from "../../../limits.ts";
+import type { BindingAnswer } from "../../../run/settle.ts";
 import type { Style } from "../style.ts";
 import { fit, padEnd, padStart, printable } from "../text.ts";
 import { elapsed } from "../time.ts";
@@ -60,6 +61,22 @@ export function countsRow(board: Pick<Board, "tally" | "total" | "retries">, ela
   say(tally.cancelled, "cancelled");
   say(retries, retries === 1 ? "retry" : "retries");
   return [...parts, elapsed(elapsedMs)].join(" · ");
+}
+
+/** `asking slo.errors, slo.latency, slo.logs and 3 more` */
+export function askingText(bindingIds: readonly string[]): string {
+  return `asking ${names(bindingIds.map(printable))}`;
+}
+
+/** The same under the words of a plain log. */
+export function askingPlainLine(bindingIds: readonly string[]): string {
+  return `${padEnd("asking", 9)}  ${names(bindingIds.map(printable))}`;
+}
+
+/** `fail       slo.errors  7 is not at most 1` */
+export function answerLine({ bindingId, verdict, reason, message, dryRun }: BindingAnswer): string {
+  const why = message ?? reason ?? "";
+  return `${padEnd(verdict, 9)}  ${printable(bindingId)}  ${printable(why)}${dryRun ? " (dry run)" : ""}`.trimEnd();
 }
 
 export function labelColumns(steps: readonly StepView[], columns: number): number {

@@ -2,16 +2,20 @@
  * Shows a run while it goes: a live picture on a terminal, one line for each finished, failed, retried or blocked action
  * anywhere else. Words only: everything goes to stderr.
  */
+import type { AskingWatch } from "../../../run/settle.ts";
 import type { Io } from "../../io.ts";
 import { styleOf } from "../style.ts";
+import { printable } from "../text.ts";
 import { Board, type Moment, type PlannedStep } from "./board.ts";
 import { Picture } from "./picture.ts";
-import { countsRow, type Header, headerRow, plainLine } from "./rows.ts";
+import { answerLine, askingPlainLine, countsRow, type Header, headerRow, plainLine } from "./rows.ts";
 
 export interface Watcher {
   /** @param before what happened before anybody watched */
   planned(header: Header, steps: readonly PlannedStep[], before?: readonly Moment[]): void;
   happened(moment: Moment): void;
+  /** Outside systems are asked, now that the work is done. */
+  readonly asking: AskingWatch;
   /** Words from elsewhere, one line without its end. */
   say(text: string): void;
   /** The last picture, or the last line. */
@@ -29,6 +33,7 @@ export function watchRun(io: Io, nowMs: () => number): Watcher {
 export const silentWatcher: Watcher = {
   planned: () => undefined,
   happened: () => undefined,
+  asking: { began: () => undefined, answered: () => undefined, noted: () => undefined },
   say: () => undefined,
   finish: () => undefined,
 };
@@ -40,6 +45,14 @@ class LiveWatcher implements Watcher {
   readonly #startedAtMs: number;
   #header: Header | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #unanswered = new Set<string>();
+  readonly asking: AskingWatch = {
+    began: (ids) => {
+      for (const id of ids) this.#unanswered.add(id);
+    },
+    answered: ({ bindingId }) => this.#unanswered.delete(bindingId),
+    noted: (note) => this.say(printable(note)),
+  };
 
   constructor(io: Io, nowMs: () => number) {
     const screen = {
@@ -72,12 +85,19 @@ class LiveWatcher implements Watcher {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#unanswered.clear();
     this.#draw();
   }
 
   #draw(): void {
     if (this.#header === undefined) return;
-    this.#picture.draw(this.#picture.lines(this.#board, this.#header, this.#startedAtMs, this.#nowMs()));
+    const shown = {
+      header: this.#header,
+      startedAtMs: this.#startedAtMs,
+      nowMs: this.#nowMs(),
+      asking: [...this.#unanswered],
+    };
+    this.#picture.draw(this.#picture.lines(this.#board, shown));
   }
 }
 
@@ -90,6 +110,11 @@ class PlainWatcher implements Watcher {
   #unwritten: string[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #finished = false;
+  readonly asking: AskingWatch = {
+    began: (ids) => this.say(askingPlainLine(ids)),
+    answered: (answer) => this.say(answerLine(answer)),
+    noted: (note) => this.say(printable(note)),
+  };
 
   constructor(io: Io, nowMs: () => number) {
     this.#io = io;

@@ -201,6 +201,8 @@ async function makeWorld(
     },
     events(runtimeRunId) {
       using db = new Database(join(scope, ".akc/runtime/state.sqlite3"), { readonly: true });
+      // A run may be beginning or ending just now.
+      db.run("PRAGMA busy_timeout = 5000");
       const rows = db.query<{ type: string; atMs: number; payload: string }, [string]>(
         `SELECT type, at_ms AS atMs, payload FROM event JOIN run
          ON event.id BETWEEN run.run_key << 32 AND (run.run_key << 32) + 4294967295

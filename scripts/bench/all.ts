@@ -15,6 +15,8 @@ import { benchResume } from "./resume.ts";
 import { type BenchRow, printRows } from "./row.ts";
 import { benchStore } from "./store.ts";
 import { benchSubprocess } from "./subprocess.ts";
+import { benchValidators } from "./validators.ts";
+import { benchValidity } from "./validity.ts";
 
 const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   json: benchJson,
@@ -30,6 +32,8 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   replay: benchReplay,
   reconcile: benchReconcile,
   "process-provider": benchProcessProvider,
+  validators: benchValidators,
+  validity: benchValidity,
 };
 
 const asked = process.argv.slice(2);

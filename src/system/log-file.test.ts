@@ -71,6 +71,22 @@ test("a writer in another process loses nothing where a file can be cut at its f
   expect(found.every((line, at) => line === `line-${at}`)).toBe(true);
 });
 
+test("a writer that outruns the turning loses nothing either where a file can be cut at its front", async () => {
+  const path = join(folder, "fast.log");
+  const last = 2_000_000;
+  const fd = openLog(path);
+  const child = Bun.spawn(["seq", "1", String(last)], { stdout: fd, stderr: "ignore" });
+  closeSync(fd);
+  while (child.exitCode === null) {
+    turnLog(path, 16_384, 50);
+    await Bun.sleep(1);
+  }
+  const numbers = kept(path).trimEnd().split("\n");
+  // Only so many files are kept: what is there has no gap, up to the end.
+  expect(numbers.findIndex((line, at) => at > 0 && Number(line) !== Number(numbers[at - 1]) + 1)).toBe(-1);
+  expect(numbers.at(-1)).toBe(String(last));
+});
+
 test("only so many are kept, and none when none are wanted", () => {
   const path = join(folder, "few.log");
   for (let round = 0; round < 6; round += 1) {

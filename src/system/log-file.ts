@@ -24,6 +24,8 @@ import { libc } from "./libc.ts";
 const FALLOCATE: Readonly<Record<string, number>> = { x64: 285, arm64: 47 };
 const FALLOC_FL_COLLAPSE_RANGE = 8;
 const pieceBytes = 256 * 1024;
+/** 1 TiB: whole blocks of any size, and less than the largest file of any file system that can collapse. */
+const beyondAnyLog = 2 ** 40;
 
 /** Never follows a link: a service could have put one there. @throws what open(2) says */
 export function openLog(path: string): number {
@@ -115,9 +117,10 @@ function collapses(fd: number): boolean {
   const collapse = FALLOCATE[process.arch];
   const EOPNOTSUPP = 95;
   if (collapse === undefined) return false;
-  const { size, blksize } = fstatSync(fd);
-  // Beyond the end of the file nothing can be taken out, which is said only where something could be.
-  const tried = libc()?.syscall(collapse, fd, FALLOC_FL_COLLAPSE_RANGE, size + blksize, blksize);
+  const { blksize } = fstatSync(fd);
+  // Where no log ends nothing can be taken out, which is said only where something could be. Just behind its end would not do:
+  // a fast writer is there by the time that the kernel looks.
+  const tried = libc()?.syscall(collapse, fd, FALLOC_FL_COLLAPSE_RANGE, beyondAnyLog, blksize);
   return tried !== undefined && tried !== -EOPNOTSUPP;
 }
 

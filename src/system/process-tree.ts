@@ -127,8 +127,9 @@ class AdoptedOrphans implements ProcessTree {
 
   #judge(pid: number, spawnId: string): boolean {
     const known = this.#orphans.get(pid);
-    if (known?.kind === "foreign" || this.#spared.has(pid)) return false;
+    if (this.#spared.has(pid)) return false;
     if (isZombie(pid)) return this.#bury(pid, known);
+    if (known?.kind === "foreign") return false;
     if (known?.kind === "killed") return true;
     if (mayOutlive(pid)) return false;
     const owner = spawnIdOf(pid);
@@ -153,10 +154,8 @@ class AdoptedOrphans implements ProcessTree {
   #bury(pid: number, known: Orphan | undefined): boolean {
     // True: its own children may have come to us after the list was read.
     if (known?.kind === "killed" || known?.kind === "unnamed") return this.#host.reap(pid);
-    if (known === undefined) this.#orphans.set(pid, { kind: "dead", sinceMs: performance.now() });
-    else if (known.kind === "dead" && performance.now() - known.sinceMs > abandonedAfterMs) {
-      this.#host.reap(pid);
-    }
+    if (known?.kind !== "dead") this.#orphans.set(pid, { kind: "dead", sinceMs: performance.now() });
+    else if (performance.now() - known.sinceMs > abandonedAfterMs) this.#host.reap(pid);
     return false;
   }
 

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainmentLevel } from "../../src/policy/model.ts";
+import { isZombie, startedBy } from "../../src/system/process-table.ts";
+import { processTree } from "../../src/system/process-tree.ts";
 import { strongestContainment } from "../../src/system/sandbox.ts";
 import { eventually, isAlive, printed, type World, world } from "./request.ts";
 
@@ -79,7 +81,7 @@ describe.each(levels)("at level %s", (level) => {
   test("no dead process is left on the table", async () => {
     const children = () =>
       readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-    // Servers that programs of other tests left behind, as adb does, are not this command's.
+    // Programs of other tests may have left servers, as adb does: alive, or dead so lately that somebody may still ask for them.
     const before = new Set(children());
     await place.sh("for i in 1 2 3 4 5; do setsid sh -c 'sleep 600' & done; sleep 0.1");
     expect(children().filter((pid) => !before.has(pid))).toEqual([]);
@@ -161,4 +163,23 @@ test("processes that akc starts for other purposes are not touched", async () =>
     expect(await ours.exited).toBe(143);
     await place.close();
   }
+});
+
+test("an orphan that was taken for akc's own is taken off the table some time after it died", async () => {
+  const tree = processTree();
+  const parent = Bun.spawn(["/bin/sh", "-c", "setsid sleep 600 >/dev/null & echo $!"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const orphan = Number(await parent.stdout.text());
+  await parent.exited;
+  await eventually(() => startedBy(process.pid).includes(orphan));
+  tree.sweep("any");
+  expect(isZombie(orphan)).toBe(false);
+  process.kill(orphan, "SIGKILL");
+  await eventually(() => isZombie(orphan));
+  tree.sweep("any");
+  expect(isZombie(orphan)).toBe(true);
+  await Bun.sleep(1_100);
+  tree.sweep("any");
+  expect(isAlive(orphan)).toBe(false);
 });

@@ -13,15 +13,14 @@ import { digestOf } from "../kernel/past.ts";
 import { createReconcileLedger, type OpenLedger } from "../kernel/reconcile-ledger.ts";
 import { type ReconcileLedger, reconcileEvents } from "../reconciler/model.ts";
 import type { RunReader, RunRow, RunWriter, Store } from "../store/contract.ts";
-import { thisProcess } from "../store/sqlite/holder.ts";
 import type { Clock } from "../system/clock.ts";
 import { placeOf } from "./continuation/finish.ts";
 import { endStrays } from "./continuation/strays.ts";
 import { keptFacts } from "./evidence.ts";
-import { keepingLease } from "./lease-keeper.ts";
 import type { Place } from "./place.ts";
 import type { SeenEvent } from "./report.ts";
 import { type Settled, type SettleParts, settleRun } from "./settle.ts";
+import { takingOver } from "./take-over.ts";
 
 /** A run that has ended and that this process holds. */
 export interface EndedRun extends Pick<SettleParts, "env" | "signal" | "lost" | "bindingsPath" | "asking"> {
@@ -64,34 +63,28 @@ export async function reconcileEnded<T>(
   input: ReconcileInput,
   work: (reconciling: Reconciling) => Promise<T>,
 ): Promise<T> {
-  const { store, clock, scopeRoot, runtimeRunId } = input;
-  const writer = await store.resumeRun(runtimeRunId, thisProcess(), clock.nowMs());
-  try {
-    return await keepingLease(writer, clock, async (lost) => {
-      const reader = await store.openRun(runtimeRunId);
-      try {
-        const row = await reader.run();
-        const place = placeOf(scopeRoot, row);
-        const run: EndedRun = { ...input, lost, writer, reader, row, place };
-        refuseUnended(row);
-        await endStrays(scopeRoot, row.context);
-        return await reconcileHeld(run, (ledger) => work({ ledger, writer, reader, row, place, lost }));
-      } finally {
-        await reader.close();
-      }
-    });
-  } finally {
-    await writer.close();
-  }
+  const { store, scopeRoot, runtimeRunId } = input;
+  return takingOver(input, runtimeRunId, async (writer, lost) => {
+    const reader = await store.openRun(runtimeRunId);
+    try {
+      const row = await reader.run();
+      refuseUnended(row);
+      const place = placeOf(scopeRoot, row);
+      await endStrays(scopeRoot, row.context);
+      const run: EndedRun = { ...input, lost, writer, reader, row, place };
+      return await reconcileHeld(run, (ledger) => work({ ledger, writer, reader, row, place, lost }));
+    } finally {
+      await reader.close();
+    }
+  });
 }
 
 /**
  * Calls `work` with the run's ledger. Where it recorded anything, the pass is concluded and the evidence written and sealed, also
  * when it throws; where it recorded nothing, the run is left as it was.
- * @throws AkcError RUN_NOT_RESUMABLE when the run has not ended, STORE_DAMAGED, DISK_FULL, LEASE_LOST; what `work` throws
+ * @throws AkcError STORE_DAMAGED, DISK_FULL, LEASE_LOST; what `work` throws
  */
 async function reconcileHeld<T>(run: EndedRun, work: (ledger: ReconcileLedger) => Promise<T>): Promise<T> {
-  refuseUnended(run.row);
   const pass = await openPass(run);
   let result: T;
   try {

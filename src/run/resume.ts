@@ -19,9 +19,9 @@ import { finishEvidence, placeOf } from "./continuation/finish.ts";
 import { keptOptions, keptPlugin } from "./continuation/kept-options.ts";
 import { type BegunRun, begunRun, leftoverOf, type Wanted } from "./continuation/leftover.ts";
 import { endStrays } from "./continuation/strays.ts";
-import { keepingLease } from "./lease-keeper.ts";
 import { closeReady, makeReady, type ReadyRun, type RunHost } from "./ready.ts";
 import type { RunReport } from "./report.ts";
+import { takingOver } from "./take-over.ts";
 
 export type { FoundPast } from "./continuation/found.ts";
 
@@ -119,27 +119,22 @@ async function finishOnly(
   row: RunRow,
   { clock, env }: RunHost,
 ): Promise<RunReport> {
-  const writer = await store.resumeRun(row.context.runtimeRunId, thisProcess(), clock.nowMs());
-  try {
-    return await keepingLease(writer, clock, async (lost) => {
-      await endStrays(scopeRoot, row.context);
-      const place = placeOf(scopeRoot, row);
-      return finishEvidence({
-        store,
-        writer,
-        clock,
-        place,
-        row,
-        env,
-        bindingsPath,
-        signal: AbortSignal.any([signal, lost]),
-        lost,
-        asking,
-      });
+  return takingOver({ store, clock }, row.context.runtimeRunId, async (writer, lost) => {
+    await endStrays(scopeRoot, row.context);
+    const place = placeOf(scopeRoot, row);
+    return finishEvidence({
+      store,
+      writer,
+      clock,
+      place,
+      row,
+      env,
+      bindingsPath,
+      signal: AbortSignal.any([signal, lost]),
+      lost,
+      asking,
     });
-  } finally {
-    await writer.close();
-  }
+  });
 }
 
 /** The bundle is the one that the run was started with, or it is not read further than to its fingerprint. */

@@ -10,15 +10,14 @@ import type { Progress } from "../../kernel/recorder.ts";
 import { eventTypes } from "../../kernel/wire.ts";
 import { limits } from "../../limits.ts";
 import type { RunReader, RunRow, RunWriter, Store } from "../../store/contract.ts";
-import { thisProcess } from "../../store/sqlite/holder.ts";
 import type { Clock } from "../../system/clock.ts";
 import { refuseHeldScope } from "../deployment/held-scope.ts";
 import { factsToGoOnWith } from "../evidence.ts";
 import { runHeld } from "../hold.ts";
-import { keepingLease } from "../lease-keeper.ts";
 import type { ReadyRun } from "../ready.ts";
 import { type AnnouncedPlan, announced, type RunReport, reportOf, type SeenEvent, seen } from "../report.ts";
 import type { AskingWatch } from "../settle.ts";
+import { takingOver } from "../take-over.ts";
 import { refuseChanged } from "./changed.ts";
 import { finishEvidence } from "./finish.ts";
 import { type FoundPast, foundIn, idsOf, nameOf } from "./found.ts";
@@ -53,42 +52,37 @@ export interface Deadline {
 export async function continueRun(input: ContinueInput): Promise<RunReport> {
   const { ready, store, clock, wanted } = input;
   const { context, place } = ready;
-  const writer = await store.resumeRun(context.runtimeRunId, thisProcess(), clock.nowMs());
-  try {
-    return await keepingLease(writer, clock, async (lost) => {
-      const reader = await store.openRun(context.runtimeRunId);
-      try {
-        // Only now that nobody else can write is what it says also what will be.
-        const begun = await begunRun(reader);
-        refuseChanged(begun.row, ready);
-        await endStrays(place.scopeRoot, context);
-        const leftover = leftoverOf(begun, wanted);
-        switch (leftover.kind) {
-          case "nothing":
-            throw new AkcError("RUN_NOT_RESUMABLE", { details: { run: context.runtimeRunId } });
-          case "evidence":
-            return await finishEvidence({
-              store,
-              writer,
-              clock,
-              place,
-              row: begun.row,
-              env: ready.env,
-              bindingsPath: ready.bindingsPath,
-              signal: AbortSignal.any([input.signal, lost]),
-              lost,
-              asking: input.asking,
-            });
-          case "work":
-            return await goOn(input, { writer, reader, row: begun.row, leftover, lost });
-        }
-      } finally {
-        await reader.close();
+  return takingOver(input, context.runtimeRunId, async (writer, lost) => {
+    const reader = await store.openRun(context.runtimeRunId);
+    try {
+      // Only now that nobody else can write is what it says also what will be.
+      const begun = await begunRun(reader);
+      refuseChanged(begun.row, ready);
+      await endStrays(place.scopeRoot, context);
+      const leftover = leftoverOf(begun, wanted);
+      switch (leftover.kind) {
+        case "nothing":
+          throw new AkcError("RUN_NOT_RESUMABLE", { details: { run: context.runtimeRunId } });
+        case "evidence":
+          return await finishEvidence({
+            store,
+            writer,
+            clock,
+            place,
+            row: begun.row,
+            env: ready.env,
+            bindingsPath: ready.bindingsPath,
+            signal: AbortSignal.any([input.signal, lost]),
+            lost,
+            asking: input.asking,
+          });
+        case "work":
+          return await goOn(input, { writer, reader, row: begun.row, leftover, lost });
       }
-    });
-  } finally {
-    await writer.close();
-  }
+    } finally {
+      await reader.close();
+    }
+  });
 }
 
 interface Taken {

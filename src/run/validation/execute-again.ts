@@ -5,14 +5,13 @@
  * Source: spec reconcile §9 "Sequence", §6.7.
  */
 import { AkcError } from "../../errors.ts";
-import { thisProcess } from "../../store/sqlite/holder.ts";
 import { openStore } from "../../store/sqlite/open.ts";
 import type { Clock } from "../../system/clock.ts";
 import type { BindingObservation } from "../../validation/execution/model.ts";
 import { placeOf } from "../continuation/finish.ts";
 import { keptFacts } from "../evidence.ts";
-import { keepingLease } from "../lease-keeper.ts";
 import { type SettleParts, settleRun } from "../settle.ts";
+import { takingOver } from "../take-over.ts";
 import { observeOutside } from "./observation.ts";
 
 export interface ExecuteAgain {
@@ -42,12 +41,9 @@ export async function executeForVerify(
   const { scopeRoot, runtimeRunId, clock } = input;
   const store = await openStore(scopeRoot, { create: false });
   try {
-    const writer = await store.resumeRun(runtimeRunId, thisProcess(), clock.nowMs());
-    try {
-      return await keepingLease(writer, clock, (lost) => askAgain(input, { store, writer, lost }));
-    } finally {
-      await writer.close();
-    }
+    return await takingOver({ store, clock }, runtimeRunId, (writer, lost) =>
+      askAgain(input, { store, writer, lost }),
+    );
   } finally {
     await store.close();
   }

@@ -3,7 +3,7 @@
  *
  * Source: spec kernel §3, spec cli §2.
  */
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import type { RunContext } from "../adapters/contract.ts";
 
 export interface EvidencePaths {
@@ -57,4 +57,10 @@ export function evidencePaths(
       `${context.runId}.operational_validity_report.json`,
     ),
   };
+}
+
+/** As files name another: relative to the scope's folder where it lies inside, so that the tree can be moved. */
+export function shownPath(scopeRoot: string, path: string): string {
+  const inside = relative(scopeRoot, path);
+  return inside === ".." || inside.startsWith(`..${sep}`) ? path : inside.replaceAll(sep, "/");
 }

@@ -6,7 +6,6 @@
  */
 import { createReadStream } from "node:fs";
 import { access } from "node:fs/promises";
-import { relative } from "node:path";
 import { objectAt, textAt } from "../bundle/member.ts";
 import { prettyJson } from "../json/canonical.ts";
 import { compareCodePoints } from "../json/order.ts";
@@ -16,7 +15,7 @@ import { limits } from "../limits.ts";
 import type { RunRow } from "../store/contract.ts";
 import { readFileBounded, writeFileAtomic } from "../system/files.ts";
 import type { Health } from "./health.ts";
-import type { EvidencePaths } from "./layout.ts";
+import { type EvidencePaths, shownPath } from "./layout.ts";
 import { prettyAt } from "./text/pretty.ts";
 import type { Attested } from "./validity-rows.ts";
 
@@ -53,7 +52,7 @@ export async function linkManifest(links: ManifestLinks): Promise<boolean> {
   if (manifest === undefined || !belongs(manifest, links.run)) return false;
   const members: Record<string, JsonValue> = {
     ...manifest,
-    runtime_bundle: { path: pointerPath(links, links.run.bundlePath), sha256: links.run.bundleSha256 },
+    runtime_bundle: pointer(links, links.run.bundlePath, links.run.bundleSha256),
     runtime_event_transcript: pointer(links, links.paths.events, links.sha256.events),
     control_plane: controlPlane(objectAt(manifest, "control_plane"), links),
     // Its value comes from the file itself: it may be too long to stand in memory.
@@ -132,10 +131,7 @@ function unjudged(before: JsonObject): JsonObject {
 function validity({ attested, paths, validityReportSha256, ...links }: ManifestLinks): JsonObject {
   if (attested === undefined || validityReportSha256 === undefined) return {};
   return {
-    operational_validity_report_ref: {
-      path: pointerPath(links, paths.validityReport),
-      sha256: validityReportSha256,
-    },
+    operational_validity_report_ref: pointer(links, paths.validityReport, validityReportSha256),
     operational_validity_passed: attested.passed,
     operational_validity_fingerprint_sha256: attested.fingerprintSha256,
   };
@@ -150,12 +146,6 @@ function lifecycle(before: JsonObject, { run, health }: ManifestLinks): JsonObje
   };
 }
 
-function pointer(links: ManifestLinks, path: string, sha256: string): JsonObject {
-  return { path: pointerPath(links, path), sha256 };
-}
-
-/** Relative to the scope's folder when the file is inside it, so that the tree can be moved. */
-function pointerPath({ scopeRoot }: Pick<ManifestLinks, "scopeRoot">, path: string): string {
-  const inside = relative(scopeRoot, path);
-  return inside.startsWith("..") ? path : inside;
+function pointer({ scopeRoot }: Pick<ManifestLinks, "scopeRoot">, path: string, sha256: string): JsonObject {
+  return { path: shownPath(scopeRoot, path), sha256 };
 }

@@ -7,6 +7,7 @@
 import { realpath } from "node:fs/promises";
 import { isAbsolute, relative, sep } from "node:path";
 import { AkcError } from "../errors.ts";
+import { shownPath } from "../evidence/layout.ts";
 import { fingerprint, sha256Hex } from "../json/fingerprint.ts";
 import { parseJson } from "../json/read.ts";
 import type { JsonValue } from "../json/value.ts";
@@ -79,10 +80,6 @@ async function belowScope(scopeRoot: string, path: string): Promise<string> {
   if (path.startsWith(scopeRoot + sep)) return relative(scopeRoot, path);
   const real = await realpath(path).catch(() => path);
   return real.startsWith(scopeRoot + sep) ? relative(scopeRoot, real) : path;
-}
-
-function shownPath(scopeRoot: string, real: string): string {
-  return real.startsWith(scopeRoot + sep) ? relative(scopeRoot, real).replaceAll(sep, "/") : real;
 }
 
 export function unreadableReason({ code }: AkcError): UnreadableReason {

@@ -4,11 +4,10 @@
  *
  * Source: spec reconcile §7, §8; reconcile:W-04c, W-29.
  */
-import { relative } from "node:path";
 import type { ArtifactRef } from "../../adapters/contract.ts";
 import { member, objectAt, objectsAt, textAt, textsAt } from "../../bundle/member.ts";
 import type { ValidityFacts } from "../../evidence/facts.ts";
-import { evidencePaths } from "../../evidence/layout.ts";
+import { evidencePaths, shownPath } from "../../evidence/layout.ts";
 import { canonicalJson, prettyJson } from "../../json/canonical.ts";
 import { parseJson } from "../../json/read.ts";
 import { isJsonObject, type JsonObject } from "../../json/value.ts";
@@ -142,10 +141,4 @@ async function attest(
     ...(lastError === undefined ? {} : { run: { status: "failed", outcome: "failed" as const, lastError } }),
   });
   failpoint("validation.attested");
-}
-
-/** Relative to the scope's folder when it is inside, so that the tree can be moved. */
-function shownPath(scopeRoot: string, path: string): string {
-  const inside = relative(scopeRoot, path);
-  return inside.startsWith("..") ? path : inside;
 }

@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { AkcError } from "../errors.ts";
 import { executeForVerify } from "../run/validation/execute-again.ts";
+import { judgedKinds } from "../run/validators.ts";
 import { systemClock } from "../system/clock.ts";
 import { errnoOf } from "../system/files.ts";
 import { verifyModes } from "../validation/assurance/compare.ts";
@@ -29,7 +30,6 @@ import { printable } from "./render/text.ts";
 import { watchSignals } from "./runtime/interrupt.ts";
 import { locatingArgs, locatingEnvironment } from "./runtime/locate.ts";
 import { valuesOf } from "./strict.ts";
-import { kindsOf } from "./validate/needs.ts";
 import { verifyContext, writeContext } from "./verify/context.ts";
 import { exitWords } from "./verify/exit-words.ts";
 import { type VerifyPlace, verifyPlace } from "./verify/place.ts";
@@ -226,7 +226,7 @@ async function registryOf(args: AskArgs, io: Io, ofRun: string | undefined): Pro
     // What is gone meanwhile is told of each binding, and keeps nobody from verifying.
     projectPath: validatorBindingsPath ?? (ofRun !== undefined && existsSync(ofRun) ? ofRun : undefined),
     cwd,
-    kinds: kindsOf(plugins),
+    kinds: judgedKinds(plugins),
   });
 }
 

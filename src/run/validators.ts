@@ -51,6 +51,12 @@ export async function openValidators(search: ValidatorSearch): Promise<Validator
   }
 }
 
+/** The kinds of bindings that validators of these plugins judge, in whatever state the plugins are. */
+export function judgedKinds(plugins: readonly Pick<FoundPlugin, "manifest">[]): readonly string[] {
+  const offers = plugins.flatMap(({ manifest }) => Object.values(manifest.offers.validators ?? {}));
+  return [...new Set(offers.flatMap(({ binding_kinds: kinds }) => kinds))].sort();
+}
+
 /** @param free wanted kinds that nobody judges yet; what this plugin judges is taken out */
 function opened(
   plugin: FoundPlugin,

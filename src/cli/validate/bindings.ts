@@ -1,4 +1,5 @@
 /** `akc validate bindings`: everything that is wrong with a registry, or what each of its bindings looks at and needs here. */
+import { judgedKinds } from "../../run/validators.ts";
 import { loadBindings } from "../../validation/bindings/lookup.ts";
 import type { Binding, BindingRegistry } from "../../validation/bindings/model.ts";
 import { defaultBindingsFile } from "../../validation/bindings/place.ts";
@@ -11,7 +12,7 @@ import { facts, type Plain, plainOf } from "../render/output.ts";
 import { styleOf } from "../render/style.ts";
 import { table } from "../render/table.ts";
 import { counted, printable } from "../render/text.ts";
-import { kindsOf, type Missing, missingOf, type Needs, needsOf } from "./needs.ts";
+import { type Missing, missingOf, type Needs, needsOf } from "./needs.ts";
 
 interface Row {
   readonly binding: Binding;
@@ -55,7 +56,7 @@ export const bindings = command({
       path: args.file,
       projectPath: project.validatorBindingsPath,
       cwd,
-      kinds: kindsOf(plugins),
+      kinds: judgedKinds(plugins),
     });
     const embedded = plugins.filter(({ source }) => source.kind === "embedded");
     const broughtAlong = new Set(embedded.map(({ manifest }) => manifest.id));

@@ -10,6 +10,7 @@ import { netAllows } from "../../plugin-host/net-grant.ts";
 import { readSecret } from "../../plugin-host/secrets.ts";
 import type { OperatorPolicy } from "../../policy/model.ts";
 import { urlAllowed } from "../../policy/url-pattern.ts";
+import { judgedKinds } from "../../run/validators.ts";
 import { findExecutable } from "../../system/executable.ts";
 import { type Binding, builtinKinds } from "../../validation/bindings/model.ts";
 import type { Environment } from "../io.ts";
@@ -39,11 +40,6 @@ export interface Host {
 }
 
 const builtin: readonly string[] = builtinKinds;
-
-/** The kinds that validators of these plugins judge. */
-export function kindsOf(plugins: readonly PlacedPlugin[]): readonly string[] {
-  return [...new Set(plugins.flatMap(kindsOfPlugin))].sort();
-}
 
 export function needsOf(
   { kind, settings, secrets, paths }: Binding,
@@ -145,9 +141,5 @@ function hostOf({ protocol, hostname, port }: URL): string {
 }
 
 function judging(kind: string, plugins: readonly PlacedPlugin[]): readonly PlacedPlugin[] {
-  return plugins.filter((plugin) => kindsOfPlugin(plugin).includes(kind));
-}
-
-function kindsOfPlugin({ manifest }: PlacedPlugin): readonly string[] {
-  return Object.values(manifest.offers.validators ?? {}).flatMap(({ binding_kinds: kinds }) => kinds);
+  return plugins.filter((plugin) => judgedKinds([plugin]).includes(kind));
 }

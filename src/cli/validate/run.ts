@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { OperatorPolicy } from "../../policy/model.ts";
-import { openValidators } from "../../run/validators.ts";
+import { judgedKinds, openValidators } from "../../run/validators.ts";
 import { nearestWord } from "../../spelling.ts";
 import { systemClock } from "../../system/clock.ts";
 import { loadBindings } from "../../validation/bindings/lookup.ts";
@@ -32,7 +32,6 @@ import { counted, printable } from "../render/text.ts";
 import { watchSignals } from "../runtime/interrupt.ts";
 import { locatingArgs, locatingEnvironment, type Where } from "../runtime/locate.ts";
 import { valuesOf } from "../strict.ts";
-import { kindsOf } from "./needs.ts";
 import { openSaveFolder, type SaveFolder } from "./save-folder.ts";
 import { verdictTable } from "./verdict-table.ts";
 
@@ -80,7 +79,7 @@ export const run = command({
       path: args.validatorBindings,
       projectPath: (await readProject(cwd)).validatorBindingsPath,
       cwd,
-      kinds: kindsOf(plugins),
+      kinds: judgedKinds(plugins),
     });
     const chosen = chosenBindings(registry, valuesOf(args.binding));
     await refuseOutsideScope(chosen, session.io, args);

@@ -110,6 +110,7 @@ interface Panel {
 async function openPanel(ids: readonly string[], host: AnalystHost): Promise<Panel> {
   const { openRegistry, openOutside } = await import("../validation/outside.ts");
   const { executeBindings } = await import("../../validation/execution/execute.ts");
+  const { listedFiles } = await import("../../validation/execution/artifact/observed-files.ts");
   const { refuseOutside } = await import("../../validation/bindings/paths.ts");
   const registry = await openRegistry(host);
   const bindings = ids.map((id): Binding => registry.bindings.get(id) ?? unknownBinding(id, registry));
@@ -153,12 +154,7 @@ async function openPanel(ids: readonly string[], host: AnalystHost): Promise<Pan
         message: `${bindingId}: ${message ?? verdict}`,
         ...(reason === undefined ? {} : { reason }),
         artifact: payload,
-        files: files.map(({ path, mediaType, sha256, bytes }) => ({
-          path,
-          media_type: mediaType,
-          sha256,
-          size_bytes: bytes.length,
-        })),
+        files: listedFiles(files),
       };
     },
     async close() {

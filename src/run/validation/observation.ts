@@ -4,6 +4,7 @@
  *
  * Source: spec reconcile §6; reconcile:W-07.
  */
+import { wireContext } from "../../adapters/plugin/request.ts";
 import { AkcError } from "../../errors.ts";
 import { canonicalJson } from "../../json/canonical.ts";
 import { eventTypes } from "../../kernel/wire.ts";
@@ -13,6 +14,7 @@ import { failpoint } from "../../system/failpoint.ts";
 import type { BindingRegistry } from "../../validation/bindings/model.ts";
 import { refuseOutside } from "../../validation/bindings/paths.ts";
 import { artifactsFolder } from "../../validation/execution/artifact/names.ts";
+import { listedFiles } from "../../validation/execution/artifact/observed-files.ts";
 import type { BindingObservation } from "../../validation/execution/model.ts";
 import { askingAdapterId, observeAsked } from "../../validation/execution/observe.ts";
 import { evidenceTypeOf, selectBindings } from "../../validation/execution/select.ts";
@@ -108,7 +110,7 @@ async function observed(
         return outside.openDoor(binding, workdir);
       },
       folder: artifactsFolder(row.context.runId, row.context.runtimeRunId),
-      context: contextOf(row),
+      context: wireContext(row.context, row.context.adapterId),
       clock,
       signal,
       totalMs: Math.min(askMs, limits.validationMsDefault),
@@ -210,12 +212,7 @@ function payloadOf(observation: BindingObservation): string {
     verdict,
     ...(reason === undefined ? {} : { reason }),
     artifact: payload,
-    files: files.map(({ path, mediaType, sha256, bytes }) => ({
-      path,
-      media_type: mediaType,
-      sha256,
-      size_bytes: bytes.length,
-    })),
+    files: listedFiles(files),
   });
 }
 
@@ -226,18 +223,6 @@ function isKept({ reason }: BindingObservation): boolean {
 /** Installing an app is a side effect, and asking tells nothing of what was not done: a simulated run asks nobody. */
 function adapterOf({ context }: RunRow): string {
   return context.mode === "simulate" ? "simulate" : context.adapterId;
-}
-
-function contextOf({ context }: RunRow) {
-  const { scope, runId, runtimeRunId, mode, adapterId } = context;
-  return {
-    tenant_id: scope.tenantId,
-    repo_id: scope.repoId,
-    run_id: runId,
-    runtime_run_id: runtimeRunId,
-    policy_mode: mode,
-    adapter_id: adapterId,
-  };
 }
 
 const nobody = { kinds: [], byKind: () => undefined };

@@ -13,7 +13,7 @@ import { refuseOutside } from "../../validation/bindings/paths.ts";
 import type { RecordingDoor, Validators } from "../../validators/contract.ts";
 import { openDoor } from "../../validators/door.ts";
 import { foundPlugins } from "../plugins.ts";
-import { openValidators } from "../validators.ts";
+import { judgedKinds, openValidators } from "../validators.ts";
 
 /** Where bindings, plugins and secrets are looked for. */
 export interface OutsideSearch {
@@ -42,10 +42,7 @@ export async function openRegistry({
 }: OutsideSearch): Promise<BindingRegistry> {
   if (bindingsPath === undefined) return { bindings: new Map() };
   const { plugins } = await foundPlugins({ directories: pluginsDirs, operator, env });
-  const kinds = plugins
-    .flatMap(({ manifest }) => Object.values(manifest.offers.validators ?? {}))
-    .flatMap(({ binding_kinds }) => binding_kinds);
-  return loadBindings({ path: bindingsPath, cwd: "/", kinds: [...new Set(kinds)] });
+  return loadBindings({ path: bindingsPath, cwd: "/", kinds: judgedKinds(plugins) });
 }
 
 /** No plugin may reach the state of this run or of another. */

@@ -5,6 +5,7 @@
  * Source: spec reconcile §6.4, §6.5.
  */
 import { sha256Hex } from "../../../json/fingerprint.ts";
+import type { JsonObject } from "../../../json/value.ts";
 import { limits } from "../../../limits.ts";
 import type { Content, Exchange } from "../../../validators/contract.ts";
 import { type Judgement, lastAttempt } from "../judgement.ts";
@@ -90,6 +91,16 @@ export function observedFiles(
     attachment: (name) => byAttachment.get(name),
     leftOut,
   };
+}
+
+/** As what is recorded of an answer lists them: by name and digest, without their bytes. */
+export function listedFiles(files: readonly ObservedFile[]): readonly JsonObject[] {
+  return files.map(({ path, mediaType, sha256, bytes }) => ({
+    path,
+    media_type: mediaType,
+    sha256,
+    size_bytes: bytes.length,
+  }));
 }
 
 /** What the system said first: the answer that the artifact's summary is decoded from. */

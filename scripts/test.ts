@@ -5,13 +5,15 @@
  * `bun scripts/test.ts [PATH…]` runs only the tests in these paths, after the build.
  */
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "..");
 const bin = join(root, "node_modules/.bin");
 /** A test that starts processes on a busy machine is slow, not wrong. */
 const testTimeoutMs = 120_000;
+/** Most tests wait for processes. Files share a worker's modules as they would share one process'. */
+const workers = [`--parallel=${Math.min(4, Math.max(2, availableParallelism()))}`, "--no-isolate"];
 
 interface Tally {
   readonly passed: number;
@@ -53,7 +55,7 @@ async function tests(paths: readonly string[]): Promise<Tally> {
     const outfile = join(folder, "junit.xml");
     const reporter = ["--reporter=junit", `--reporter-outfile=${outfile}`];
     const timeout = `--timeout=${testTimeoutMs}`;
-    const exit = await run("test", [process.execPath, "test", timeout, ...reporter, ...paths]);
+    const exit = await run("test", [process.execPath, "test", timeout, ...workers, ...reporter, ...paths]);
     const report = Bun.file(outfile);
     const tally = (await report.exists()) ? tallyOf(await report.text()) : undefined;
     if (tally === undefined || tally.passed + tally.failed === 0) return { passed: 0, failed: 1, skipped: 0 };

@@ -419,12 +419,16 @@ test.skipIf(!mounts)(
     try {
       const provider = world.provider({ supervise: true });
       world.watch(provider);
+      const go = join(world.root, "go");
+      const waits = `while ! test -e ${go}; do sleep 0.01; done`;
       const noisy = await world.revision(provider, "noisy", {
-        command: ["sh", "-c", "while :; do echo 0123456789012345678901234567890123456789; done"],
+        command: ["sh", "-c", `${waits}; while :; do echo 0123456789012345678901234567890123456789; done`],
         sandbox: open,
         logs: { max_bytes: 100_000, keep: 3 },
       });
       await world.apply(provider, noisy);
+      // Not before it is recorded as started: what it prints fills the disk within milliseconds.
+      writeFileSync(go, "");
       const pid = world.pid("noisy");
       await until(async () =>
         (await world.present(provider, noisy)).conditions.some(({ type }) => type === "LogRotation"),

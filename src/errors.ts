@@ -648,6 +648,67 @@ export const errorCodes = {
     message: "the run has no such step",
     hint: "See the steps with `akc bundle inspect`.",
   },
+  // service
+  SERVICE_NEEDS_ROOT: {
+    class: "denied",
+    message: "only root may change the machine's services",
+    hint: "Run it with sudo, or use --user for a service of your own.",
+  },
+  SERVICE_UNIT_CHANGED: {
+    class: "conflict",
+    message: "the unit file that stands there is not as akc wrote it",
+    hint: "Put changes into a drop-in (`systemctl edit akc-autopilot.service`), then install with --force.",
+  },
+  SERVICE_UNIT_REFUSED: {
+    class: "terminal",
+    message: "systemd would not take the unit as it is",
+    hint: "See what it says of it; --dry-run shows the unit.",
+  },
+  SERVICE_MANAGER_FAILED: {
+    class: "terminal",
+    message: "systemd refused",
+    hint: "Is systemd running here? See `journalctl -u akc-autopilot.service`; nothing half done was left.",
+  },
+  AUTOPILOT_CONFIG_INVALID: {
+    class: "usage",
+    message: "the autopilot's configuration is not valid",
+    hint: "Mend what is listed; `akc runtime autopilot --check` reads it without starting anything.",
+  },
+  AUTOPILOT_STATE_DAMAGED: {
+    class: "terminal",
+    message: "what the autopilot remembers of a scope is not as it was written",
+    hint: 'The scope is held. Keep a copy of the file, then see docs/autopilot.md, "When the state is damaged".',
+  },
+  AUTOPILOT_TOO_SLOW: {
+    class: "retryable",
+    message: "the autopilot did not get an answer in time",
+    hint: "It goes on without it and asks again later; see what it asked in the message.",
+  },
+  AUTOPILOT_DRAINED: {
+    class: "terminal",
+    message: "the autopilot stops",
+    hint: "What was cut off is gone on with by the next controller.",
+  },
+  AUTOPILOT_SLOTS_FULL: {
+    class: "retryable",
+    message: "as many rollouts are under way as the budget allows",
+    hint: "It begins when one of them has ended.",
+  },
+  AUTOPILOT_TRIGGERS_FULL: {
+    class: "conflict",
+    message: "as many triggers wait in the scope as may",
+    hint: "Nothing was added. See why nobody takes them: `akc autopilot triggers`, `akc autopilot status`.",
+  },
+  RECOMPILE_ANSWER_INVALID: {
+    class: "terminal",
+    message: "the recompile hook answered what is not understood",
+    hint: 'It prints one JSON object: {"bundle": PATH}, {"manifest": PATH}, {"unchanged": true} or {"refused": REASON}; docs/autopilot-triggers.md has an example.',
+  },
+  RECOMPILE_FAILED: {
+    class: "retryable",
+    message: "the recompile hook failed",
+    hint: "Run the hook by hand with the request that the message names.",
+  },
   LEASE_MOVED: {
     class: "conflict",
     message: "the lease has another token than the one given",
@@ -835,9 +896,46 @@ export const errorCodes = {
     message: "the folder of the new plugin exists already",
     hint: "Choose another name, or another folder with --dir.",
   },
+  // the autopilot seen from outside
+  LISTEN_REFUSED: {
+    class: "conflict",
+    message: "the autopilot's server cannot listen there",
+    hint: "Name another socket or port with `listen`, or end what listens there.",
+  },
+  CONTROLLER_UNREACHABLE: {
+    class: "retryable",
+    message: "no controller answers there",
+    hint: "`akc service status` says whether it runs; `listen` in its configuration says where.",
+  },
+  AUTOPILOT_SCOPE_UNKNOWN: {
+    class: "usage",
+    message: "the autopilot has never seen this scope",
+    hint: "Check the names and --outputs-root; `akc autopilot status` lists the scopes that are known.",
+  },
+  AUTOPILOT_NOTHING_TO_SAY: {
+    class: "conflict",
+    message: "the word has nothing to speak of",
+    hint: "`akc autopilot status` shows how the scope stands.",
+  },
+  AUTOPILOT_NOT_PROPOSED: {
+    class: "conflict",
+    message: "another bundle is proposed",
+    hint: "`akc autopilot status` shows which.",
+  },
+  TELEMETRY_REFUSED: {
+    class: "usage",
+    message: "telemetry cannot be exported as it is configured",
+    hint: "Mend `telemetry` in the autopilot's configuration.",
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;
+
+/** What a code that was stored or told means; undefined for what is none of akc's. */
+export function classOf(code: string): ErrorClass | undefined {
+  const entries: Readonly<Record<string, CodeEntry>> = errorCodes;
+  return Object.hasOwn(errorCodes, code) ? entries[code]?.class : undefined;
+}
 
 /** A fault at a place in a document. `path` is a JSON pointer (RFC 6901); line and column count from 1. */
 export interface Issue {

@@ -16,6 +16,164 @@ export const limits = {
   // coordination
   stepsMax: 1_000_000,
   edgesMax: 4_000_000,
+  // service
+  /** How long after its last store write (or read, of a standby) a controller still counts as getting on, and as ready. */
+  serviceStoreProofMs: 60_000,
+  serviceWatchdogAskMsMin: 50,
+  /** Between two looks at what the service manager is to be told. */
+  serviceTickMs: 1_000,
+  /** What a stop may still take after it was cut off (twice `autopilotCutOffMsMax`: visits, leases); then the process ends whatever runs. */
+  serviceAbortMs: 25_000,
+  /** A dump of the state as one line of the journal; a larger one goes into a file where there is a runtime directory. */
+  serviceDumpLineBytesMax: 40 * 1024,
+  serviceUnitBytesMax: 256 * 1024,
+  /** A call of systemctl, which waits for a start or a stop. */
+  serviceToolMsMax: 240_000,
+  /** Lines of one event, message and scope within one window; the others are counted. */
+  journalLinesPerWindow: 20,
+  journalWindowMs: 60_000,
+  journalKindsMax: 2_000,
+  /** Lines that the reader of the log has not taken yet. */
+  journalUnreadCharsMax: 4 * 1024 * 1024,
+  // autopilot
+  /** One trigger with its details, as JSON text. */
+  autopilotTriggerBytesMax: 16 * 1024,
+  /** Triggers of one scope that wait; of what comes beyond, the newest are counted and dropped. */
+  autopilotTriggersOpenMax: 256,
+  /** Hashes of bundles that are not tried again. */
+  autopilotRejectedMax: 100,
+  /** Events of runs that one visit reads; the rest comes with the next one. */
+  autopilotEventsPerVisit: 5_000,
+  /** How far before a signal the attempt may have begun that it belongs to. */
+  autopilotAttemptLookBackMs: 7 * 86_400_000,
+  /** Things that one trigger names: resources, actions, files. */
+  autopilotNamedMax: 20,
+  autopilotReasonChars: 500,
+  /** A file that was changed so shortly before it was looked at is looked at again: its times may be too coarse to tell. */
+  stampSettledMs: 2_000,
+  /** Files of the sources of one scope, and their bytes. */
+  autopilotSourceFilesMax: 20_000,
+  autopilotSourceBytesMax: 1024 * 1024 * 1024,
+  autopilotSourceDepthMax: 64,
+  /** Scopes of which something is kept in memory between two looks. */
+  autopilotScopesRememberedMax: 10_000,
+  autopilotScopesMax: 10_000,
+  /** Scopes that are visited at a time. */
+  autopilotParallelDefault: 4,
+  autopilotParallelMax: 64,
+  autopilotLeaseTtlMsDefault: 15_000,
+  autopilotLeaseTtlMsMin: 3_000,
+  autopilotLeaseTtlMsMax: 10 * 60_000,
+  /** Between two looks at whether somebody else wrote into the state. */
+  autopilotPollMs: 1_000,
+  /** Between two looks at which scopes there are. */
+  autopilotDiscoverMs: 10_000,
+  /** Between two proofs of progress of a controller that holds anything. */
+  autopilotBeatMs: 5_000,
+  /** Before a scope in which something went wrong is visited again. */
+  autopilotBackoffMsMin: 1_000,
+  autopilotBackoffMsMax: 15 * 60_000,
+  /** Before a hook that failed is asked again. */
+  autopilotRecompileBackoffMsMin: 30_000,
+  autopilotRecompileBackoffMsMax: 6 * 3_600_000,
+  /** Steps of one visit; then the others have their turn. */
+  autopilotStepsPerVisitMax: 8,
+  /** One look at sources, offers, gates or what stands. */
+  autopilotAskMsMax: 60_000,
+  /** One plan that is written; one judgement at the end of a bake. */
+  autopilotPlanMsMax: 5 * 60_000,
+  autopilotJudgeMsMax: 30 * 60_000,
+  /** After the end of a bake: who cannot see by then what stands, for a reason that stays, holds it to have failed. */
+  autopilotBlindBakeMsMax: 3_600_000,
+  /** After so long a visit does not count any more among those that are made at a time: what hangs holds up nobody. */
+  autopilotSlowVisitMs: 5_000,
+  /** Between two times that old entries are removed. */
+  autopilotPruneMs: 3_600_000,
+  /** Between the first visits of two scopes after a start. */
+  autopilotSpreadMs: 50,
+  /** Buckets of looks that wait to be written, of all scopes. */
+  autopilotTalliesKeptMax: 100_000,
+  /** Resources that a drift trigger names. */
+  autopilotDriftShownMax: 20,
+  /** Told and not heard yet, of one listener. */
+  autopilotToldMax: 1_000,
+  /** How long what was cut off is waited for. */
+  autopilotCutOffMsMax: 10_000,
+  autopilotConfigBytesMax: 1024 * 1024,
+  /** A file with one secret in it. */
+  autopilotSecretBytesMax: 64 * 1024,
+  /** One look at what stands in a scope, opening what it needs included. */
+  autopilotLookMsMax: 60_000,
+  /** Plans that wait for a person, or did, kept in one scope. */
+  autopilotProposalsKeptMax: 100,
+  /** Compile manifests of one scope that are read to find the newest bundle. */
+  autopilotManifestsReadMax: 16,
+  /** One fact as JSON text. */
+  autopilotFactBytesMax: 4 * 1024 * 1024,
+  /** Facts that are folded again at most when a controller starts: the state is kept after so many. */
+  autopilotSnapshotEntries: 64,
+  /** Rows that one transaction of a clean-up removes. */
+  autopilotPruneRows: 2_000,
+  /** How long one statement may keep the whole process waiting for another one's transaction; then it is tried again. */
+  autopilotBusyTimeoutMs: 250,
+  /** Log of leases and beats that is left before it is folded into the database. */
+  autopilotCheckpointPages: 500,
+  autopilotTallyBucketMs: 5 * 60_000,
+  /** Of counts older than a day. */
+  autopilotTallyHourMs: 3_600_000,
+  autopilotTallyFineMs: 24 * 3_600_000,
+  /** Of a controller that does not beat any more. */
+  autopilotControllerKeptMs: 24 * 3_600_000,
+  /** A file of a lease (spec cli §14.6). */
+  leaseFileBytesMax: 64 * 1024,
+  /** Until the lock of a lease file is given up on. */
+  leaseFileLockMsMax: 2_000,
+  leaseFilesAtATime: 16,
+  /** What one call of kubectl may take for leases, and print. */
+  leaseKubectlMsMax: 5_000,
+  leaseKubectlBytesMax: 8 * 1024 * 1024,
+  /** A list of scopes. */
+  autopilotRegistryBytesMax: 16 * 1024 * 1024,
+  /** Between two visits of a scope without a cause. */
+  autopilotIntervalMsDefault: 3_600_000,
+  autopilotIntervalMsMin: 100,
+  autopilotIntervalMsMax: 31 * 86_400_000,
+  /** Any other length of time that the autopilot's configuration may name. */
+  autopilotDurationMsMax: 366 * 86_400_000,
+  autopilotBakeMsDefault: 5 * 60_000,
+  autopilotBakeLookMsDefault: 15_000,
+  autopilotDrainMsDefault: 60_000,
+  autopilotDrainMsMax: 3_600_000,
+  autopilotScoreWindowMsDefault: 7 * 86_400_000,
+  /** Windows without an event, before now, of which scoreboards are still written; what lies before is named and left out. */
+  autopilotScoreboardsBehindMax: 100,
+  /** Of one scope, the newest. */
+  autopilotScoreboardFilesMax: 1_000,
+  autopilotScoreboardBytesMax: 1024 * 1024,
+  /** Files of the history that are kept when it is turned over, beside the one that is written. */
+  autopilotHistoryFilesMax: 8,
+  /** Entries that are read and written to files at a time. */
+  autopilotChroniclePage: 500,
+  /** Until files that another process is writing are left for the next time. */
+  autopilotChronicleLockMs: 1_000,
+  /** Between two tries to write files that could not be written. */
+  autopilotChronicleRetryMs: 10_000,
+  /** How long entries are kept; a day at least, since budgets look back that far. */
+  autopilotRetentionMsDefault: 90 * 86_400_000,
+  autopilotRetentionMsMin: 86_400_000,
+  autopilotDecisionFilesMaxDefault: 1_000,
+  autopilotHistoryBytesMaxDefault: 16 * 1024 * 1024,
+  /** Rollouts, rollbacks and failures that a budget may allow. */
+  autopilotBudgetMax: 100_000,
+  /** Windows, freezes, keys, sources and the like in one list of the configuration. */
+  autopilotListItemsMax: 1_000,
+  /** Of one hook: its request, its answer and what is kept of its words. */
+  recompileRequestBytesMax: 1024 * 1024,
+  recompileOutputBytesMaxDefault: 1024 * 1024,
+  recompileTimeoutMsDefault: 10 * 60_000,
+  recompileTimeoutMsMax: 24 * 3_600_000,
+  /** Of one delivery (spec cli §15.5). */
+  webhookBodyBytesMax: 512 * 1024,
   // reconciler and providers
   resourcesMax: 10_000,
   /** Of one resource's settings or snapshot, as JSON text. */
@@ -37,6 +195,11 @@ export const limits = {
   manifestBytesMax: 16 * 1024 * 1024,
   manifestObjectsMax: 5_000,
   promotionPacketBytesMax: 16 * 1024 * 1024,
+  /** Signatures of one packet that are looked at. */
+  packetSignaturesMax: 16,
+  packetKeyBytesMax: 4 * 1024,
+  /** How far the clock of whoever issued a packet may be ahead. */
+  promotionClockSkewMs: 5 * 60_000,
   /** One request of kubectl to an API server. */
   kubernetesRequestMsMax: 15_000,
   /** Tries of one change of which somebody else changed an object in between. */
@@ -52,6 +215,8 @@ export const limits = {
   revisionsKeptMax: 16,
   /** Rollouts and plans that are kept. */
   rolloutsKeptMax: 200,
+  /** Of a scope's rollouts and resources as text: more is not kept in memory between two looks, and read again. */
+  scopeRecordBytesKept: 32 * 1024,
   plansKeptMax: 50,
   /** Requests to one rollout that no process took yet. */
   rolloutRequestsOpenMax: 16,
@@ -164,6 +329,16 @@ export const limits = {
   windowOffendersMax: 32,
   /** Manifests that are read to find the newest one. */
   manifestsReadMax: 256,
+  // webhook
+  webhookItemsMax: 256,
+  /** Beyond the time in which its timestamp is taken: for clocks that are set back. */
+  webhookNonceMarginMs: 24 * 3_600_000,
+  /** A delivery without a timestamp is known by its bytes for so long, and refused where it says itself that it is older. */
+  webhookUnstampedMs: 30 * 86_400_000,
+  // recompile hook
+  recompileMessageChars: 2_000,
+  /** Last words of a hook that its failure shows. */
+  recompileLastWordsBytes: 8 * 1024,
   // systemd
   systemdDropInsMax: 64,
   /** Unit files of one folder that are looked at. */
@@ -197,6 +372,8 @@ export const limits = {
   processResetAfterMsDefault: 60_000,
   processStopGraceMsDefault: 10_000,
   processStopGraceMsMax: 5 * 60_000,
+  /** Until a child that was started is looked for no more in the process table. */
+  processSeenMsMax: 1_000,
   /** Between SIGKILL and giving up on a process that does not go. */
   processKillMsMax: 5_000,
   processLogBytesDefault: 10 * 1024 * 1024,
@@ -393,4 +570,53 @@ export const limits = {
   pluginObservePage: 500,
   /** Fields that a plugin's diff of one resource may name. */
   pluginDiffChangesMax: 10_000,
+  // the autopilot seen from outside
+  /** Series of one counter or histogram; what is beyond is counted together. */
+  metricSeriesMax: 200,
+  /** Scopes that have gauges of their own. */
+  metricScopesMax: 2_000,
+  /** How often objectives are looked up for the metrics. */
+  burnLookMs: 60_000,
+  /** How often it is looked at how late the event loop is. */
+  loopLagEveryMs: 1_000,
+  /** Attempts whose beginning is remembered until their end. */
+  attemptsTrackedMax: 4_096,
+  /** Requests at a time, readers of events among them. */
+  outsideRequestsMax: 64,
+  outsideStreamsMax: 16,
+  /** For a request and its body. */
+  outsideRequestMs: 10_000,
+  /** A connection on which nothing moves. */
+  outsideIdleMs: 10_000,
+  /** Events that a reader has not taken; one that has more is cut off. */
+  outsideStreamQueueMax: 1_000,
+  outsideStreamHeartbeatMs: 15_000,
+  /** Events in memory, for readers that come back. */
+  outsideEventsKeptMax: 500,
+  /** Entries of the journal that a reader who comes back is told of. */
+  outsideResumeEntriesMax: 10_000,
+  /** How far back such a reader may go. */
+  outsideResumeMs: 24 * 60 * 60_000,
+  /** A reader of events to whom nothing could be sent for so long. */
+  outsideStreamIdleMs: 60_000,
+  /** A loop that has not turned for so long is starved. */
+  outsideStarvedMs: 30_000,
+  /** For an answer of a running controller to a command. */
+  controllerAnswerMs: 3_000,
+  otlpSpansQueuedMax: 4_096,
+  otlpSpansPerRequestMax: 512,
+  otlpRequestBytesMax: 16 * 1024 * 1024,
+  otlpResponseBytesMax: 64 * 1024,
+  otlpTimeoutMs: 10_000,
+  otlpHeadersBytesMax: 64 * 1024,
+  /** First wait after a refusal that may pass, then twice as long each time. */
+  otlpBackoffMs: 1_000,
+  otlpBackoffMsMax: 60_000,
+  /** What a collector may ask to wait. */
+  otlpRetryAfterMsMax: 5 * 60_000,
+  otlpTriesMax: 8,
+  /** What is still sent when the controller stops. */
+  otlpFlushMs: 5_000,
+  mirrorLinesQueuedMax: 1_000,
+  mirrorResponseBytesMax: 64 * 1024,
 } as const;

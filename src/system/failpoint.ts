@@ -53,6 +53,11 @@ export const failpointPlaces = {
   "prune.set_aside": "the folder of a run that goes is set aside, its rows stand",
   "prune.inside": "some rows of it are gone, nothing is committed",
   "prune.deleted": "its rows are gone, its folder is not",
+  "autopilot.before_append": "facts of a scope are ready, nobody knows of them",
+  "autopilot.inside_append": "they stand in the open transaction",
+  "autopilot.appended": "they are durable, whoever wrote them does not know",
+  "autopilot.lease_acquired": "the lease of a scope is taken, its fence is that of the holder before",
+  "autopilot.fence_raised": "the fence of a scope is a new one, its holder does not know",
 } as const;
 
 export type Failpoint = keyof typeof failpointPlaces;

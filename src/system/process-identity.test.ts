@@ -1,7 +1,8 @@
 /** Who a process is, with real ones: the living, the dead, and numbers that mean somebody else. */
 import { afterEach, expect, test } from "bun:test";
+import { systemClock } from "./clock.ts";
 import { DeathWatch } from "./death-watch.ts";
-import { bootId, isAlive, membersOf, signalProcess } from "./process-identity.ts";
+import { bootId, isAlive, membersOf, signalProcess, startTicksOf } from "./process-identity.ts";
 import { statOf } from "./process-table.ts";
 
 const children: Bun.Subprocess[] = [];
@@ -78,6 +79,16 @@ test("members are those of a living leader's session and those that bear the mar
   expect(pids(undefined)).toEqual(ours);
   expect(pids({ ...other.identity, startTicks: 1 })).toEqual(ours);
   expect(pids(other.identity)).toEqual([...ours, other.identity.pid].sort());
+});
+
+test("a child that is hidden at first is looked for until it is seen or has ended", async () => {
+  const { child, identity } = sleeper();
+  let looks = 0;
+  const hidden = (pid: number) => (++looks < 4 ? undefined : statOf(pid));
+  expect(await startTicksOf(child.pid, child.exited, systemClock, hidden)).toBe(identity.startTicks);
+  expect(looks).toBe(4);
+  child.kill("SIGKILL");
+  expect(await startTicksOf(child.pid, child.exited, systemClock, () => undefined)).toBe(0);
 });
 
 test("the host's boot has an id", () => {

@@ -6,6 +6,8 @@
  */
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { limits } from "../limits.ts";
+import type { Clock } from "./clock.ts";
 import { libc } from "./libc.ts";
 import { type ProcessStat, processIds, statOf, variableOf } from "./process-table.ts";
 
@@ -41,6 +43,31 @@ function readBootId(): string {
 /** Whether this very process lives. */
 export function isAlive({ pid, startTicks, bootId: born }: ProcessIdentity): boolean {
   return born === bootId() && livingStat(pid)?.startTicks === startTicks;
+}
+
+/**
+ * When a child that was started this moment was started, in the kernel's ticks. Where others' processes are hidden (`hidepid`,
+ * `ProtectProc=`), a child is hidden too for as long as it takes on its final form: it is looked for again until it has ended or a
+ * second has passed, since a record without it would never be taken for this process. 0 when nobody knows.
+ * @param ended resolves when the child has ended
+ */
+export async function startTicksOf(
+  pid: number,
+  ended: Promise<unknown>,
+  clock: Clock,
+  look: (pid: number) => Pick<ProcessStat, "startTicks"> | undefined = statOf,
+): Promise<number> {
+  let isOver = false;
+  void ended.finally(() => {
+    isOver = true;
+  });
+  const untilMs = clock.monotonicMs() + limits.processSeenMsMax;
+  for (;;) {
+    const stat = look(pid);
+    if (stat !== undefined) return stat.startTicks;
+    if (isOver || clock.monotonicMs() > untilMs) return 0;
+    await clock.sleep(2);
+  }
 }
 
 function livingStat(pid: number): ProcessStat | undefined {

@@ -12,8 +12,13 @@ import { errnoOf } from "../../system/files.ts";
 import type { Launcher } from "../../system/launch.ts";
 import { libc } from "../../system/libc.ts";
 import { openLog } from "../../system/log-file.ts";
-import { bootId, isAlive, leadersMarked, type ProcessIdentity } from "../../system/process-identity.ts";
-import { statOf } from "../../system/process-table.ts";
+import {
+  bootId,
+  isAlive,
+  leadersMarked,
+  type ProcessIdentity,
+  startTicksOf,
+} from "../../system/process-identity.ts";
 import type { ResourceLimits } from "../../system/rlimits.ts";
 import { endService } from "../../system/service-end.ts";
 import {
@@ -75,7 +80,7 @@ export class Starter {
     this.#deps.began(intent.service_id);
     void started.exited.then((exit) => this.#deps.ended(intent.service_id, exit));
     // Also of one that is dead already: akc has not taken it off the table yet, or the number is enough to say so.
-    const startTicks = statOf(started.pid)?.startTicks ?? 0;
+    const startTicks = await startTicksOf(started.pid, started.exited, this.#deps.clock);
     const running: ReplicaRecord = {
       ...intent,
       phase: "running",

@@ -3,6 +3,8 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { thisProcess } from "../../src/store/sqlite/holder.ts";
+import { openStore } from "../../src/store/sqlite/open.ts";
 import type { Json } from "./bundle.ts";
 import {
   columns,
@@ -58,6 +60,23 @@ describe("a plain canary", () => {
       await shop.expectRunning(commands(2, 2, 2, 2));
       expect((await shop.akc("runtime", "verify", run)).report).toMatchObject({ verdict: "verified" });
       expectError(await rollout(shop, "promote"), "ROLLOUT_ENDED", 5);
+    }));
+
+  test("a word that whoever was at the rollout left unheard is carried out by whoever said it", () =>
+    inShop(async (shop) => {
+      const run = await canary(shop, release(2));
+      const store = await openStore(shop.world.scope, { create: false });
+      try {
+        const leaving = await store.resumeRun(run, thisProcess(), Date.now());
+        await leaving.holdScope(Date.now());
+        const said = rollout(shop, "abort");
+        await until("the word is there", async () => (await store.deployment.openRequests()).length === 1);
+        await leaving.close();
+        expect((await said).report).toMatchObject({ phase: "rolled_back", reason: "aborted_by_operator" });
+      } finally {
+        await store.close();
+      }
+      await shop.expectRunning(commands(1, 1, 1, 1));
     }));
 
   test("is brought back by abort, begun anew by retry, and undone by undo", () =>

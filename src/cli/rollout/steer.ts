@@ -78,9 +78,7 @@ export function steering({ word, summary, note }: Word): Command {
           atMs: systemClock.nowMs(),
         }),
       );
-      const driver = await withStore(found.scopeRoot, (store) => store.scopeLease());
-      if (livenessOf(driver, systemClock.nowMs()).kind === "held") {
-        await taken(session, found, request.number);
+      if ((await isDriven(found)) && (await heard(session, found, request.number))) {
         const now = await oneRollout(session.io, { ...args, rollout: found.row.rolloutId });
         return printAfter(session, word, now);
       }
@@ -104,15 +102,23 @@ function refuseCorrection({ row, rollout }: FoundRollout): void {
   });
 }
 
-/** Waits until whoever drives it has taken the word. */
-async function taken({ io }: Session, { scopeRoot }: FoundRollout, number: number): Promise<void> {
+async function isDriven({ scopeRoot }: FoundRollout): Promise<boolean> {
+  const driver = await withStore(scopeRoot, (store) => store.scopeLease());
+  return livenessOf(driver, systemClock.nowMs()).kind === "held";
+}
+
+/** Waits until whoever drives it has taken the word. False when he left without it: he may have been done the moment before. */
+async function heard({ io }: Session, found: FoundRollout, number: number): Promise<boolean> {
   const untilMs = systemClock.monotonicMs() + patienceMs;
   while (systemClock.monotonicMs() < untilMs) {
-    const open = await withStore(scopeRoot, (store) => store.deployment.openRequests());
-    if (open.every((request) => request.number !== number)) return;
+    const driven = await isDriven(found);
+    const open = await withStore(found.scopeRoot, (store) => store.deployment.openRequests());
+    if (open.every((request) => request.number !== number)) return true;
+    if (!driven) return false;
     await systemClock.sleep(pollMs);
   }
   io.words("whoever is at the rollout has not taken the word yet\n");
+  return true;
 }
 
 const patienceMs = 10_000;

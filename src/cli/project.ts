@@ -19,6 +19,12 @@ export interface Project {
   readonly adoptionLevel?: number;
   /** Where the registry of validator bindings is, relative to the working directory. */
   readonly validatorBindingsPath?: string;
+  /** Of the living loop, as it is written. */
+  readonly livingAutomationProfile?: string;
+  /** What a compiler took in, relative to the working directory. */
+  readonly ingestStatePath?: string;
+  /** Whether it is said to run unattended (spec cli §15.6). */
+  readonly livingUnattendedClaim?: boolean;
 }
 
 const Text = v.optional(v.string());
@@ -30,6 +36,9 @@ const ProjectFile = v.object({
   adoption_level: v.optional(v.unknown()),
   validation: v.optional(v.nullable(v.object({ bindings_path: Text }))),
   validation_bindings_path: Text,
+  living_automation_profile: Text,
+  ingest_state_path: Text,
+  living_unattended_claim: v.optional(v.unknown()),
 });
 
 /** Spellings of each level, lowest first; a dash and an underscore are the same. */
@@ -61,6 +70,7 @@ async function parseProject(text: string, path: string): Promise<Project> {
   if (!parsed.success) throw invalid(path, parsed.issues.map((issue) => issue.message).join("; "));
   const { outputs_root: root, developer_role_profile: profile, adoption_level: level } = parsed.output;
   const { validation, validation_bindings_path: flat } = parsed.output;
+  const { living_automation_profile: living, ingest_state_path: ingest } = parsed.output;
   const nested = validation?.bindings_path;
   const bindings = blank(nested) ? flat : nested;
   const adoptionLevel = levelOf(level);
@@ -72,6 +82,9 @@ async function parseProject(text: string, path: string): Promise<Project> {
     ...(blank(profile) ? {} : { developerRoleProfile: profile }),
     ...(adoptionLevel === undefined ? {} : { adoptionLevel }),
     ...(blank(bindings) ? {} : { validatorBindingsPath: bindings.trim() }),
+    ...(blank(living) ? {} : { livingAutomationProfile: living }),
+    ...(blank(ingest) ? {} : { ingestStatePath: ingest.trim() }),
+    ...(isTruthy(parsed.output.living_unattended_claim) ? { livingUnattendedClaim: true } : {}),
   };
 }
 
@@ -80,6 +93,11 @@ function levelOf(value: unknown): number | undefined {
   const word = String(value).trim().toLowerCase().replaceAll("-", "_");
   const level = adoptionLevels.findIndex((spellings) => spellings.includes(word));
   return level < 0 ? undefined : level;
+}
+
+/** As switches of the environment are read (spec cli §13). */
+export function isTruthy(value: unknown): boolean {
+  return /^\s*(1|true|yes|on)\s*$/i.test(String(value));
 }
 
 function blank(text: string | undefined): text is undefined | "" {

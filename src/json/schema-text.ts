@@ -66,10 +66,11 @@ function ruleOf(action: object, base: JsonSchema): JsonSchema {
       return { description: member(action, "description") };
     case "regex":
       return { pattern: requirement instanceof RegExp ? requirement.source : "" };
+    // Of a text that is read as a number, the bounds are the number's.
     case "min_value":
-      return { minimum: requirement };
+      return base["type"] === "string" ? {} : { minimum: requirement };
     case "max_value":
-      return { maximum: requirement };
+      return base["type"] === "string" ? {} : { maximum: requirement };
     case "min_length":
       return { [base["type"] === "string" ? "minLength" : "minItems"]: requirement };
     case "max_length":
@@ -81,6 +82,7 @@ function ruleOf(action: object, base: JsonSchema): JsonSchema {
     case "min_entries":
       return { minProperties: requirement };
     case "check":
+    case "raw_check":
     case "transform":
       // What only code can say.
       return {};

@@ -34,7 +34,7 @@ function mapIssues(
   node: unknown,
   path: readonly string[],
 ): readonly Issue[] {
-  if (!shape.isMapAt(path)) return [];
+  if (!shape.isMapAt(path)) return listIssues(text, shape, node, path);
   const map = target(text, node);
   if (!isMap(map)) {
     const subject = path.length === 0 ? "the file" : `\`${path.join(".")}\``;
@@ -55,6 +55,18 @@ function mapIssues(
     }
     return mapIssues(text, shape, pair.value, here);
   });
+}
+
+/** Of the maps in a list of them. */
+function listIssues(
+  text: YamlText,
+  shape: DocumentShape,
+  node: unknown,
+  path: readonly string[],
+): readonly Issue[] {
+  const list = target(text, node);
+  if (!isSeq(list) || !shape.isMapAt([...path, "0"])) return [];
+  return list.items.flatMap((item, index) => mapIssues(text, shape, item, [...path, String(index)]));
 }
 
 /**

@@ -6,7 +6,7 @@
 export interface DocumentShape {
   /** The keys that may stand in the map at `path`; undefined where any key may, or where there is no map. */
   keysAt(path: readonly string[]): readonly string[] | undefined;
-  /** Whether a map must stand at `path`. */
+  /** Whether a map must stand at `path`; any segment stands for an item of a list. */
   isMapAt(path: readonly string[]): boolean;
   /** What a key of the open map at `path` is called, e.g. `a policy id`. */
   keyNoun(path: readonly string[]): string;
@@ -34,7 +34,9 @@ export function shapeOf(schema: object, nouns: Readonly<Record<string, string>> 
 function below(schema: object | undefined, key: string): object | undefined {
   const entries = entriesOf(schema);
   if (entries !== undefined) return Object.hasOwn(entries, key) ? bare(member(entries, key)) : undefined;
-  return typeOf(schema) === "record" && schema !== undefined ? bare(member(schema, "value")) : undefined;
+  if (schema === undefined) return undefined;
+  if (typeOf(schema) === "array") return bare(member(schema, "item"));
+  return typeOf(schema) === "record" ? bare(member(schema, "value")) : undefined;
 }
 
 function entriesOf(schema: object | undefined): object | undefined {

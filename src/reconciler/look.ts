@@ -59,7 +59,7 @@ function idOf(one: Awaited<ReturnType<Provider["resolve"]>>[number]): string {
  */
 export async function look(
   provider: Provider,
-  deployment: DeploymentReader,
+  deployment: Pick<DeploymentReader, "owned">,
   asked: readonly Revision[],
   signal: AbortSignal,
   leaving: readonly OwnedResource[] = [],

@@ -9,7 +9,7 @@ import type { JsonObject } from "../json/value.ts";
 import { limits } from "../limits.ts";
 import type { Decision } from "../policy/model.ts";
 import type { DesiredResource, Observation, Provider, Revision } from "../providers/contract.ts";
-import type { PlanRow, RolloutRow } from "../store/contract.ts";
+import type { DeploymentReader, PlanRow, RolloutRow } from "../store/contract.ts";
 import { failedIn } from "./brought-back.ts";
 import { unlisted } from "./change.ts";
 import { correctionsIn } from "./corrections.ts";
@@ -44,6 +44,12 @@ export interface ReconcileInput extends DriveDeps, OpeningInput {
   onPlan?(plan: ReconcilePlan): void;
 }
 
+/** What a look needs, and nothing by which anything could be changed. */
+export type GlanceInput = Pick<
+  ReconcileInput,
+  "provider" | "desired" | "wanted" | "scope" | "bundleSha256" | "adopt" | "ignoredOf" | "clock" | "signal"
+> & { readonly deployment: Pick<DeploymentReader, "owned" | "rollouts"> };
+
 export interface Glance {
   readonly wanted: Wanted;
   readonly looked: Looked;
@@ -61,7 +67,7 @@ export interface Reconciled {
 }
 
 /** What would be done now, without a word of it to anybody. @throws AkcError DEPENDENCY_CYCLE, DESIRED_STATE_INVALID */
-export async function glance(input: Omit<ReconcileInput, "attempt">): Promise<Glance> {
+export async function glance(input: GlanceInput): Promise<Glance> {
   const { provider, deployment, signal } = input;
   const wanted = input.wanted ?? (await wantedOf(provider, input.desired, signal));
   const looked = await look(provider, deployment, [...wanted.revisions.values()], signal);

@@ -8,11 +8,11 @@ import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { jittered } from "./backoff.ts";
 import { broughtBackIn } from "./brought-back.ts";
-import { passes } from "./gate.ts";
 import { type Wanted, wantedOf } from "./look.ts";
 import { isActive, type ReconcilePlan } from "./plan.ts";
 import { KeyQueue, priorities } from "./queue.ts";
 import { type Glance, glance, type Reconciled, type ReconcileInput, reconcile } from "./reconcile.ts";
+import { standsWell } from "./stands-well.ts";
 
 export interface WatchOptions {
   /** Between two looks at everything, without a word from the provider. */
@@ -153,11 +153,7 @@ export async function watch(
 
 /** Whether nothing is left to do and everything is healthy, also what is not begun again by itself. */
 function standsAll({ plan, looked }: Glance, { gate }: Pick<ReconcileInput, "gate">): boolean {
-  return plan.changes.every(({ type, blocked, resourceId }) => {
-    const standing = looked.observations.get(resourceId)?.standing;
-    if (type !== "noop" || blocked !== undefined || standing?.kind !== "present") return false;
-    return passes(gate, standing.health, standing.conditions, Number.POSITIVE_INFINITY);
-  });
+  return plan.changes.every((change) => standsWell(change, looked, gate));
 }
 
 const pauseMsMin = 10;

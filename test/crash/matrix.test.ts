@@ -26,6 +26,8 @@ const ofPruning: readonly Failpoint[] = ["prune.set_aside", "prune.inside", "pru
 const ofReconciling = everyPlace.filter((place) => place.startsWith("reconcile."));
 /** Reached only where a run is judged by outside evidence: `validation.test.ts` dies at these. */
 const ofValidation = everyPlace.filter((place) => place.startsWith("validation."));
+/** Reached only where an autopilot watches: `test/autopilot/memory-crash.test.ts` dies at these. */
+const ofAutopilot = everyPlace.filter((place) => place.startsWith("autopilot."));
 const ofMigration: readonly Failpoint[] = [
   "store.before_migration",
   "store.between_migrations",
@@ -88,7 +90,9 @@ test(
       const first = `commit.committed:${Math.ceil((reached.get("commit.committed") ?? 2) / 2)}:kill`;
       return everyPlace
         .filter(
-          (place) => !/grant|prune|validation/.test(place) && ![...ofMigration, ...ofRenewal].includes(place),
+          (place) =>
+            !/grant|prune|validation|autopilot/.test(place) &&
+            ![...ofMigration, ...ofRenewal].includes(place),
         )
         .map((place, index) => dying({ scenario, reference }, [first, `${place}:1:kill`], index));
     });
@@ -132,7 +136,7 @@ test(
 test("some story has died at every place there is", () => {
   // One story alone cannot have died at all of them.
   if (process.env["AKC_CRASH_ONLY"] !== undefined) return;
-  const ofOthers = (place: Failpoint) => [...ofReconciling, ...ofValidation].includes(place);
+  const ofOthers = (place: Failpoint) => [...ofReconciling, ...ofValidation, ...ofAutopilot].includes(place);
   expect(everyPlace.filter((place) => !diedAt.has(place) && !ofOthers(place))).toEqual([]);
 });
 

@@ -2,9 +2,8 @@
  * SIGINT, SIGTERM and SIGHUP while a run is under way: the first asks it to stop in good order, the second kills what runs and ends at once.
  * Installed only for the length of a run; every other command dies of the signal itself.
  */
-import { readFileSync } from "node:fs";
-import { constants } from "node:os";
 import { killDescendants } from "../../system/descendants.ts";
+import { isIgnored } from "../../system/ignored-signal.ts";
 
 export interface Interrupt {
   /** Aborts at the first signal. */
@@ -42,14 +41,4 @@ export function watchSignals(say: (text: string) => void): Interrupt {
       for (const name of heard) process.off(name, received);
     },
   };
-}
-
-/** Whoever started akc with a signal ignored (nohup does so with SIGHUP) means it. Source: proc(5), SigIgn. */
-function isIgnored(name: StopSignal): boolean {
-  try {
-    const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-    return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[name] - 1)) & 1n) === 1n;
-  } catch {
-    return false;
-  }
 }

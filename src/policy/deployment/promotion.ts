@@ -1,6 +1,6 @@
 /**
  * Judges whether a compile run was promoted to be applied for real: its manifest, and the promotion packet that the manifest names.
- * Looks at both as values and at nothing else; a packet is a checksummed statement, not a signed one, and is never taken for more.
+ * Looks at both as values and at nothing else; a packet's checksum is no signature, and is never taken for one.
  *
  * Source: spec reconcile §4.3, spec bundle §10; reconcile:W-10, bundle:W-14, W-15.
  */
@@ -13,6 +13,8 @@ import { fingerprint } from "../../json/fingerprint.ts";
 import { asDouble, isJsonObject, type JsonObject, type JsonValue } from "../../json/value.ts";
 import { Numeric, readPart } from "../border.ts";
 import { attestationFingerprint, attestationIssues } from "./attestation.ts";
+import { type PacketDemands, unmetDemands } from "./packet-demands.ts";
+import { sealKey, signaturesKey, without } from "./packet-signature.ts";
 import { Allowed, Hex64, hexAt, membersOf, Word } from "./words.ts";
 
 export type PromotedBundle = Pick<Bundle, "scope" | "runId" | "sha256" | "intentRef" | "metadata">;
@@ -66,27 +68,23 @@ export interface PacketQuestion {
   readonly kind: string;
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
+  /** What is asked of it beyond the documented packet; absent: nothing. */
+  readonly demands?: PacketDemands | undefined;
 }
 
 /** Every point that the packet leaves open, never only the first; none when it promotes this bundle. */
-export function packetIssues({
-  packet,
-  ref,
-  manifest,
-  bundle,
-  kind,
-  nowMs,
-}: PacketQuestion): readonly Issue[] {
+export function packetIssues(question: PacketQuestion): readonly Issue[] {
+  const { packet, ref, manifest, bundle, kind, nowMs, demands } = question;
   const issues: Issue[] = [];
   if (!isJsonObject(packet)) return [{ path: "packet:", message: "must be an object" }];
   readPart(Packet, packet, "packet:", issues);
   const refuse = (path: string, message: string) => issues.push({ path, message });
-  if (ref.sha256 !== undefined && ref.sha256 !== fingerprint(packet)) {
+  if (ref.sha256 !== undefined && !hashesOf(packet).includes(ref.sha256)) {
     refuse(`${refPointer}/sha256`, "is not the fingerprint of the packet");
   }
-  const ownHash = hexAt(packet, "packet_signature_sha256");
-  if (ownHash !== undefined && ownHash !== fingerprint(without(packet, "packet_signature_sha256"))) {
-    refuse("packet:/packet_signature_sha256", "is not the fingerprint of the rest of the packet");
+  const ownHash = hexAt(packet, sealKey);
+  if (ownHash !== undefined && !hashesOf(without(packet, [sealKey])).includes(ownHash)) {
+    refuse(`packet:/${sealKey}`, "is not the fingerprint of the rest of the packet");
   }
   addForeignIds(objectAt(packet, "run_ref"), "packet:/run_ref", bundle, issues);
   addOtherIntent(packet, bundle, refuse);
@@ -100,7 +98,15 @@ export function packetIssues({
   const expiresAtMs = asDouble(member(packet, "expires_at_ms"));
   if (expiresAtMs !== undefined && !(nowMs < expiresAtMs)) refuse("packet:/expires_at_ms", "has passed");
   addOtherContent(packet, bundle, refuse);
+  if (demands !== undefined) issues.push(...unmetDemands(packet, { manifest, bundle, nowMs }, demands));
   return issues;
+}
+
+/** With its signatures and without: it may be signed after the manifest has named it. A signature vouches for itself. */
+function hashesOf(packet: JsonObject): readonly string[] {
+  const whole = fingerprint(packet);
+  if (member(packet, signaturesKey) === undefined) return [whole];
+  return [whole, fingerprint(without(packet, [signaturesKey]))];
 }
 
 type Refuse = (path: string, message: string) => void;
@@ -158,8 +164,4 @@ export function rollbackIssues({ metadata }: PromotedBundle): readonly Issue[] {
       message: "must name a manifest: the bundle replaces a whole layer",
     },
   ];
-}
-
-function without(object: JsonObject, key: string): JsonObject {
-  return Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));
 }

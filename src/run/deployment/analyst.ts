@@ -20,7 +20,7 @@ import { measureProbe } from "./measure-probe.ts";
 export interface Analyst {
   /** All checks side by side; the worst answer is the measurement's. */
   measure(
-    analysis: Analysis,
+    analysis: Pick<Analysis, "checks">,
     artifacts: Pick<ArtifactStore, "put">,
     signal: AbortSignal,
   ): Promise<Measurement>;
@@ -47,7 +47,14 @@ export interface CheckAnswer {
  *   BINDING_PATH_OUTSIDE
  */
 export async function openAnalyst({ steps }: Strategy, host: AnalystHost): Promise<Analyst> {
-  const checks = steps.flatMap(({ analysis }) => analysis?.checks ?? []);
+  return analystOf(
+    steps.flatMap(({ analysis }) => analysis?.checks ?? []),
+    host,
+  );
+}
+
+/** For checks that no rollout names. @throws AkcError as `openAnalyst` */
+export async function analystOf(checks: Analysis["checks"], host: AnalystHost): Promise<Analyst> {
   const ids = new Set(checks.filter(isValidator).map(bindingIdOf));
   return ids.size === 0 ? probesOnly : analystWith(await openPanel([...ids], host));
 }

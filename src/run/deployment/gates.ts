@@ -34,7 +34,14 @@ export interface GatesInput {
  *   would open it; PROVIDER_CONTRACT_UNMET and PROMOTION_REFUSED with every unmet point
  */
 export async function refuseClosedGates(input: GatesInput): Promise<void> {
-  const { bundle, policy, env, kind, scopeRoot, mutating, nowMs } = input;
+  const { bundle, kind, scopeRoot, mutating, nowMs } = input;
+  refuseForbidden(input);
+  if (mutating && needsPromotion(kind)) await refuseUnpromoted({ bundle, kind, scopeRoot, nowMs });
+}
+
+/** As `refuseClosedGates`, without the promotion, which is the only gate that reads files. */
+export function refuseForbidden(input: Omit<GatesInput, "scopeRoot" | "nowMs">): void {
+  const { policy, env, kind, mutating } = input;
   if (!providerPermitted(policy, kind)) throw notPermitted(kind);
   const gate = closedGate({ kind, mutating, policy, env });
   if (gate !== undefined) throw gated(kind, gate);
@@ -44,7 +51,6 @@ export async function refuseClosedGates(input: GatesInput): Promise<void> {
     throw new AkcError("INTERNAL", { message: "the policy of a simulation was to carry a change" });
   }
   refuseUnmetContract(input);
-  if (needsPromotion(kind)) await refuseUnpromoted({ bundle, kind, scopeRoot, nowMs });
 }
 
 /**
@@ -58,7 +64,12 @@ export function deniedBeforehand(policy: RunPolicy, kind?: string): Decision | u
   return decision.allowed ? undefined : decision;
 }
 
-function refuseUnmetContract({ bundle, kind, policy, env }: GatesInput): void {
+function refuseUnmetContract({
+  bundle,
+  kind,
+  policy,
+  env,
+}: Pick<GatesInput, "bundle" | "kind" | "policy" | "env">): void {
   const issues = unmetContract({ metadata: bundle.metadata, kind, policy, env });
   if (issues.length === 0) return;
   throw new AkcError("PROVIDER_CONTRACT_UNMET", {

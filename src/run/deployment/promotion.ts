@@ -6,8 +6,9 @@
  */
 import { AkcError, type Issue } from "../../errors.ts";
 import { parseJson } from "../../json/read.ts";
-import { isJsonObject, type JsonValue } from "../../json/value.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
+import type { PacketDemands } from "../../policy/deployment/packet-demands.ts";
 import {
   type PromotedBundle,
   packetIssues,
@@ -24,37 +25,59 @@ export interface PromotionInput {
   readonly scopeRoot: string;
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
+  /** What is asked of the packet beyond what is documented of it; absent: nothing. */
+  readonly demands?: PacketDemands | undefined;
 }
 
 /** @throws AkcError PROMOTION_REFUSED with every unmet point: pointers into the bundle, `manifest:/…` or `packet:/…` */
 export async function refuseUnpromoted(input: PromotionInput): Promise<void> {
-  const { bundle, kind } = input;
-  const manifestPath = `.akc/run/${bundle.runId}.manifest.json`;
-  const issues = [...rollbackIssues(bundle), ...(await unmetOnDisk(input, manifestPath))];
+  const { issues } = await weighPromotion(input);
   if (issues.length === 0) return;
   throw new AkcError("PROMOTION_REFUSED", {
-    details: { provider: kind, manifest: manifestPath, issueCount: issues.length },
+    details: {
+      provider: input.kind,
+      manifest: manifestPathOf(input.bundle),
+      issueCount: issues.length,
+    },
     issues: issues.slice(0, limits.issuesShownMax),
   });
 }
 
-async function unmetOnDisk(
-  { bundle, kind, scopeRoot, nowMs }: PromotionInput,
-  manifestPath: string,
-): Promise<readonly Issue[]> {
-  const manifest = await readBelow(scopeRoot, manifestPath, limits.jsonTextBytesMax);
-  if (manifest.kind === "faulty") return [{ path: "manifest:", message: manifest.why }];
-  if (!isJsonObject(manifest.value)) return [{ path: "manifest:", message: "must be an object" }];
-  const issues: Issue[] = [];
-  const ref = packetRefOf(manifest.value, bundle, issues);
-  if (ref === undefined) return issues;
+/** What speaks for a promotion, and everything that speaks against it. */
+export interface Promotion {
+  /** Every unmet point; none when the bundle is promoted. */
+  readonly issues: readonly Issue[];
+  /** As they are on disk; absent where there is none that can be read. */
+  readonly manifest?: JsonObject;
+  readonly packet?: JsonObject;
+}
+
+/** Reads the manifest and the packet and judges them. Throws for neither: what cannot be read is a point against it. */
+export async function weighPromotion(input: PromotionInput): Promise<Promotion> {
+  const { bundle, kind, scopeRoot, nowMs, demands } = input;
+  const issues: Issue[] = [...rollbackIssues(bundle)];
+  const manifest = await readBelow(scopeRoot, manifestPathOf(bundle), limits.jsonTextBytesMax);
+  const against = (path: string, message: string) => [...issues, { path, message }];
+  if (manifest.kind === "faulty") return { issues: against("manifest:", manifest.why) };
+  if (!isJsonObject(manifest.value)) return { issues: against("manifest:", "must be an object") };
+  const found = { manifest: manifest.value };
+  const ref = packetRefOf(found.manifest, bundle, issues);
+  if (ref === undefined) return { ...found, issues };
   const packet = await readBelow(scopeRoot, ref.path, limits.promotionPacketBytesMax);
   if (packet.kind === "faulty") {
     const path = "manifest:/control_plane/promotion_packet_ref/path";
-    return [...issues, { path, message: `names a packet that cannot be read: ${packet.why}` }];
+    return { ...found, issues: against(path, `names a packet that cannot be read: ${packet.why}`) };
   }
-  const question = { packet: packet.value, ref, manifest: manifest.value, bundle, kind, nowMs };
-  return [...issues, ...packetIssues(question)];
+  const question = { packet: packet.value, ref, manifest: found.manifest, bundle, kind, nowMs, demands };
+  return {
+    ...found,
+    ...(isJsonObject(packet.value) ? { packet: packet.value } : {}),
+    issues: [...issues, ...packetIssues(question)],
+  };
+}
+
+function manifestPathOf({ runId }: PromotedBundle): string {
+  return `.akc/run/${runId}.manifest.json`;
 }
 
 type Document =

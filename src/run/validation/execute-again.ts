@@ -10,7 +10,7 @@ import type { Clock } from "../../system/clock.ts";
 import type { BindingObservation } from "../../validation/execution/model.ts";
 import { placeOf } from "../continuation/finish.ts";
 import { keptFacts } from "../evidence.ts";
-import { type SettleParts, settleRun } from "../settle.ts";
+import { type Settled, type SettleParts, settleRun } from "../settle.ts";
 import { takingOver } from "../take-over.ts";
 import { observeOutside } from "./observation.ts";
 
@@ -29,15 +29,19 @@ export interface ExecuteAgain {
   readonly asking?: SettleParts["asking"];
 }
 
+export interface ExecutedAgain {
+  readonly observations: readonly BindingObservation[];
+  /** How the run was judged by them; it says nothing of a run without criteria. */
+  readonly settled: Settled;
+}
+
 /**
  * Appends what the bindings said to the run's history, and writes its evidence, its report and its manifest's links again, so that
  * they are of one piece when this resolves.
  * @throws AkcError RUN_NOT_FOUND, RUN_NOT_RESUMABLE when the run has not ended, BINDINGS_INVALID, BINDINGS_NOT_FOUND,
  *   BINDING_PATH_OUTSIDE, LEASE_HELD, CANCELLED
  */
-export async function executeForVerify(
-  input: ExecuteAgain,
-): Promise<{ readonly observations: readonly BindingObservation[] }> {
+export async function executeForVerify(input: ExecuteAgain): Promise<ExecutedAgain> {
   const { scopeRoot, runtimeRunId, clock } = input;
   const store = await openStore(scopeRoot, { create: false });
   try {
@@ -52,7 +56,7 @@ export async function executeForVerify(
 async function askAgain(
   input: ExecuteAgain,
   held: Pick<SettleParts, "store" | "writer" | "lost">,
-): Promise<{ readonly observations: readonly BindingObservation[] }> {
+): Promise<ExecutedAgain> {
   const { scopeRoot, runtimeRunId, bindingsPath, pluginsDirs, env, clock, asking } = input;
   const signal = AbortSignal.any([input.signal, held.lost]);
   const row = await rowOf(held, runtimeRunId);
@@ -63,8 +67,8 @@ async function askAgain(
   const asked = { insist: true, bindingsPath, pluginsDirs: directories };
   const { observations } = await observeOutside(parts, runtimeRunId, asked);
   if (signal.aborted) throw new AkcError("CANCELLED");
-  await settleRun(parts, runtimeRunId, { anew: true });
-  return { observations };
+  const settled = await settleRun(parts, runtimeRunId, { anew: true });
+  return { observations, settled };
 }
 
 async function rowOf({ store }: Pick<SettleParts, "store">, runtimeRunId: string) {

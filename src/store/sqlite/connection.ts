@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { guarded, patiently, storeFault } from "./faults.ts";
-import { migrate } from "./migrate.ts";
+import { migrate, type Series, stateSeries } from "./migrate.ts";
 import { openReadOnly } from "./read-only.ts";
 
 // The first release without the bug that could corrupt a database when its write-ahead log was reset (3.7.0 to 3.51.2).
@@ -19,7 +19,7 @@ const oldestSqlite = [3, 51, 3] as const;
  * The one writer of a process: every commit is on the disk when it returns. Creates the database where there is none.
  * @throws AkcError STORE_UNWRITABLE, STORE_BUSY, DISK_FULL, STORE_TOO_NEW
  */
-export function openWriter(path: string): Database {
+export function openWriter(path: string, series: Series = stateSeries): Database {
   return patiently(path, () => {
     mkdirSync(dirname(path), { recursive: true });
     const db = new Database(path, { create: true, readwrite: true, strict: true });
@@ -33,20 +33,23 @@ export function openWriter(path: string): Database {
       db.run("PRAGMA foreign_keys = ON");
       db.run("PRAGMA wal_autocheckpoint = 2000");
       db.run("PRAGMA cache_size = -16384");
-      migrate(db, path);
+      migrate(db, path, series);
     });
   });
 }
 
-/** For lease renewal: never behind the writer's statements, and cheap, since a renewal that a power cut undoes does no harm. */
-export function openLeaseWriter(path: string): Database {
+/**
+ * For lease renewal: never behind the writer's statements, and cheap, since a renewal that a power cut undoes does no harm.
+ * @param checkpointPages how long the log may get before it is folded in; 0: never, where others write more and see to it.
+ */
+export function openLeaseWriter(path: string, checkpointPages = 0): Database {
   return guarded(path, () => {
     const db = new Database(path, { readwrite: true, create: false, strict: true });
     return configured(db, path, () => {
       db.run(`PRAGMA busy_timeout = ${limits.leaseBusyTimeoutMs}`);
       db.run("PRAGMA synchronous = NORMAL");
       // A checkpoint belongs to whoever filled the log.
-      db.run("PRAGMA wal_autocheckpoint = 0");
+      db.run(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
     });
   });
 }

@@ -18,6 +18,14 @@ export interface Migration {
   readonly sql: string;
 }
 
+/** The shapes of one kind of database, from its first to the one this akc writes. */
+export interface Series {
+  /** `PRAGMA application_id`: tells `file` and us whose database it is. */
+  readonly applicationId: number;
+  /** In order; the last one's version is the one this akc writes (`PRAGMA user_version`). */
+  readonly migrations: readonly Migration[];
+}
+
 /** In order; the last one's version is the one this akc writes (`PRAGMA user_version`). */
 export const migrations: readonly Migration[] = [initial, resume, deployment];
 export const schemaVersion = migrations.length;
@@ -25,55 +33,58 @@ export const schemaVersion = migrations.length;
 /** The oldest shape whose runs are read as they stand, where nothing can be written. */
 export const readableVersion = resume.version;
 
-/** "akcs" in ASCII: tells `file` and us whose database it is. */
+/** "akcs" in ASCII. */
 export const applicationId = 0x616b_6373;
+
+/** The state of one scope. */
+export const stateSeries: Series = { applicationId, migrations };
 
 /**
  * The version of the database at `path`, 0 when there is none yet. Reads only.
  * @throws AkcError STORE_TOO_NEW, STORE_DAMAGED
  */
-export function versionAt(path: string): number {
+export function versionAt(path: string, series: Series = stateSeries): number {
   const header = headerOf(path);
   if (header === null) return 0;
   // The header may be older than the write-ahead log, never newer: a refusal here needs no look at the log.
-  if (header.applicationId === applicationId) refuseNewer(header.version, path);
+  if (header.applicationId === series.applicationId) refuseNewer(header.version, path, series);
   return patiently(path, () => {
     using db = openReadOnly(path);
     db.run("PRAGMA busy_timeout = 2000");
     const version = pragma(db, "user_version");
     const owner = pragma(db, "application_id");
     if (version === 0 && owner === 0 && isEmpty(db)) return 0;
-    if (owner !== applicationId) {
+    if (owner !== series.applicationId) {
       throw new AkcError("STORE_DAMAGED", {
         message: "the file in the place of the state database belongs to another program",
         details: { path, applicationId: owner },
       });
     }
-    refuseNewer(version, path);
+    refuseNewer(version, path, series);
     return version;
   });
 }
 
 /** Applies what is missing. Two processes may do this at once: the second finds nothing left to do. */
-export function migrate(db: Database, path: string): void {
+export function migrate(db: Database, path: string, series: Series = stateSeries): void {
   db.transaction(() => {
     const from = pragma(db, "user_version");
-    refuseNewer(from, path);
-    if (from === schemaVersion) return;
+    refuseNewer(from, path, series);
+    if (from === series.migrations.length) return;
     failpoint("store.before_migration");
-    for (const migration of migrations.slice(from)) {
+    for (const migration of series.migrations.slice(from)) {
       db.run(migration.sql);
       failpoint("store.between_migrations");
     }
-    db.run(`PRAGMA application_id = ${applicationId}`);
-    db.run(`PRAGMA user_version = ${schemaVersion}`);
+    db.run(`PRAGMA application_id = ${series.applicationId}`);
+    db.run(`PRAGMA user_version = ${series.migrations.length}`);
   }).immediate();
   failpoint("store.migrated");
 }
 
-function refuseNewer(version: number, path: string): void {
-  if (version <= schemaVersion) return;
-  throw new AkcError("STORE_TOO_NEW", { details: { path, version, newestKnown: schemaVersion } });
+function refuseNewer(version: number, path: string, { migrations: { length: newestKnown } }: Series): void {
+  if (version <= newestKnown) return;
+  throw new AkcError("STORE_TOO_NEW", { details: { path, version, newestKnown } });
 }
 
 export function pragma(db: Database, name: "user_version" | "application_id"): number {

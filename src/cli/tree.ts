@@ -102,6 +102,11 @@ export const tree: Group = {
           summary: "Stop a run: running actions are cancelled, then it ends `stopped`.",
           load: async () => (await import("./runtime/stop.ts")).stop,
         },
+        autopilot: {
+          kind: "leaf",
+          summary: "Keep scopes as they should be, for as long as it runs.",
+          load: async () => (await import("./runtime/autopilot.ts")).autopilot,
+        },
       },
     },
     verify: {
@@ -195,6 +200,11 @@ export const tree: Group = {
           kind: "leaf",
           summary: "Print the fingerprint of a JSON file.",
           load: async () => (await import("./bundle/hash.ts")).hash,
+        },
+        "sign-packet": {
+          kind: "leaf",
+          summary: "Sign a promotion packet.",
+          load: async () => (await import("./bundle/sign-packet.ts")).signPacket,
         },
       },
     },
@@ -341,6 +351,105 @@ export const tree: Group = {
           load: async () => (await import("./plugin/test.ts")).test,
         },
       },
+    },
+    autopilot: {
+      kind: "group",
+      summary: "The autopilot: what it waits for, what it did, and a person's word to it",
+      nodes: {
+        triggers: {
+          kind: "leaf",
+          summary: "List what waits to be looked into; with --all, what became of the rest.",
+          load: async () => (await import("./autopilot/triggers.ts")).triggers,
+        },
+        trigger: {
+          kind: "leaf",
+          summary: "Ask the autopilot to look into a scope.",
+          load: async () => (await import("./autopilot/trigger.ts")).trigger,
+        },
+        scoreboard: {
+          kind: "leaf",
+          summary: "Show how rollouts and repairs went, and how objectives stand.",
+          load: async () => (await import("./autopilot/scoreboard.ts")).scoreboard,
+        },
+        "slo-gate": {
+          kind: "leaf",
+          summary: "Check the last scoreboards of every scope against targets.",
+          load: async () => (await import("./autopilot/slo-gate.ts")).sloGate,
+        },
+        status: {
+          kind: "leaf",
+          summary: "Show how scopes stand, who holds them, and what would let them go on.",
+          load: async () => (await import("./autopilot/status.ts")).status,
+        },
+        pause: {
+          kind: "leaf",
+          summary: "Hold a scope: nothing is begun or gone on with until somebody says `resume`.",
+          load: async () => (await import("./autopilot/words.ts")).pause,
+        },
+        resume: {
+          kind: "leaf",
+          summary: "Let a paused scope go on.",
+          load: async () => (await import("./autopilot/words.ts")).resume,
+        },
+        ack: {
+          kind: "leaf",
+          summary: "End an escalation: somebody has looked at it.",
+          load: async () => (await import("./autopilot/words.ts")).ack,
+        },
+        approve: {
+          kind: "leaf",
+          summary: "Let a proposed rollout or repair be done.",
+          load: async () => (await import("./autopilot/words.ts")).approve,
+        },
+        deny: {
+          kind: "leaf",
+          summary: "Refuse a proposed bundle: it is not tried again until somebody says `ack`.",
+          load: async () => (await import("./autopilot/words.ts")).deny,
+        },
+        "set-aside": {
+          kind: "leaf",
+          summary: "Put a scope's damaged memory into a file and let the scope begin anew, on hold.",
+          load: async () => (await import("./autopilot/set-aside.ts")).setAside,
+        },
+      },
+    },
+    service: {
+      kind: "group",
+      summary: "The autopilot as a service of systemd",
+      nodes: {
+        install: {
+          kind: "leaf",
+          summary: "Make the autopilot a service of systemd, or bring that service up to date.",
+          load: async () => (await import("./service/install.ts")).install,
+        },
+        uninstall: {
+          kind: "leaf",
+          summary: "Stop the autopilot's service and take its unit away; what it has kept stays.",
+          load: async () => (await import("./service/uninstall.ts")).uninstall,
+        },
+        status: {
+          kind: "leaf",
+          summary: "Say whether the autopilot's service is installed, enabled, running and up to date.",
+          load: async () => (await import("./service/status.ts")).status,
+        },
+      },
+    },
+    living: {
+      kind: "group",
+      summary: "The living loop: what an unattended autopilot needs",
+      nodes: {
+        doctor: {
+          kind: "leaf",
+          summary: "Say whether an unattended autopilot has all that it needs here.",
+          load: async () => (await import("./living/doctor.ts")).doctor,
+        },
+      },
+    },
+    "living-doctor": {
+      kind: "leaf",
+      summary: "As `living doctor`.",
+      listedIn: "living",
+      load: async () => (await import("./living/doctor.ts")).livingDoctor,
     },
     version: {
       kind: "leaf",

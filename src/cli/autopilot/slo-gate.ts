@@ -1,0 +1,107 @@
+/**
+ * `akc autopilot slo-gate`: the documented checker of scoreboard files, of akc and of the old runtime.
+ *
+ * Source: spec cli §16.3.
+ */
+import { existsSync } from "node:fs";
+import { readScoreboards } from "../../autopilot/chronicle/scoreboard-files.ts";
+import { checkSlos, type SloFailure, type SloReport } from "../../autopilot/score/slo-check.ts";
+import { readSloTargets, usualTargets } from "../../autopilot/score/slo-targets.ts";
+import { limits } from "../../limits.ts";
+import { readFileBounded } from "../../system/files.ts";
+import { command, commonArgs } from "../command.ts";
+import type { Place } from "../io.ts";
+import { outputsRootOf } from "../outputs-root.ts";
+import { styleOf } from "../render/style.ts";
+import { table } from "../render/table.ts";
+import { printable } from "../render/text.ts";
+import { instant } from "../render/time.ts";
+import { locatingArgs, locatingEnvironment } from "../runtime/locate.ts";
+
+const shippedPath = "configs/slo/reliability_scoreboard_targets.json";
+
+export const sloGate = command({
+  path: "autopilot slo-gate",
+  summary: "Check the last scoreboards of every scope against targets; exit 2 where one is missed.",
+  notes: [
+    "It reads files: `.akc/autopilot/scoreboards/` of every scope. Of each scope the last windows count, as many as the targets ask for, and each must begin where the one before it ended.",
+    "A figure that a scoreboard does not have, a file that is none, and an outputs root without any scoreboard have failed.",
+  ],
+  examples: [
+    { command: "akc autopilot slo-gate --outputs-root out", says: "By the targets that akc ships." },
+    {
+      command:
+        "akc autopilot slo-gate --outputs-root out --targets-path slo.json --tenant-id acme --repo-id shop --format json",
+      says: "One scope, by other targets, for a pipeline.",
+    },
+  ],
+  exits: [0, 2],
+  environment: locatingEnvironment,
+  args: {
+    ...locatingArgs,
+    output: { ...commonArgs.output, alias: ["o", "format"] },
+    targetsPath: {
+      type: "string",
+      valueHint: "FILE",
+      description: `The targets; else ${shippedPath} of the working directory, else those that akc ships.`,
+    },
+  },
+  async run(args, session) {
+    const path = args.targetsPath ?? (existsSync(shippedPath) ? shippedPath : undefined);
+    const targets =
+      path === undefined
+        ? usualTargets
+        : readSloTargets(await readFileBounded(path, limits.autopilotScoreboardBytesMax), path);
+    const root = await outputsRootOf(session.io, args.outputsRoot);
+    const { boards, unreadable } = await readScoreboards(root, args);
+    const report = checkSlos(boards, unreadable, targets);
+    for (const { path: file, why } of unreadable) {
+      session.io.words(`warning: ${printable(file)}: ${printable(why)}\n`);
+    }
+    await session.print({
+      data: { ...report, failures: report.failures.map((failure) => ({ ...failure })) },
+      text: () => reportText(report, session.io.stdout),
+    });
+    return report.passed ? 0 : 2;
+  },
+});
+
+function reportText(report: SloReport, place: Place): string {
+  const style = styleOf(place.color);
+  const scopes = report.scopes_evaluated.length;
+  const about = `${scopes} ${scopes === 1 ? "scope" : "scopes"}, ${report.required_consecutive_windows} windows each`;
+  if (report.passed) return `${style.good("passed")}  ${about}`;
+  const rows = table<SloFailure>(
+    report.failures,
+    [
+      { title: "SCOPE", value: ({ scope }) => printable(scope ?? "any"), narrowest: 10 },
+      {
+        title: "WINDOW ENDS",
+        value: ({ window_end_ms: at }) => (at === null ? "–" : instant(at).slice(0, 16)),
+      },
+      { title: "FIGURE", value: ({ metric }) => printable(metric), narrowest: 16 },
+      {
+        title: "IS",
+        value: ({ actual }) => printable(String(actual ?? "missing")),
+        align: "end",
+        narrowest: 7,
+      },
+      { title: "MUST BE", value: wantedText },
+    ],
+    place.isTerminal ? place.columns() : undefined,
+  );
+  return `${style.bad("failed")}  ${about}\n\n${rows}`;
+}
+
+function wantedText({ comparator, expected }: SloFailure): string {
+  switch (comparator) {
+    case "present":
+      return "there";
+    case "adjacent":
+      return `${expected}, where the one before ended`;
+    default:
+      return `${signs[comparator]} ${expected}`;
+  }
+}
+
+const signs = { gte: "≥", lte: "≤", gt: ">", lt: "<" } as const;

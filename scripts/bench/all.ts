@@ -1,6 +1,7 @@
 /**
  * `bun run bench`: every benchmark, each with its baseline in the same run. Names on the command line choose some.
  */
+import { benchAutopilot } from "./autopilot.ts";
 import { benchCommands } from "./commands.ts";
 import { benchCoordination } from "./coordination.ts";
 import { benchJson } from "./json.ts";
@@ -34,6 +35,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   "process-provider": benchProcessProvider,
   validators: benchValidators,
   validity: benchValidity,
+  autopilot: benchAutopilot,
 };
 
 const asked = process.argv.slice(2);

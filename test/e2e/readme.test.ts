@@ -10,11 +10,15 @@ const readme = await Bun.file(join(root, "README.md")).text();
 test("the tour runs line by line, and shows what it promises", async () => {
   const [, tour = ""] = /^## A tour[\s\S]*?```sh\n([\s\S]*?)```/m.exec(readme) ?? [];
   expect(tour.trimEnd().split("\n").length).toBe(5);
-  const { exit, stdout } = await shell(`set -e\n${tour}rm -r "$AKC_OUTPUTS_ROOT"`, { cwd: root });
+  const [, looking = ""] = /^## Leave it alone[\s\S]*?```sh\n([\s\S]*?)```/m.exec(readme) ?? [];
+  const script = `set -e\n${tour}${looking}rm -r "$AKC_OUTPUTS_ROOT"`;
+  const { exit, stdout } = await shell(script, { cwd: root });
   expect(exit).toBe(0);
   expect(stdout).toContain("\noutcome: succeeded\n");
   expect(stdout).toContain("\nstanding: succeeded\n");
   expect(stdout).toContain('"event_type": "runtime.kernel.loop_finished"');
+  expect(stdout).toContain("nothing is deployed");
+  expect(stdout).toContain("nothing was deployed yet");
 });
 
 test("services are started, updated, brought back and kept, as it says", async () => {
@@ -46,7 +50,7 @@ timeout --signal=INT --preserve-status 2 ${watching} || echo "watch ended with $
 test("every command and every script that it names is there, and no command is left out", async () => {
   const { scripts } = await Bun.file(join(root, "package.json")).json();
   for (const [, script] of readme.matchAll(/npm run (\w+)/g)) expect(scripts).toHaveProperty(script ?? "");
-  const named = [...readme.matchAll(/`akc ([a-z]+(?: [a-z-]+)?)`/g)].map(([, words]) => words ?? "");
+  const named = [...readme.matchAll(/`akc ([a-z][a-z-]*(?: [a-z-]+)?)`/g)].map(([, words]) => words ?? "");
   expect(named.sort()).toEqual(leafPaths(tree, []).sort());
 });
 

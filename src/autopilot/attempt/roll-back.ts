@@ -9,7 +9,6 @@ import { limits } from "../../limits.ts";
 import { keptRollout } from "../../reconciler/kept.ts";
 import { endedPhases, type Rollout, type RolloutCommand } from "../../reconciler/rollout/model.ts";
 import { standsWell } from "../../reconciler/stands-well.ts";
-import { reconcileRun } from "../../run/deployment/reconcile-run.ts";
 import { openSentry } from "../../run/deployment/sentry.ts";
 import type { RunHost } from "../../run/ready.ts";
 import type { RunRow } from "../../store/contract.ts";
@@ -19,6 +18,7 @@ import { type FenceHost, type FoundRun, fenceOff, withRun } from "./found-run.ts
 import { outcomeOfWork } from "./outcome.ts";
 import { passes } from "./recover.ts";
 import { signsSince } from "./repair.ts";
+import { driveRollout } from "./waiting.ts";
 
 export interface RolledBack {
   readonly ok: boolean;
@@ -91,8 +91,8 @@ async function changedBy({ store, row }: FoundRun): Promise<readonly Rollout[]> 
 }
 
 async function undo(
-  { scopeRoot, policyPath, pluginsDirs, bindingsPath }: ScopeConfig,
-  { runtimeRunId, bundlePath }: Attempt,
+  scope: ScopeConfig,
+  attempt: Attempt,
   { rollout, row }: { readonly rollout: Rollout; readonly row: RunRow },
   signal: AbortSignal,
   host: RollBackHost,
@@ -100,26 +100,11 @@ async function undo(
   const { rolloutId } = rollout;
   const command = wordFor(rollout);
   if (rollout.phase === "rolled_back") return;
-  await withRun(scopeRoot, runtimeRunId, async ({ store }) => {
+  await withRun(scope.scopeRoot, attempt.runtimeRunId, async ({ store }) => {
     if (command === undefined) return;
     await store.requestRollout({ rolloutId, command, by: host.by, atMs: host.clock.nowMs() });
   });
-  await reconcileRun(
-    {
-      scopeRoot,
-      row,
-      simulate: false,
-      rolloutId,
-      once: true,
-      bundlePath,
-      policyPath,
-      pluginsDirs,
-      bindingsPath,
-      signal,
-    },
-    host,
-  );
-  signal.throwIfAborted();
+  await driveRollout(scope, attempt, { rolloutId, row }, signal, host);
 }
 
 /** Undefined where it is on its way back already. */

@@ -35,20 +35,31 @@ export async function waitsFor(
  * @throws AkcError as reconciling does; the signal's reason
  */
 export async function obey(
-  { scopeRoot, policyPath, pluginsDirs, bindingsPath }: ScopeConfig,
-  { runtimeRunId, bundlePath }: Attempt,
+  scope: ScopeConfig,
+  attempt: Attempt,
   row: RunRow,
   signal: AbortSignal,
   host: RunHost,
 ): Promise<void> {
-  const rolloutId = await withRun(scopeRoot, runtimeRunId, async ({ store: { deployment } }) => {
+  const { runtimeRunId } = attempt;
+  const rolloutId = await withRun(scope.scopeRoot, runtimeRunId, async ({ store: { deployment } }) => {
     for (const request of await deployment.openRequests()) {
       const rollout = await deployment.rollout(request.rolloutId);
       if (rollout?.runtimeRunId === runtimeRunId) return request.rolloutId;
     }
     return undefined;
   });
-  if (rolloutId === undefined) return;
+  if (rolloutId !== undefined) await driveRollout(scope, attempt, { rolloutId, row }, signal, host);
+}
+
+/** Goes on with a rollout of the attempt's run until it ends or waits again. @throws AkcError as reconciling does; the signal's reason */
+export async function driveRollout(
+  { scopeRoot, policyPath, pluginsDirs, bindingsPath }: ScopeConfig,
+  { bundlePath }: Attempt,
+  { rolloutId, row }: { readonly rolloutId: string; readonly row: RunRow },
+  signal: AbortSignal,
+  host: RunHost,
+): Promise<void> {
   const how = { simulate: false, once: true, bundlePath, policyPath, pluginsDirs, bindingsPath };
   await reconcileRun({ scopeRoot, row, rolloutId, signal, ...how }, host);
   signal.throwIfAborted();

@@ -130,7 +130,7 @@ async function begin(step: Step, whole: Attempt): Promise<Attempted> {
     cut.throwIfAborted();
     // What is no answer says nothing of the run: the attempt stays open, and the next visit finds out.
     if (!(cause instanceof AkcError)) throw cause;
-    if (passes(cause)) {
+    if (mayBeginLater(cause)) {
       const { message } = cause;
       await record.append([
         { type: "attempt_ended", attemptId: whole.attemptId, verdict: "not_started", message },
@@ -287,7 +287,7 @@ function refusedRun(cause: AkcError, startedAtMs: number, finishedAtMs: number):
 }
 
 /** Whether the same attempt may begin later: the fault is the host's or the moment's, not the bundle's. */
-function passes({ code, class: kind }: AkcError): boolean {
+function mayBeginLater({ code, class: kind }: AkcError): boolean {
   return kind === "retryable" || kind === "conflict" || kind === "inconclusive" || hostFaults.has(code);
 }
 

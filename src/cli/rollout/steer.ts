@@ -78,15 +78,23 @@ export function steering({ word, summary, note }: Word): Command {
           atMs: systemClock.nowMs(),
         }),
       );
-      if ((await isDriven(found)) && (await heard(session, found, request.number))) {
-        const now = await oneRollout(session.io, { ...args, rollout: found.row.rolloutId });
-        return printAfter(session, word, now);
+      for (let left = patienceMs / pollMs; ; left -= 1) {
+        if (await heard(session, found, request.number)) {
+          const now = await oneRollout(session.io, { ...args, rollout: found.row.rolloutId });
+          return printAfter(session, word, now);
+        }
+        if (args.drive === false) {
+          session.io.words("nobody is at the rollout: the word is kept for whoever goes on with it\n");
+          return 0;
+        }
+        try {
+          return await drive(session, word, found, args);
+        } catch (cause) {
+          // Somebody else began to, after our look: he hears the word.
+          if (left === 0 || !isHeld(cause)) throw cause;
+          await systemClock.sleep(pollMs);
+        }
       }
-      if (args.drive === false) {
-        session.io.words("nobody is at the rollout: the word is kept for whoever goes on with it\n");
-        return 0;
-      }
-      return drive(session, word, found, args);
     },
   });
 }
@@ -107,7 +115,7 @@ async function isDriven({ scopeRoot }: FoundRollout): Promise<boolean> {
   return livenessOf(driver, systemClock.nowMs()).kind === "held";
 }
 
-/** Waits until whoever drives it has taken the word. False when he left without it: he may have been done the moment before. */
+/** Waits while somebody drives it. True when the word was taken; false when nobody is there to take it: who was may have been done the moment before. */
 async function heard({ io }: Session, found: FoundRollout, number: number): Promise<boolean> {
   const untilMs = systemClock.monotonicMs() + patienceMs;
   while (systemClock.monotonicMs() < untilMs) {
@@ -119,6 +127,10 @@ async function heard({ io }: Session, found: FoundRollout, number: number): Prom
   }
   io.words("whoever is at the rollout has not taken the word yet\n");
   return true;
+}
+
+function isHeld(cause: unknown): boolean {
+  return cause instanceof AkcError && (cause.code === "LEASE_HELD" || cause.code === "SCOPE_HELD");
 }
 
 const patienceMs = 10_000;

@@ -24,7 +24,7 @@ test("a canary that pauses is left to a person; what is promoted is kept, also b
     await next.line(({ event }) => event === "lease_held");
     await world.visitedAgain(2);
     expect(await world.story()).toEqual(story);
-    expect((await world.akc("rollout", "promote")).code).toBe(0);
+    expect(await world.akc("rollout", "promote")).toMatchObject({ code: 0 });
     const ended = await world.fact("attempt_ended", ({ attemptId }) => attemptId === attempt.attemptId);
     expect(ended).toMatchObject({ verdict: "kept", run: { converged: true, rollbacks: 0 } });
     await world.expectRunning(after);

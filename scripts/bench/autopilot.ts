@@ -75,7 +75,7 @@ async function bareLookMs({ outputsRoot, repos }: ScopesWorld): Promise<number> 
   const times: number[] = [];
   for (const repo of repos) {
     const scopeRoot = join(outputsRoot, "bench", repo);
-    const standing = await standingRun(scopeRoot);
+    const { found: standing } = await standingRun(scopeRoot);
     if (standing === undefined) throw new Error(`nothing stands in ${repo}`);
     const sentry = await openSentry({ scopeRoot, pluginsDirs: [], ...standing }, host);
     await sentry?.look(never);

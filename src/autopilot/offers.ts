@@ -14,7 +14,7 @@ import { type Deployed, type Offer, type ScopeId, scopeName } from "./model.ts";
 import { type BundleIdentity, bundleIdentity, refuseForeign } from "./offer/bundle-identity.ts";
 import { type NamedBundle, newestNamed } from "./offer/manifests.ts";
 import { StampedFiles, stampOf } from "./offer/stamped.ts";
-import { standingRun } from "./offer/standing-run.ts";
+import { type StoodTimes, standingRun } from "./offer/standing-run.ts";
 
 export interface OffersDeps {
   readonly clock: Pick<Clock, "nowMs">;
@@ -30,6 +30,8 @@ interface Kept {
   readonly bundles: StampedFiles<BundleIdentity>;
   /** The last good run, for as long as the scope's database is what it was. */
   standing?: { readonly stamp: string; readonly found: Deployed | undefined } | undefined;
+  /** What was read of its runs, whatever the database is now. */
+  stood?: StoodTimes;
 }
 
 export function createOffers({ clock }: OffersDeps): KeepingOffers {
@@ -58,7 +60,8 @@ export function createOffers({ clock }: OffersDeps): KeepingOffers {
       const known = keptOf(scope);
       const { text: stamp, changedAtMs } = databaseStamp(scope.scopeRoot);
       if (known.standing?.stamp === stamp) return known.standing.found;
-      const found = await standingRun(scope.scopeRoot);
+      const { found, stood } = await standingRun(scope.scopeRoot, known.stood);
+      known.stood = stood;
       known.standing = isSettled(changedAtMs, clock.nowMs()) ? { stamp, found } : undefined;
       return found;
     },

@@ -115,26 +115,28 @@ export async function openOtelFile(path: string, runtimeRunId: string): Promise<
 /** How many whole lines of the run the file has, and where its last whole line ends. */
 async function linesOf(file: FileHandle, runtimeRunId: string): Promise<{ lines: number; end: number }> {
   const needle = Buffer.from(`"akc.runtime_run_id":${JSON.stringify(runtimeRunId)}`);
-  const block = Buffer.alloc(1024 * 1024);
-  let rest: Buffer = Buffer.alloc(0);
+  const { size } = await file.stat();
+  // All runs before this one stand in the file: it is read in one place, whatever there is of it.
+  let block = Buffer.allocUnsafe(Math.min(readBytes, size + 1));
+  let kept = 0;
   let position = 0;
   let end = 0;
   let lines = 0;
   for (;;) {
-    const { bytesRead } = await file.read(block, 0, block.length, position);
+    if (kept === block.length) block = Buffer.concat([block], 2 * kept);
+    const { bytesRead } = await file.read(block, kept, block.length - kept, position);
     if (bytesRead === 0) return { lines, end };
     position += bytesRead;
-    const text = Buffer.concat([rest, block.subarray(0, bytesRead)]);
-    const last = text.lastIndexOf(0x0a);
-    if (last < 0) {
-      rest = text;
-      continue;
-    }
-    end += last + 1;
-    lines += linesWith(text.subarray(0, last + 1), needle);
-    rest = Buffer.from(text.subarray(last + 1));
+    const filled = kept + bytesRead;
+    const whole = block.lastIndexOf(0x0a, filled - 1) + 1;
+    end += whole;
+    lines += linesWith(block.subarray(0, whole), needle);
+    block.copyWithin(0, whole, filled);
+    kept = filled - whole;
   }
 }
+
+const readBytes = 64 * 1024;
 
 function linesWith(text: Buffer, needle: Buffer): number {
   let lines = 0;

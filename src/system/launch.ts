@@ -58,8 +58,7 @@ export function launch(launcher: Launcher, key: string, order: Omit<LaunchOrder,
   });
   const release = tree.spare(child.pid);
   const env = { ...order.env, [spawnIdVariable]: spawnId };
-  child.stdin.write(encodeOrder({ ...order, env, parent: process.pid }));
-  void child.stdin.flush();
+  void give(child.stdin, encodeOrder({ ...order, env, parent: process.pid }));
   const signal = (name: keyof typeof numbers) => {
     const host = libc();
     if (host === undefined) child.kill(name);
@@ -88,6 +87,16 @@ export function launch(launcher: Launcher, key: string, order: Omit<LaunchOrder,
     gone,
     signal,
   };
+}
+
+/** Whoever dies before he has read his order has closed the pipe: his end says so, and a promise that nobody watches would end akc. */
+async function give(stdin: FileSink, order: Parameters<FileSink["write"]>[0]): Promise<void> {
+  try {
+    await stdin.write(order);
+    await stdin.flush();
+  } catch {
+    // EPIPE.
+  }
 }
 
 /** Orphans of the group are akc's children now: dead ones would keep the group on the table. */

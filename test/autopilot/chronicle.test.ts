@@ -14,6 +14,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
+import { createBurnReader } from "../../src/autopilot/chronicle/burn-reader.ts";
 import { readHistory } from "../../src/autopilot/chronicle/history-file.ts";
 import { historyLine } from "../../src/autopilot/chronicle/history-line.ts";
 import { burnsOf, kpiBetween } from "../../src/autopilot/chronicle/reading.ts";
@@ -346,6 +347,49 @@ test("an attempt that was watched for longer than the period counts when it ends
   // Its window is that in which it began.
   expect((await kpiBetween(w.store, scope, 39 * day, 41 * day)).rollouts_total).toBe(0);
   expect((await kpiBetween(w.store, scope, 0, day)).rollouts_failed_total).toBe(1);
+});
+
+test("objectives that are looked up again and again read each fact once, and stand as if all had been read", async () => {
+  await using w = await world();
+  let read = 0;
+  const reader = createBurnReader({
+    tallies: (...asked) => w.store.tallies(...asked),
+    async entries(...asked) {
+      const entries = await w.store.entries(...asked);
+      read += entries.length;
+      return entries;
+    },
+  });
+  const slos = (["rollouts", "recompiles", "standing"] as const).map(
+    (indicator) => ({ id: indicator, indicator, objective: 0.5, periodMs: 30 * day, minSamples: 1 }) as const,
+  );
+  const agrees = async (nowMs: number, some = slos) =>
+    expect(await reader.burns(scope, some, nowMs)).toEqual([...(await burnsOf(w.store, scope, some, nowMs))]);
+  const commit = async (one: Parameters<typeof attempt>[0]) => {
+    for (const [atMs, fact] of attempt(one)) await w.commit(atMs, fact);
+  };
+  await agrees(day);
+  await commit({ id: "long", startMs: 10, endMs: 40 * day, verdict: "failed" });
+  await agrees(41 * day);
+  for (let at = 0; at < 20; at += 1) {
+    await w.commit(41 * day + at, {
+      type: "recompile_ended",
+      attemptId: `r${at}`,
+      result: at % 2 === 0 ? "failed" : "unchanged",
+      durationMs: 1,
+    });
+  }
+  await commit({ id: "kept", startMs: 42 * day, endMs: 42 * day + 1, verdict: "kept" });
+  await agrees(43 * day);
+  const before = read;
+  await agrees(43 * day + 1);
+  // The last one, to see that the chain is still the same.
+  expect(read - before).toBe(1);
+  await agrees(72 * day);
+  await agrees(90 * day);
+  // Another question needs other facts.
+  await agrees(43 * day, slos.slice(0, 1));
+  await agrees(43 * day);
 });
 
 test("a full disk fails no visit, is told once, and all is there when it is not full any more", async () => {

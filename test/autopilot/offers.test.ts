@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { rmSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { createRollouts } from "../../src/autopilot/attempt/rollouts.ts";
+import { standingRun } from "../../src/autopilot/offer/standing-run.ts";
 import { createOffers } from "../../src/autopilot/offers.ts";
 import { bundle, sh } from "../e2e/bundle.ts";
 import { crashing, deploying, standing } from "../e2e/services.ts";
@@ -147,5 +148,26 @@ test("what stands is what the last good run that deploys has made, whoever began
       runtimeRunId: one.runtimeRunId,
       atMs: expect.any(Number),
     });
+  });
+});
+
+test("of a scope's runs only those are read again that have told something since", async () => {
+  await inScope(async (world) => {
+    const rollouts = createRollouts({ ...host, by: "test" });
+    const placed = await world.place("run-1", deploying([standing("web", 1)]));
+    const attempt = world.attempt(placed);
+    await rollouts.begin(world.config(), attempt, never);
+    const { found, stood } = await standingRun(world.scopeRoot);
+    const [[runtimeRunId, read] = []] = stood;
+    if (found === undefined || runtimeRunId === undefined || read === undefined)
+      throw new Error("nothing stands");
+    expect(found).toMatchObject({ runtimeRunId, atMs: read.atMs });
+    const remembered = (changed: Partial<typeof read>) => new Map([[runtimeRunId, { ...read, ...changed }]]);
+    // What is remembered is believed without a look, and only of just these events and facts.
+    expect((await standingRun(world.scopeRoot, remembered({ atMs: 1 }))).found?.atMs).toBe(1);
+    for (const other of [{ lastSeq: read.lastSeq - 1 }, { factsSha256: "0".repeat(64) }]) {
+      const again = await standingRun(world.scopeRoot, remembered({ ...other, atMs: 1 }));
+      expect(again).toEqual({ found, stood });
+    }
   });
 });

@@ -384,9 +384,11 @@ describe("trace", () => {
     await storeHistory(place.scopeRoot, { id: "second" });
     const { paths } = await exported(place);
     const partial = readFileSync(paths.otel, "utf8");
+    // Longer than what is read of the file at a time, in its midst and at its end.
+    const long = "x".repeat(200_000);
     writeFileSync(
       paths.otel,
-      `{"source":"compile.trace_span"}\n${partial}{"source":"torn${"x".repeat(50_000)}`,
+      `{"source":"compile.trace_span"}\n{"source":"${long}"}\n${partial}{"source":"torn${long}`,
     );
     await Promise.all([exported(place), exported(place, { id: "second" })]);
     const text = readFileSync(paths.otel, "utf8");

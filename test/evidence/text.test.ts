@@ -244,3 +244,12 @@ test("an array written item by item is the array", () => {
     }),
   );
 });
+
+test("a block takes room for what it was given, not for the longest run", () => {
+  const block = new TextBlock();
+  block.text("a short run\n");
+  expect(block.since(0).buffer.byteLength).toBeLessThanOrEqual(64 * 1024);
+  const long = "é".repeat(300_000);
+  block.text(long);
+  expect(new TextDecoder().decode(block.since(0))).toBe(`a short run\n${long}`);
+});

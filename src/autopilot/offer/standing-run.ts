@@ -13,13 +13,37 @@ import type { RunReader, RunRow, Store } from "../../store/contract.ts";
 import { openStore } from "../../store/sqlite/open.ts";
 import type { Deployed } from "../model.ts";
 
-/** Undefined where none has. @throws AkcError of the store */
-export async function standingRun(scopeRoot: string): Promise<Deployed | undefined> {
+/** When a run last brought all to stand, as far as was read of it. */
+interface Stood {
+  /** Of its last event and of its facts: what it tells is of just these. */
+  readonly lastSeq: number;
+  readonly factsSha256: string | null;
+  /** Undefined where it did not. */
+  readonly atMs: number | undefined;
+}
+
+/** Of the runs that were looked at, by runtime run id. */
+export type StoodTimes = ReadonlyMap<string, Stood>;
+
+export interface StandingRun {
+  /** Undefined where none has. */
+  readonly found: Deployed | undefined;
+  /** For the next time: of the runs that were looked at. */
+  readonly stood: StoodTimes;
+}
+
+/**
+ * @param known of an earlier time: a run that has told nothing since is not read again, since a scope's history grows and looking at
+ *   it is to cost what is new
+ * @throws AkcError of the store
+ */
+export async function standingRun(scopeRoot: string, known: StoodTimes = new Map()): Promise<StandingRun> {
   let store: Store;
   try {
     store = await openStore(scopeRoot, { create: false });
   } catch (cause) {
-    if (cause instanceof AkcError && cause.code === "RUN_NOT_FOUND") return undefined;
+    if (cause instanceof AkcError && cause.code === "RUN_NOT_FOUND")
+      return { found: undefined, stood: new Map() };
     throw cause;
   }
   try {
@@ -27,22 +51,22 @@ export async function standingRun(scopeRoot: string): Promise<Deployed | undefin
       .filter(({ outcome, context }) => outcome === "succeeded" && context.mode !== "simulate")
       .sort((one, other) => other.startedAtMs - one.startedAtMs)
       .slice(0, runsLookedAt);
+    const stood = new Map<string, Stood>();
     const deployed: Deployed[] = [];
     for (const row of runs) {
       const { runtimeRunId } = row.context;
-      const reader = await store.openRun(runtimeRunId);
-      try {
-        const atMs = await stoodAtMs(reader, row);
-        const { bundlePath, bundleSha256 } = row;
-        if (atMs !== undefined) deployed.push({ bundlePath, bundleSha256, runtimeRunId, atMs });
-      } finally {
-        await reader.close();
-      }
+      const { bundlePath, bundleSha256, lastSeq, factsSha256 } = row;
+      const before = known.get(runtimeRunId);
+      const isKnown = before?.lastSeq === lastSeq && before.factsSha256 === factsSha256;
+      const atMs = isKnown ? before.atMs : await readStoodAtMs(store, row);
+      stood.set(runtimeRunId, { lastSeq, factsSha256, atMs });
+      if (atMs !== undefined) deployed.push({ bundlePath, bundleSha256, runtimeRunId, atMs });
     }
-    return deployed.reduce<Deployed | undefined>(
+    const found = deployed.reduce<Deployed | undefined>(
       (last, one) => (last === undefined || one.atMs > last.atMs ? one : last),
       undefined,
     );
+    return { found, stood };
   } finally {
     await store.close();
   }
@@ -50,6 +74,15 @@ export async function standingRun(scopeRoot: string): Promise<Deployed | undefin
 
 /** Enough to find a deployment behind many runs that deployed nothing. */
 const runsLookedAt = 100;
+
+async function readStoodAtMs(store: Store, row: RunRow): Promise<number | undefined> {
+  const reader = await store.openRun(row.context.runtimeRunId);
+  try {
+    return await stoodAtMs(reader, row);
+  } finally {
+    await reader.close();
+  }
+}
 
 /** When all that the run wants stood, by its last word; undefined where it deploys nothing, or did not come to that. */
 async function stoodAtMs(reader: RunReader, row: RunRow): Promise<number | undefined> {

@@ -95,7 +95,8 @@ const drainMs = 1_000;
 /** Who does not read its request has closed the pipe: no fault of akc's. */
 async function feed({ stdin }: Launched, text: string): Promise<void> {
   try {
-    stdin.write(text);
+    // What it answers is a promise where the pipe takes no more: one that nobody watches would end akc.
+    await stdin.write(text);
     await stdin.end();
   } catch {
     // EPIPE.

@@ -15,12 +15,14 @@ export type Scalar = string | number | boolean | bigint | JsonFloat | null;
 /** What is gathered before it is handed on; a block has room for as much again, since rows are not divided. */
 export const handOnBytes = 256 * 1024;
 const blockBytes = 2 * handOnBytes;
+/** Most runs tell little, each into a dozen blocks: with room for a long run from the start, every one would cost megabytes of garbage. */
+const firstBytes = 16 * 1024;
 
 /** Text that stands in quotes as it is, in either form. */
 export const plainText = /^[ !#-[\]-~]*$/;
 
 export class TextBlock {
-  #bytes = Buffer.allocUnsafe(blockBytes);
+  #bytes = Buffer.allocUnsafe(firstBytes);
   #length = 0;
 
   get length(): number {

@@ -11,6 +11,7 @@ import type { Journal } from "../../../service/journal.ts";
 import { timedStore } from "../../../service/metrics/timed-store.ts";
 import { systemClock } from "../../../system/clock.ts";
 import { systemIds } from "../../../system/ids.ts";
+import { staySmall } from "../../../system/staying-small.ts";
 import { AKC_VERSION } from "../../../version.ts";
 import type { Session } from "../../command.ts";
 import type { ExitCode } from "../../exit-codes.ts";
@@ -61,6 +62,7 @@ export async function runAutopilot(
     secrets: () => secrets,
     drainMs: () => config().drainMs,
   });
+  const letGrow = staySmall();
   try {
     journal.always({
       level: "info",
@@ -87,6 +89,7 @@ export async function runAutopilot(
     await sight?.close();
     await close();
     supervision.end();
+    letGrow();
   }
 }
 

@@ -10,6 +10,7 @@ import { limits } from "../limits.ts";
 import type { Decision } from "../policy/model.ts";
 import type { DesiredResource, Observation, Provider, Revision } from "../providers/contract.ts";
 import type { DeploymentReader, PlanRow, RolloutRow } from "../store/contract.ts";
+import { steadyClock } from "../system/steady-clock.ts";
 import { failedIn } from "./brought-back.ts";
 import { unlisted } from "./change.ts";
 import { correctionsIn } from "./corrections.ts";
@@ -76,9 +77,12 @@ export async function glance(input: GlanceInput): Promise<Glance> {
 }
 
 /** @throws AkcError PLAN_STALE, PLAN_NOT_FOUND, DEPENDENCY_CYCLE, DESIRED_STATE_INVALID; whatever the ledger throws */
-export async function reconcile(input: ReconcileInput): Promise<Reconciled> {
+export async function reconcile(asked: ReconcileInput): Promise<Reconciled> {
+  const { wanted, looked, rollouts, plan } = await glance(asked);
+  // Waits and deadlines of a rollout count by the times that it keeps: a clock that was set back, now or since, makes none of them longer.
+  const clock = steadyClock(asked.clock, Math.max(0, ...rollouts.map(({ updatedAtMs }) => updatedAtMs)));
+  const input = { ...asked, clock };
   const { provider, deployment, signal, ledger } = input;
-  const { wanted, looked, rollouts, plan } = await glance(input);
   input.onPlan?.(plan);
   await refuseOtherPlan(input, plan);
   const open = await deployment.openRollout();

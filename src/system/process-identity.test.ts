@@ -1,8 +1,9 @@
 /** Who a process is, with real ones: the living, the dead, and numbers that mean somebody else. */
 import { afterEach, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { systemClock } from "./clock.ts";
 import { DeathWatch } from "./death-watch.ts";
-import { bootId, isAlive, membersOf, signalProcess, startTicksOf } from "./process-identity.ts";
+import { bootId, isAlive, livesBy, membersOf, signalProcess, startTicksOf } from "./process-identity.ts";
 import { statOf } from "./process-table.ts";
 
 const children: Bun.Subprocess[] = [];
@@ -17,10 +18,17 @@ function sleeper(env: Readonly<Record<string, string>> = {}) {
     detached: true,
   });
   children.push(child);
+  // Until it has become the program it may have no environment to be read.
+  for (let looks = 0; looks < 2_000 && !isSleep(child.pid); looks += 1) Bun.sleepSync(1);
   const stat = statOf(child.pid);
   if (stat === undefined) throw new Error("it is gone already");
   const { startTicks } = stat;
   return { child, identity: { pid: child.pid, startTicks, bootId: bootId() } };
+}
+
+function isSleep(pid: number): boolean {
+  const path = `/proc/${pid}/comm`;
+  return existsSync(path) && readFileSync(path, "utf8") === "sleep\n";
 }
 
 test("a signal goes to the very process, and to nobody when the number, the start or the boot is another's", async () => {
@@ -89,6 +97,21 @@ test("a child that is hidden at first is looked for until it is seen or has ende
   expect(looks).toBe(4);
   child.kill("SIGKILL");
   expect(await startTicksOf(child.pid, child.exited, systemClock, () => undefined)).toBe(0);
+});
+
+test("one that is hidden while it becomes another program lives; one that is gone is not looked for twice", async () => {
+  const { child, identity } = sleeper();
+  let looks = 0;
+  const hidden = (pid: number) => (++looks < 4 ? undefined : statOf(pid));
+  expect([livesBy(hidden, identity), looks]).toEqual([true, 4]);
+  looks = 0;
+  expect([livesBy(hidden, { ...identity, startTicks: 1 }), looks]).toEqual([false, 4]);
+  // Hidden for good: nobody can tell that it is the one that is meant.
+  expect(livesBy(() => undefined, identity)).toBe(false);
+  child.kill("SIGKILL");
+  await child.exited;
+  looks = 0;
+  expect([livesBy(hidden, identity), looks]).toEqual([false, 1]);
 });
 
 test("the host's boot has an id", () => {

@@ -40,9 +40,30 @@ function readBootId(): string {
   }
 }
 
-/** Whether this very process lives. */
-export function isAlive({ pid, startTicks, bootId: born }: ProcessIdentity): boolean {
-  return born === bootId() && livingStat(pid)?.startTicks === startTicks;
+/** How to find a process in the table. */
+type Look = (pid: number) => ProcessStat | undefined;
+
+/** Whether this very process lives. Takes some milliseconds where it is hidden at this moment. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  return livesBy(statOf, identity);
+}
+
+/** As `isAlive`, as somebody else sees the table: for tests. */
+export function livesBy(look: Look, { pid, startTicks, bootId: born }: ProcessIdentity): boolean {
+  return born === bootId() && living(unhiddenStat(pid, look))?.startTicks === startTicks;
+}
+
+/**
+ * Where others' processes are hidden (`hidepid`, `ProtectProc=`), ours are too for as long as they become another program: one that
+ * takes signals from us is there, and is looked for again.
+ */
+function unhiddenStat(pid: number, look: Look): ProcessStat | undefined {
+  for (let looks = 1; ; looks += 1) {
+    const stat = look(pid);
+    if (stat !== undefined || looks >= limits.processHiddenLooksMax || libc()?.kill(pid, 0) !== 0)
+      return stat;
+    Bun.sleepSync(1);
+  }
 }
 
 /**
@@ -70,8 +91,7 @@ export async function startTicksOf(
   }
 }
 
-function livingStat(pid: number): ProcessStat | undefined {
-  const stat = statOf(pid);
+function living(stat: ProcessStat | undefined): ProcessStat | undefined {
   return stat === undefined || stat.state === "Z" || stat.state === "X" ? undefined : stat;
 }
 
@@ -118,7 +138,7 @@ export function membersOf(
   // The number of a session whose leader is gone may be somebody else's by now.
   const session = leader !== undefined && isAlive(leader) ? leader.pid : undefined;
   return processIds().flatMap((pid) => {
-    const stat = livingStat(pid);
+    const stat = living(statOf(pid));
     // What came of the leader came after it; the others need no closer look.
     if (stat === undefined || pid === process.pid || stat.startTicks < (leader?.startTicks ?? 0)) return [];
     const member =
@@ -131,7 +151,7 @@ export function membersOf(
 export function leadersMarked(name: string): ReadonlyMap<string, ProcessIdentity> {
   const found = new Map<string, ProcessIdentity>();
   for (const pid of processIds()) {
-    const stat = livingStat(pid);
+    const stat = living(statOf(pid));
     if (stat?.session !== pid) continue;
     const value = variableOf(pid, name);
     if (value !== undefined) found.set(value, { pid, startTicks: stat.startTicks, bootId: bootId() });

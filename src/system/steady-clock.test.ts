@@ -25,3 +25,16 @@ test("it never goes back, never falls behind the wall clock and never stands sti
     }),
   );
 });
+
+test("it begins with what was written down already, and goes on from there", () => {
+  const at = { wallMs: 10_000, monotonicMs: 50 };
+  const clock = steadyClock(
+    { nowMs: () => at.wallMs, monotonicMs: () => at.monotonicMs, sleep: async () => undefined },
+    3_610_000,
+  );
+  expect(clock.nowMs()).toBe(3_610_000);
+  Object.assign(at, { wallMs: 10_700, monotonicMs: 750 });
+  expect(clock.nowMs()).toBe(3_610_700);
+  Object.assign(at, { wallMs: 4_000_000, monotonicMs: 800 });
+  expect(clock.nowMs()).toBe(4_000_000);
+});

@@ -4,9 +4,12 @@
  */
 import type { Clock } from "./clock.ts";
 
-/** Times are whole milliseconds. A clock that is set back delays nothing; one that is set forward makes things due. */
-export function steadyClock(clock: Clock): Clock {
-  let toldMs = clock.nowMs();
+/**
+ * Times are whole milliseconds. A clock that is set back delays nothing; one that is set forward makes things due.
+ * @param fromMs what was written down already: it begins there where the wall clock is behind that
+ */
+export function steadyClock(clock: Clock, fromMs = Number.NEGATIVE_INFINITY): Clock {
+  let toldMs = Math.max(clock.nowMs(), fromMs);
   let toldAt = clock.monotonicMs();
   return {
     nowMs() {

@@ -2,8 +2,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RecompileConfig } from "../../src/autopilot/config/model.ts";
-import type { RecompileAnswer } from "../../src/autopilot/contract.ts";
 import type { Deployed, Trigger } from "../../src/autopilot/model.ts";
+import type { RecompileAnswer } from "../../src/autopilot/recompile/contract.ts";
 import { createRecompiler, type RecompilerDeps } from "../../src/autopilot/recompile/recompiler.ts";
 import { plainEnv } from "../e2e/akc.ts";
 import { processesBelow } from "../e2e/world.ts";

@@ -180,9 +180,11 @@ describe("a store that refuses", () => {
     const { world, scope } = await standsAt1();
     const clock = jumpingClock();
     let underWay = 0;
+    const refused = Promise.withResolvers<void>();
     const { apply } = world.provider;
     world.provider.apply = async (change, call) => {
       underWay += 1;
+      await refused.promise;
       await Bun.sleep(20);
       await apply(change, call);
       underWay -= 1;
@@ -190,8 +192,9 @@ describe("a store that refuses", () => {
     const deployment: DeploymentReader = {
       ...scope.deployment,
       async openRequests() {
-        if (underWay > 0) throw new AkcError("STORE_DAMAGED");
-        return [];
+        if (underWay === 0) return [];
+        refused.resolve();
+        throw new AkcError("STORE_DAMAGED");
       },
     };
     const unreadable: MemoryScope = { ...scope, deployment };

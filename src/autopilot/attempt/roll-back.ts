@@ -19,6 +19,7 @@ import { outcomeOfWork } from "./outcome.ts";
 import { passes } from "./recover.ts";
 import { signsSince } from "./repair.ts";
 import { driveRollout } from "./waiting.ts";
+import { finishEvidence } from "./whole-evidence.ts";
 
 export interface RolledBack {
   readonly ok: boolean;
@@ -57,6 +58,8 @@ export async function rollBack(
     const message = `it could not be brought back: ${cause.message} [${cause.code}]`;
     return { ok: false, message };
   }
+  // Whoever undid it may have died before he wrote that down where others read it.
+  const flaw = await finishEvidence(scope, attempt, signal, host);
   const after = await withRun(scopeRoot, attempt.runtimeRunId, changedBy);
   const left = (after ?? []).filter(({ phase }) => phase !== "rolled_back");
   const seen = left.length === 0 ? await standsBefore(scope, attempt, changed, signal, host) : stuck(left);
@@ -71,7 +74,8 @@ export async function rollBack(
       // Of the bundle that was taken back nothing is to stand.
       converged: undefined,
     });
-  return { ...seen, ...(run === undefined ? {} : { run }) };
+  const message = flaw === undefined ? seen.message : `${seen.message}; ${flaw}`;
+  return { ...seen, message, ...(run === undefined ? {} : { run }) };
 }
 
 /** Newest first; those that changed something and whose place no other bundle has taken. */

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ReplicaRecord } from "./record.ts";
-import { afterExit, backoffMs, isCrashLooping, unseenExit } from "./restart.ts";
+import { afterExit, backoffMs, isCrashLooping, notStarted, unseenExit, waitLeftMs } from "./restart.ts";
 import { readSettings } from "./settings.ts";
 
 function record(
@@ -82,4 +82,24 @@ test("a crash loop is called one until a copy has stood for long", () => {
   expect(isCrashLooping(looping, 1_004_999)).toBe(true);
   expect(isCrashLooping(looping, 1_005_000)).toBe(false);
   expect(isCrashLooping({ ...looping, restarts: 2 }, 1_000_001)).toBe(false);
+});
+
+test("nobody waits longer than the wait that was due, however far the clock was set back meanwhile", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 20 }),
+      fc.integer({ min: 0, max: 86_400_000 }),
+      (restarts, backMs) => {
+        const crashed = record({ backoff_ms: 100, backoff_max_ms: 60_000 }, { restarts });
+        const ended = afterExit(crashed, { at_ms: 1_000_001, why: "exit", code: 1 });
+        const wholeMs = (ended.next_start_ms ?? 0) - 1_000_001;
+        expect(waitLeftMs(ended, 1_000_001)).toBe(wholeMs);
+        expect(waitLeftMs(ended, 1_000_001 + wholeMs)).toBe(0);
+        expect(waitLeftMs(ended, 1_000_001 - backMs)).toBe(backMs === 0 ? wholeMs : 0);
+      },
+    ),
+  );
+  // An intent from which nothing came, and a host that was restarted, wait for nothing.
+  const meant = notStarted(record({ backoff_ms: 100 }, { phase: "starting" }));
+  expect([waitLeftMs(meant, 1_000_000), waitLeftMs(meant, 1)]).toEqual([0, 0]);
 });

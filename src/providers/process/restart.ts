@@ -23,6 +23,16 @@ export function afterExit(record: ReplicaRecord, exit: Exit): ReplicaRecord {
   };
 }
 
+/**
+ * How long a copy that waits still waits; 0: it is to be started now. A moment further ahead than any wait that it can have was
+ * written by a clock that was set back since: nobody waits until that has caught up.
+ */
+export function waitLeftMs({ next_start_ms: due, restarts, settings }: ReplicaRecord, nowMs: number): number {
+  const leftMs = (due ?? nowMs) - nowMs;
+  const longestMs = backoffMs(settings.restart, Math.max(0, restarts - 1));
+  return leftMs <= 0 || leftMs > longestMs ? 0 : leftMs;
+}
+
 /** Twice as long after each restart in a row. */
 export function backoffMs(
   { backoff_ms: base, backoff_max_ms: max }: ServiceSettings["restart"],

@@ -12,7 +12,7 @@ import {
   type ServiceRecord,
   settingsHash,
 } from "./record.ts";
-import { afterExit, isCrashLooping, notStarted, unseenExit } from "./restart.ts";
+import { afterExit, isCrashLooping, notStarted, unseenExit, waitLeftMs } from "./restart.ts";
 import type { ServiceSettings } from "./settings.ts";
 import type { Life } from "./starter.ts";
 import type { Copy } from "./steps.ts";
@@ -52,7 +52,7 @@ export function stateOf(seen: SeenCopy, record: ReplicaRecord, nowMs: number): C
     case "running":
       return seen.liveness?.verdict === "failing" ? "sick" : "running";
     case "waiting":
-      return (record.next_start_ms ?? 0) <= nowMs ? "due" : "waiting";
+      return waitLeftMs(record, nowMs) === 0 ? "due" : "waiting";
     case "completed":
     case "given_up":
       return "ended";
@@ -90,8 +90,8 @@ function judge(seen: SeenCopy, nowMs: number): Judged {
       return verdict("degraded", "liveness_failing", seen.liveness?.message ?? "does not answer");
     case "due":
     case "waiting": {
-      const wait = Math.max(0, (record.next_start_ms ?? nowMs) - nowMs);
-      const when = state === "due" ? "is to be started now" : `is started again in ${wait} ms`;
+      const when =
+        state === "due" ? "is to be started now" : `is started again in ${waitLeftMs(record, nowMs)} ms`;
       return verdict("degraded", looping ? "crash_looping" : "ended", `${when}; ${again}`);
     }
     case "running":

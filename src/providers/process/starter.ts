@@ -229,7 +229,8 @@ export function lifeOf(record: ReplicaRecord, starts: () => Starts, nowMs: numbe
   if (record.phase !== "starting") return { kind: "gone", rebooted: false };
   const found = starts().started.get(record.service_id);
   if (found !== undefined) return { kind: "alive", identity: found };
-  const young = nowMs - record.started_ms < limits.processStartMsMax;
+  // One that lies ahead was written by a clock that was set back since.
+  const young = Math.abs(nowMs - record.started_ms) < limits.processStartMsMax;
   return young || starts().launching.has(record.service_id)
     ? { kind: "starting" }
     : { kind: "gone", rebooted: false };

@@ -11,7 +11,7 @@ import type { ProbeBoard, Turn } from "./board.ts";
 import type { Children } from "./children.ts";
 import { identityOf, type ReplicaRecord } from "./record.ts";
 import type { RecordStore } from "./record-store.ts";
-import { afterExit } from "./restart.ts";
+import { afterExit, waitLeftMs } from "./restart.ts";
 import type { SocketKeeper } from "./sockets.ts";
 import { settledRecord } from "./standing.ts";
 import { lifeOf, type Starter, type Starts } from "./starter.ts";
@@ -170,7 +170,7 @@ export class Supervisor {
     const nowMs = this.#deps.clock.nowMs();
     for (const [key, { resourceId, record }] of this.#tracked) {
       const dueMs = record.next_start_ms;
-      if (record.phase !== "waiting" || dueMs === undefined || dueMs > nowMs) continue;
+      if (record.phase !== "waiting" || dueMs === undefined || waitLeftMs(record, nowMs) > 0) continue;
       if (this.#deps.supervise) this.#do(key, (tracked) => this.#restart(tracked));
       else if (this.#told.get(key) !== dueMs) {
         this.#told.set(key, dueMs);
@@ -182,7 +182,7 @@ export class Supervisor {
   async #restart({ resourceId, record }: Tracked): Promise<void> {
     const { store, starter, sockets, clock, board } = this.#deps;
     await this.#edit(resourceId, record.slot, async (now) => {
-      if (now.phase !== "waiting" || (now.next_start_ms ?? 0) > clock.nowMs()) return now;
+      if (now.phase !== "waiting" || waitLeftMs(now, clock.nowMs()) > 0) return now;
       const { process: _, next_start_ms: __, ready: ___, ...wanted } = now;
       try {
         await starter.end(resourceId, now, new AbortController().signal);

@@ -155,7 +155,10 @@ test.concurrent(
   () =>
     inPlace(async (place) => {
       const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place.outputsRoot]);
-      if (mounted.exitCode !== 0) return;
+      if (mounted.exitCode !== 0) {
+        console.warn("SKIPPED: nobody may mount a file system here, so no disk is full");
+        return;
+      }
       try {
         mkdirSync(place.shop.world.scope, { recursive: true });
         await place.shop.start(await place.shop.write("v1", standingServices(1)), "--runtime-run-id", "r1");

@@ -136,15 +136,18 @@ export async function live(
   return "over";
 }
 
-/** Lives it over these deaths, each of another controller, and judges what came of it. Returns how often one died. */
-export async function tell(life: Life, deaths: readonly string[]): Promise<number> {
+/**
+ * Lives it over these deaths, each of another controller, and judges what came of it. Returns how often one died.
+ * @param mayBeMissed where how often a place is reached follows from what was done in one write and what in two
+ */
+export async function tell(life: Life, deaths: readonly string[], mayBeMissed = false): Promise<number> {
   let died = 0;
   await inPlace(async (place) => {
     await life.prepare(place);
     for (const death of deaths) {
       const came = await live(place, life, { failpoint: `${death}:kill` });
       if (came === "killed") died += 1;
-      else throw new Error(`nobody died of ${death}, after ${died}: ${await told(place)}`);
+      else if (!mayBeMissed) throw new Error(`nobody died of ${death}, after ${died}: ${await told(place)}`);
     }
     // Somebody has to see that all is done, and write the files that a death kept from being written.
     await live(place, life);

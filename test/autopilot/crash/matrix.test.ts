@@ -58,6 +58,8 @@ const chains: readonly (readonly [Life, readonly string[]])[] = [
       "reconcile.intent_recorded:1",
       "reconcile.change_made:1",
       "reconcile.change_recorded:1",
+      // All is brought back; the run's evidence is not whole.
+      "evidence.before_seal:1",
       "lease.released:1",
       "autopilot.before_append:1",
     ],
@@ -87,10 +89,17 @@ describe.if(full)("at every place that is reached, one death each", () => {
   for (const life of Object.values(lives)) {
     test(life.name, async () => {
       const failures: string[] = [];
-      for (const failpoint of await placesIn(life)) {
-        await tell(life, [failpoint]).catch((cause) => failures.push(`${failpoint}: ${cause}`));
+      const places = await placesIn(life);
+      let died = 0;
+      for (const failpoint of places) {
+        const told = tell(life, [failpoint], true).then((deaths) => {
+          died += deaths;
+        });
+        await told.catch((cause) => failures.push(`${failpoint}: ${cause}`));
       }
       expect(failures).toEqual([]);
+      // The last time of a place may be one more or less in another life.
+      expect(died).toBeGreaterThan(places.length * 0.9);
     }, 1_800_000);
   }
 });

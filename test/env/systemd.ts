@@ -16,20 +16,28 @@ export class SystemdHost {
   readonly #folder = mkdtempSync(join(tmpdir(), "akc-sd-"));
   /** PID of its first process. */
   #leader = "";
-  readonly env: Readonly<Record<string, string>> = {
-    PATH: process.env["PATH"] ?? "",
-    HOME: process.env["HOME"] ?? "/root",
-    AKC_ENV_DIR: this.#folder,
-    AKC_TEST_INSTALL: process.env["AKC_TEST_INSTALL"] ?? "",
-  };
+  readonly env: Readonly<Record<string, string>>;
 
-  /** Undefined where it cannot be had; says so loudly. */
-  static up(): SystemdHost | undefined {
-    const host = new SystemdHost();
+  private constructor(suite: string) {
+    this.env = {
+      PATH: process.env["PATH"] ?? "",
+      HOME: process.env["HOME"] ?? "/root",
+      AKC_ENV_DIR: this.#folder,
+      AKC_TEST_INSTALL: process.env["AKC_TEST_INSTALL"] ?? "",
+      AKC_SYSTEMD_SUITE: suite,
+    };
+  }
+
+  /**
+   * Undefined where it cannot be had; says so loudly.
+   * @param suite of Debian, to have that one's systemd; else this machine's
+   */
+  static up(suite = ""): SystemdHost | undefined {
+    const host = new SystemdHost(suite);
     const { exitCode, stderr } = host.#script("up");
     host.#leader = /AKC_SYSTEMD_LEADER=(\d+)/.exec(host.#script("env").stdout)?.[1] ?? "";
     if (exitCode === 0) return host;
-    console.warn(`SKIPPED: no systemd here: ${stderr.trim()}`);
+    console.warn(`SKIPPED: no systemd${suite === "" ? "" : ` of ${suite}`} here: ${stderr.trim()}`);
     host.down();
     return undefined;
   }

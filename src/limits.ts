@@ -44,6 +44,8 @@ export const limits = {
   autopilotRejectedMax: 100,
   /** Events of runs that one visit reads; the rest comes with the next one. */
   autopilotEventsPerVisit: 5_000,
+  /** Until a run that is no more is forgotten: within it a scope that was moved away, or is restored, comes back without news of old. */
+  autopilotGoneRunMs: 86_400_000,
   /** How far before a signal the attempt may have begun that it belongs to. */
   autopilotAttemptLookBackMs: 7 * 86_400_000,
   /** Things that one trigger names: resources, actions, files. */
@@ -66,6 +68,8 @@ export const limits = {
   autopilotLeaseTtlMsMax: 10 * 60_000,
   /** Between two looks at whether somebody else wrote into the state. */
   autopilotPollMs: 1_000,
+  /** A wall clock that went apart from the monotonic one by more than this between two looks was set. */
+  autopilotClockStepMs: 2_000,
   /** Between two looks at which scopes there are. */
   autopilotDiscoverMs: 10_000,
   /** Between two proofs of progress of a controller that holds anything. */
@@ -374,6 +378,8 @@ export const limits = {
   processStopGraceMsMax: 5 * 60_000,
   /** Until a child that was started is looked for no more in the process table. */
   processSeenMsMax: 1_000,
+  /** At a process that takes signals and is not to be seen, a millisecond apart. */
+  processHiddenLooksMax: 20,
   /** Between SIGKILL and giving up on a process that does not go. */
   processKillMsMax: 5_000,
   processLogBytesDefault: 10 * 1024 * 1024,

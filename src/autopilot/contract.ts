@@ -1,10 +1,11 @@
 /**
- * What the autopilot is handed: its memory, its leases, its senses and its hands. The loop knows only these, so that a month can be
- * lived through in a test with a clock in the hand.
+ * What the autopilot is handed: its memory, its senses and its hands; leases and the hook have theirs in `lease/contract.ts` and
+ * `recompile/contract.ts`. The loop knows only these, so that a month can be lived through in a test with a clock in the hand.
  */
 import type { JsonObject } from "../json/value.ts";
 import type { ScopeConfig } from "./config/model.ts";
 import type { GateAnswer } from "./gates/model.ts";
+import type { LeaseAnswer } from "./lease/contract.ts";
 import type {
   Attempt,
   AttemptKind,
@@ -48,7 +49,13 @@ export interface AutopilotStore {
     scope: ScopeId,
     facts: readonly Fact[],
     by: Fence,
-    options: { readonly nowMs: number; readonly cursors?: readonly Cursor[]; readonly slots?: number },
+    options: {
+      readonly nowMs: number;
+      readonly cursors?: readonly Cursor[];
+      /** Runs that are no more: their cursors go in the same transaction. */
+      readonly goneRuns?: readonly string[];
+      readonly slots?: number;
+    },
   ): Promise<readonly Entry[]>;
   /** A person's word or trigger: needs no lease, is seen by whoever holds it at once. Two triggers of one key are one, and as many as may wait take no more: then nothing is returned. */
   say(
@@ -110,49 +117,6 @@ export interface ControllerRow {
   readonly version: string;
 }
 
-/** The right to work in a scope, of one backend. Names are lease names (spec cli §14.6). Times are wall clock milliseconds. */
-export interface LeaseBackend {
-  readonly kind: "sqlite" | "filesystem" | "k8s";
-  /** Takes it when it is free, expired or mine. Writes nothing when it is somebody else's. Never throws for what a backend cannot tell: fail closed. */
-  acquire(name: string, nowMs: number): Promise<LeaseAnswer>;
-  /** Moves on all that are held, in as few writes as the backend can. What is not answered `held` is lost. */
-  renew(names: readonly string[], nowMs: number): Promise<ReadonlyMap<string, LeaseAnswer>>;
-  /** Gives back those that are mine; the others are left alone. */
-  release(names: readonly string[]): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** Additive keys of the documented diagnostics: `{backend, namespace, name, holder_controller_id, acquired_at_ms, renewed_at_ms, expires_at_ms}` or `error`. */
-export type LeaseAnswer =
-  | { readonly kind: "held"; readonly expiresAtMs: number; readonly diagnostics: JsonObject }
-  | {
-      readonly kind: "taken";
-      readonly by: string;
-      readonly expiresAtMs: number;
-      readonly diagnostics: JsonObject;
-    }
-  | { readonly kind: "unknown"; readonly message: string; readonly diagnostics: JsonObject };
-
-/** A scope that is held: its fence, and the moment at which that is over. */
-export interface Held {
-  readonly fence: Fence;
-  /** Aborts with LEASE_LOST as its reason: nothing new may begin and what is under way stops. */
-  readonly lost: AbortSignal;
-}
-
-/** Keeps leases while they are held: one timer for all scopes, at a third of the time to live, on the monotonic clock. */
-export interface LeaseKeeper {
-  /** Undefined when somebody else has it, or when nobody can tell; `last` says why. Holding it already answers the same again. */
-  hold(scope: ScopeId): Promise<Held | undefined>;
-  last(scope: ScopeId): LeaseAnswer | undefined;
-  /** How often in a row the scope was somebody else's (spec: `lease_denied_streak`). Kept in memory: a standby writes nothing. */
-  deniedStreak(scope: ScopeId): number;
-  held(): readonly ScopeId[];
-  /** Of one scope that is no longer watched, or of all. */
-  release(scope?: ScopeId): Promise<void>;
-  close(): Promise<void>;
-}
-
 /** What may have to be looked into, found by looking; the cursors are moved on when the triggers are stored. */
 export interface TriggerSources {
   collect(
@@ -160,7 +124,12 @@ export interface TriggerSources {
     state: ScopeState,
     cursors: readonly Cursor[],
     signal: AbortSignal,
-  ): Promise<{ readonly triggers: readonly Trigger[]; readonly cursors: readonly Cursor[] }>;
+  ): Promise<{
+    readonly triggers: readonly Trigger[];
+    readonly cursors: readonly Cursor[];
+    /** Runs with a cursor that have not been there for a day. */
+    readonly goneRuns?: readonly string[];
+  }>;
 }
 
 /** Which bundle lies there to be rolled out, and what was deployed before anybody watched. */
@@ -176,24 +145,6 @@ export interface Sentries {
   look(scope: ScopeConfig, deployed: Deployed, signal: AbortSignal): Promise<Sighting>;
   /** Forgets what it keeps of scopes that are not watched any more, or of all. */
   close(scope?: ScopeId): Promise<void>;
-}
-
-export interface RecompileRequest {
-  readonly scope: ScopeConfig;
-  readonly attemptId: string;
-  readonly triggers: readonly Trigger[];
-  readonly deployed?: Deployed | undefined;
-}
-
-export type RecompileAnswer =
-  | { readonly result: "offered"; readonly offer: Offer }
-  | { readonly result: "unchanged" | "refused"; readonly message: string }
-  | { readonly result: "failed"; readonly code: string; readonly message: string };
-
-export interface Recompiler {
-  /** Never throws for what the hook does; @throws the signal's reason when it aborts. */
-  recompile(request: RecompileRequest, signal: AbortSignal): Promise<RecompileAnswer>;
-  close(): Promise<void>;
 }
 
 export interface GateQuestion {

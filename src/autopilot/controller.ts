@@ -8,28 +8,21 @@ import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { steadyClock } from "../system/steady-clock.ts";
 import type { AutopilotConfig } from "./config/model.ts";
-import { fixedChanges } from "./config/reload.ts";
 import { scopeConfigOf } from "./config/scope-config.ts";
-import type {
-  Controller,
-  ControllerPhase,
-  ControllerRow,
-  ControllerStatus,
-  LeaseKeeper,
-  Telling,
-} from "./contract.ts";
+import type { Controller, ControllerPhase, ControllerRow, ControllerStatus, Telling } from "./contract.ts";
+import type { LeaseKeeper } from "./lease/contract.ts";
 import { type Chores, choresOf, type Discover } from "./loop/chores.ts";
 import { DueQueue } from "./loop/due-queue.ts";
 import { type Ground, hasten, type Pace } from "./loop/ground.ts";
 import { Looks } from "./loop/looks.ts";
 import { Places } from "./loop/places.ts";
+import { rereadConfig } from "./loop/reloading.ts";
 import type { Told } from "./loop/told.ts";
 import { Upkeep } from "./loop/upkeep.ts";
 import { Visits } from "./loop/visits.ts";
 import { countVerdict, statusOf } from "./loop/watched.ts";
 import { type ScopeId, scopeName } from "./model.ts";
 import type { VisitPorts } from "./visit.ts";
-import { ask } from "./visiting/bounded.ts";
 
 export interface ControllerParts {
   readonly ports: Omit<VisitPorts, "tell" | "looked">;
@@ -238,22 +231,12 @@ class Loop implements RunningController {
 
   async #reloaded(): Promise<{ readonly ok: boolean; readonly message: string }> {
     const { clock, scopes, queue } = this.#ground;
-    const bounds = { clock, signals: [] };
-    try {
-      const config = await ask("reading the configuration", limits.autopilotAskMsMax, bounds, () =>
-        this.#parts.readConfig(),
-      );
-      const fixed = fixedChanges(this.#config, config);
-      if (fixed.length > 0)
-        return { ok: false, message: `${fixed.join(", ")} cannot change while it runs: restart to apply` };
-      this.#config = config;
-      this.#loadedAtMs = clock.nowMs();
-      this.#parts.onConfig?.(config);
-    } catch (cause) {
-      const { message, issues } = cause instanceof AkcError ? cause : new AkcError("INTERNAL", { cause });
-      const [first] = issues;
-      return { ok: false, message: first === undefined ? message : `${message}: ${first.message}` };
-    }
+    const reread = await rereadConfig(this.#config, () => this.#parts.readConfig(), clock);
+    if (reread.kind === "refused") return { ok: false, message: reread.why };
+    const { config } = reread;
+    this.#config = config;
+    this.#loadedAtMs = clock.nowMs();
+    this.#parts.onConfig?.(config);
     await this.#upkeep.run(this.#chores.discovery);
     for (const { id, key, startedMs } of scopes.values()) {
       if (startedMs !== undefined) queue.hasten(key, startedMs + scopeConfigOf(this.#config, id).intervalMs);

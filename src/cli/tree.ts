@@ -366,6 +366,11 @@ export const tree: Group = {
           summary: "Ask the autopilot to look into a scope.",
           load: async () => (await import("./autopilot/trigger.ts")).trigger,
         },
+        history: {
+          kind: "leaf",
+          summary: "List what was decided and done, and why: attempts, gates, proposals, words.",
+          load: async () => (await import("./autopilot/history.ts")).history,
+        },
         scoreboard: {
           kind: "leaf",
           summary: "Show how rollouts and repairs went, and how objectives stand.",

@@ -6,7 +6,8 @@
  */
 
 import type { Listen } from "../autopilot/config/model.ts";
-import type { AutopilotStore, Controller, LeaseAnswer } from "../autopilot/contract.ts";
+import type { AutopilotStore, Controller } from "../autopilot/contract.ts";
+import type { LeaseAnswer } from "../autopilot/lease/contract.ts";
 import { scopeName } from "../autopilot/model.ts";
 import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";

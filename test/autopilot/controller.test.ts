@@ -129,6 +129,10 @@ test("a person's word is heeded within a second or so, whatever the interval", a
 test("a wall clock that is set back an hour delays nothing, and one that is set forward makes things due", async () => {
   await using world = await imagine();
   await using one = stage(world, [shop], { scope: { intervalMs: 60_000 } });
+  const steps: unknown[] = [];
+  one.controller.listen((told) => {
+    if (told.kind === "note") steps.push([told.message, told.keys["by_ms"]]);
+  });
   await world.clock.pass(5 * 60_000);
   world.clock.set(-3_600_000);
   await world.clock.pass(5 * 60_000);
@@ -139,6 +143,10 @@ test("a wall clock that is set back an hour delays nothing, and one that is set 
   expect(one.looks().length).toBe(before + 1);
   const times = (await world.entries()).map(({ atMs }) => atMs);
   expect(times).toEqual(times.toSorted((a, b) => a - b));
+  expect(steps).toEqual([
+    [expect.stringContaining("set back"), "-3600000"],
+    [expect.stringContaining("set forward"), "10800000"],
+  ]);
 });
 
 test("a bake and a cool-down go on by a clock that was set back in the middle of them", async () => {
@@ -149,6 +157,33 @@ test("a bake and a cool-down go on by a clock that was set back in the middle of
   world.clock.set(-3_600_000);
   await world.clock.pass(310_000);
   expect(one.controller.status().scopes[0]?.state.deployed?.bundleSha256).toBe("b2");
+});
+
+test("what nobody can see is said once, with why, and once when it can be seen again; somebody at work there is no news", async () => {
+  await using world = await imagine();
+  await using one = stage(world, [shop], { scope: { intervalMs: 10_000 } });
+  const said: unknown[] = [];
+  one.controller.listen((told) => {
+    if (told.kind === "note") said.push([told.message, told.keys["error_code"]]);
+  });
+  await world.clock.pass(20_000);
+  const see = async (code?: string) => {
+    world.place(shop).sighting =
+      code === undefined ? { kind: "standing" } : { kind: "unseen", code, message: "m" };
+    await world.clock.pass(40_000);
+  };
+  await see("SCOPE_HELD");
+  await see("PROVIDER_FAILED");
+  await see("SCOPE_HELD");
+  await see("PROVIDER_FAILED");
+  await see("TOOL_TIMEOUT");
+  await see();
+  const gone = expect.stringContaining("nobody can tell what stands");
+  expect(said).toEqual([
+    [gone, "PROVIDER_FAILED"],
+    [gone, "TOOL_TIMEOUT"],
+    ["what stands can be seen again", undefined],
+  ]);
 });
 
 test("told to stop it begins nothing new, lets what is under way end, and gives the leases back", async () => {

@@ -6,14 +6,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AutopilotConfig, ScopeConfig } from "../../src/autopilot/config/model.ts";
-import type {
-  AutopilotStore,
-  Held,
-  LeaseKeeper,
-  RecompileAnswer,
-  Telling,
-} from "../../src/autopilot/contract.ts";
+import type { AutopilotStore, Telling } from "../../src/autopilot/contract.ts";
 import type { GateAnswer } from "../../src/autopilot/gates/model.ts";
+import type { Held, LeaseKeeper } from "../../src/autopilot/lease/contract.ts";
 import {
   type Attempt,
   type Budgets,
@@ -26,6 +21,7 @@ import {
   scopeName,
   type Trigger,
 } from "../../src/autopilot/model.ts";
+import type { RecompileAnswer } from "../../src/autopilot/recompile/contract.ts";
 import { openAutopilotStore } from "../../src/autopilot/state/open.ts";
 import type { VisitPorts } from "../../src/autopilot/visit.ts";
 import { AkcError } from "../../src/errors.ts";

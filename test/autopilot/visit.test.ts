@@ -1,8 +1,8 @@
 /** One visit after another in one scope: what is recorded, in which order, and what is left when it is cut off. */
 import { expect, test } from "bun:test";
 import type { ScopeConfig } from "../../src/autopilot/config/model.ts";
-import type { Held } from "../../src/autopilot/contract.ts";
 import type { GateAnswer } from "../../src/autopilot/gates/model.ts";
+import type { Held } from "../../src/autopilot/lease/contract.ts";
 import type { AttemptVerdict, Fact, RunOutcome, Sighting, Word } from "../../src/autopilot/model.ts";
 import { type Visited, visit } from "../../src/autopilot/visit.ts";
 import { AkcError } from "../../src/errors.ts";

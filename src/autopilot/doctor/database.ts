@@ -61,9 +61,9 @@ async function lookInto(store: AutopilotStore, path: string, nowMs: number): Pro
       ),
     );
   if (damages.length === 0) {
-    findings.push(
-      ok(check, `${path} is whole: the histories of ${scopes.length} scopes are as they were written`),
-    );
+    const histories =
+      scopes.length === 1 ? "the history of 1 scope is" : `the histories of ${scopes.length} scopes are`;
+    findings.push(ok(check, `${path} is whole: ${histories} as written`));
   }
   const controllers = await store.controllers();
   const beating = controllers.filter(({ beatAtMs }) => nowMs - beatAtMs <= beatFreshMs);

@@ -9,8 +9,8 @@ import { lookup } from "node:dns/promises";
 import { accessSync, constants, statSync } from "node:fs";
 import { errnoOf } from "../../system/files.ts";
 import type { RecompileConfig, ScopeConfig } from "../config/model.ts";
-import type { RecompileAnswer } from "../contract.ts";
 import { scopeName, type Trigger } from "../model.ts";
+import type { RecompileAnswer } from "../recompile/contract.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
 const check = "hook";

@@ -4,7 +4,7 @@
  * Source: spec cli §14.6.
  */
 import type { JsonObject } from "../../json/value.ts";
-import type { LeaseAnswer, LeaseBackend } from "../contract.ts";
+import type { LeaseAnswer, LeaseBackend } from "./contract.ts";
 
 export interface LeasePlace {
   readonly backend: LeaseBackend["kind"];

@@ -16,8 +16,8 @@ import { sha256Hex } from "../../json/fingerprint.ts";
 import { limits } from "../../limits.ts";
 import { failpoint } from "../../system/failpoint.ts";
 import { asDiskError, errnoOf, lockFile, resolveConfined } from "../../system/files.ts";
-import type { LeaseAnswer, LeaseBackend } from "../contract.ts";
 import { heldAnswer, type LeasePlace, takenAnswer, unknownAnswer } from "./answer.ts";
+import type { LeaseAnswer, LeaseBackend } from "./contract.ts";
 import { type LeaseFile, leaseFileText, readLeaseFile } from "./file-record.ts";
 import { Unmoved } from "./unmoved.ts";
 

@@ -10,8 +10,9 @@
  */
 import { AkcError } from "../../errors.ts";
 import type { Clock } from "../../system/clock.ts";
-import type { AutopilotStore, Fence, Held, LeaseAnswer, LeaseBackend, LeaseKeeper } from "../contract.ts";
+import type { AutopilotStore, Fence } from "../contract.ts";
 import { type ScopeId, scopeName } from "../model.ts";
+import type { Held, LeaseAnswer, LeaseBackend, LeaseKeeper } from "./contract.ts";
 import { createRenewal, type Refusal, type Renewable } from "./renewal.ts";
 
 export interface KeeperParts {

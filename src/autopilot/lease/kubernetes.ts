@@ -8,8 +8,8 @@
 import type { JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import { failpoint } from "../../system/failpoint.ts";
-import type { LeaseAnswer, LeaseBackend } from "../contract.ts";
 import { heldAnswer, type LeasePlace, takenAnswer, unknownAnswer } from "./answer.ts";
+import type { LeaseAnswer, LeaseBackend } from "./contract.ts";
 import type { LeaseKubectl } from "./kubectl.ts";
 import { freeLease, heldLease, type KubernetesLease, newLease, readLease } from "./kubernetes-object.ts";
 import { Unmoved } from "./unmoved.ts";

@@ -3,7 +3,7 @@
  * nothing of scopes and fences, and nothing ticks while nothing is held.
  */
 import type { Clock } from "../../system/clock.ts";
-import type { LeaseAnswer, LeaseBackend } from "../contract.ts";
+import type { LeaseAnswer, LeaseBackend } from "./contract.ts";
 
 /** Both clocks at one moment. */
 export interface Moment {

@@ -9,9 +9,9 @@ import { closeConnection, openReader } from "../../store/sqlite/connection.ts";
 import { storeFault } from "../../store/sqlite/faults.ts";
 import { isHeld } from "../../store/sqlite/holder.ts";
 import { failpoint } from "../../system/failpoint.ts";
-import type { LeaseAnswer, LeaseBackend } from "../contract.ts";
 import { openBeatWriter } from "../state/file.ts";
 import { heldAnswer, type LeasePlace, takenAnswer, unknownAnswer } from "./answer.ts";
+import type { LeaseAnswer, LeaseBackend } from "./contract.ts";
 import type { Identity } from "./name.ts";
 import { Unmoved } from "./unmoved.ts";
 

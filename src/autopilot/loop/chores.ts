@@ -9,6 +9,7 @@ import { scopeConfigOf } from "../config/scope-config.ts";
 import type { ControllerRow } from "../contract.ts";
 import { scopeName } from "../model.ts";
 import type { Discovered } from "../scopes.ts";
+import { clockSteps } from "./clock-steps.ts";
 import { type Ground, hasNews, hasten, note } from "./ground.ts";
 import type { Looks } from "./looks.ts";
 import { scopeTime } from "./scope-time.ts";
@@ -58,6 +59,13 @@ export function choresOf(ground: Ground, looks: Looks, discover: Discover): Chor
     }
     ground.kick();
   };
+  const stepped = clockSteps(ports.clock);
+  const lookAtClock = async () => {
+    const byMs = stepped();
+    if (byMs === undefined) return;
+    const what = byMs < 0 ? clockSetBack : clockSetForward;
+    note(ground, "warn", what, { by_ms: String(byMs), now: new Date(ports.clock.nowMs()).toISOString() });
+  };
   const beat = async () => {
     const tallies = looks.take();
     const row: ControllerRow = {
@@ -89,6 +97,7 @@ export function choresOf(ground: Ground, looks: Looks, discover: Discover): Chor
     all: [
       discovery,
       { name: "reading the state", everyMs: () => pace.pollMs, wanted: () => true, do: poll },
+      { name: "looking at the clock", everyMs: () => pace.pollMs, wanted: () => true, do: lookAtClock },
       whileHolding("the beat", () => pace.beatMs, beat),
       whileHolding("removing old entries", () => pace.pruneMs, prune),
     ],
@@ -98,6 +107,10 @@ export function choresOf(ground: Ground, looks: Looks, discover: Discover): Chor
     },
   };
 }
+
+const clockSetBack = "the wall clock was set back: what is due goes on by the time that really passes";
+const clockSetForward =
+  "the wall clock was set forward, or the host slept: what has become due by it is done now";
 
 const noScope =
   "no scope is watched: name one by tenant and repository, or see which ones are found with --check";

@@ -4,7 +4,8 @@
  */
 import type { Clock } from "../../system/clock.ts";
 import type { AutopilotConfig } from "../config/model.ts";
-import type { ControllerRow, LeaseKeeper } from "../contract.ts";
+import type { ControllerRow } from "../contract.ts";
+import type { LeaseKeeper } from "../lease/contract.ts";
 import type { VisitPorts } from "../visiting/model.ts";
 import type { DueQueue } from "./due-queue.ts";
 import type { Places } from "./places.ts";

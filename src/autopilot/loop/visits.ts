@@ -13,6 +13,7 @@ import { type Visited, visit } from "../visit.ts";
 import { ask } from "../visiting/bounded.ts";
 import { forget } from "./chores.ts";
 import { type Ground, hasNews, note } from "./ground.ts";
+import { tellSight } from "./sight.ts";
 import { damagedState, type Watched } from "./watched.ts";
 
 export class Visits {
@@ -131,6 +132,7 @@ export class Visits {
     scope.state = visited.state;
     scope.next = visited.next;
     scope.sighting = visited.sighting;
+    tellSight(this.#ground, scope, visited.sighting);
     return this.#waitAfter(scope, visited, config.intervalMs);
   }
 

@@ -1,7 +1,9 @@
 /**
  * What the loop remembers of one scope that it watches. All of it may be lost: the facts are in the store.
  */
-import type { LeaseKeeper, ScopeStatus } from "../contract.ts";
+
+import type { ScopeStatus } from "../contract.ts";
+import type { LeaseKeeper } from "../lease/contract.ts";
 import { emptyState } from "../machine.ts";
 import type { AttemptVerdict, Entry, ScopeId, ScopeState, Sighting } from "../model.ts";
 import type { Visited, VisitMemory } from "../visiting/model.ts";
@@ -28,6 +30,8 @@ export interface Watched {
   failures: number;
   /** Of the last thing that went wrong and was told. */
   faultTold: string | undefined;
+  /** Why nobody could tell what stands, as last told. */
+  unseenTold: string | undefined;
   next: Visited["next"] | undefined;
   sighting: Sighting | undefined;
   lastVisitAtMs: number | undefined;
@@ -51,6 +55,7 @@ export function watchedScope(id: ScopeId, key: string, time: ScopeTime): Watched
     visits: 0,
     failures: 0,
     faultTold: undefined,
+    unseenTold: undefined,
     next: undefined,
     sighting: undefined,
     lastVisitAtMs: undefined,

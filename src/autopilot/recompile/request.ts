@@ -6,8 +6,8 @@
 import { canonicalJson } from "../../json/canonical.ts";
 import type { JsonObject } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
-import type { RecompileRequest } from "../contract.ts";
 import type { Deployed, Trigger } from "../model.ts";
+import type { RecompileRequest } from "./contract.ts";
 
 const requestSchema = "akc.autopilot.recompile_request.v1";
 

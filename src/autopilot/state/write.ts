@@ -23,6 +23,7 @@ export interface Written {
 export interface Appending {
   readonly nowMs: number;
   readonly cursors?: readonly Cursor[];
+  readonly goneRuns?: readonly string[];
   readonly slots?: number;
 }
 
@@ -36,7 +37,7 @@ export function appendFacts(
   scope: ScopeId,
   facts: readonly Fact[],
   by: Fence,
-  { nowMs, cursors = [], slots }: Appending,
+  { nowMs, cursors = [], goneRuns = [], slots }: Appending,
   known: Memory | undefined,
 ): Written {
   return db
@@ -48,6 +49,8 @@ export function appendFacts(
         refuseFull(db, row.key, slots);
       const written = put(db, machine, row, before, facts, { writer: by.holder, token: by.token, nowMs });
       moveCursors(db, row.key, cursors);
+      const forget = db.query("DELETE FROM cursor WHERE scope_key = ? AND runtime_run_id = ?");
+      for (const runtimeRunId of goneRuns) forget.run(row.key, runtimeRunId);
       if (written.entries.length > 0 || cursors.length > 0) countChange(db);
       failpoint("autopilot.inside_append");
       return written;

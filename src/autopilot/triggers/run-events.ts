@@ -17,6 +17,7 @@ import type { Ids } from "../../system/ids.ts";
 import type { ScopeConfig } from "../config/model.ts";
 import type { AutopilotStore, Cursor } from "../contract.ts";
 import type { ScopeState, Trigger } from "../model.ts";
+import { Absences } from "./absences.ts";
 import { mayMatter, signalOf, standingTypes } from "./bridge.ts";
 import { type FoundSignal, signalTriggers } from "./event-triggers.ts";
 import { mark, markOf, marks } from "./marks.ts";
@@ -43,6 +44,7 @@ export interface RunEventsQuestion {
 export interface Collected {
   readonly triggers: readonly Trigger[];
   readonly cursors: readonly Cursor[];
+  readonly goneRuns?: readonly string[];
 }
 
 /** @throws AkcError STORE_DAMAGED, STORE_TOO_NEW, STORE_BUSY, PATH_UNSAFE; the reason of the signal */
@@ -57,6 +59,7 @@ interface Looked {
 
 export function createRunEvents(deps: RunEventsDeps): CollectRunEvents {
   const looked = new Map<string, Looked>();
+  const absences = new Absences(deps.clock);
   const fileClock = deps.fileClock ?? systemClock;
   return async (question, signal) => {
     const { scopeRoot } = question.scope;
@@ -67,7 +70,7 @@ export function createRunEvents(deps: RunEventsDeps): CollectRunEvents {
       return nothing;
     }
     const { collected, whole } =
-      stamp.text === noDatabase ? emptyScope(question) : await read(question, deps, signal);
+      stamp.text === noDatabase ? emptyScope(question) : await read(question, deps, absences, signal);
     looked.delete(scopeRoot);
     if (whole && isSettled(stamp.changedAtMs, fileClock.nowMs())) {
       looked.set(scopeRoot, { stamp: stamp.text, cursors: collected.cursors, reads });
@@ -96,7 +99,12 @@ function emptyScope({ cursors }: RunEventsQuestion): Read {
   return { collected: { triggers: [], cursors: known ? [] : [mark(marks.runs, 1)] }, whole: true };
 }
 
-async function read(question: RunEventsQuestion, deps: RunEventsDeps, signal: AbortSignal): Promise<Read> {
+async function read(
+  question: RunEventsQuestion,
+  deps: RunEventsDeps,
+  absences: Absences,
+  signal: AbortSignal,
+): Promise<Read> {
   const store = await openStore(question.scope.scopeRoot, { create: false });
   try {
     const rows = await store.listRuns();
@@ -112,7 +120,9 @@ async function read(question: RunEventsQuestion, deps: RunEventsDeps, signal: Ab
       }));
       return { collected: { triggers: [], cursors: [...read, mark(marks.runs, 1)] }, whole: true };
     }
-    return await readRuns(unread, at, store, question, deps, signal);
+    const goneRuns = absences.long(question, new Set(rows.map(({ context }) => context.runtimeRunId)));
+    const { collected, whole } = await readRuns(unread, at, store, question, deps, signal);
+    return { collected: { ...collected, goneRuns }, whole };
   } finally {
     await store.close();
   }

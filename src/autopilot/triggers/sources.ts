@@ -193,6 +193,7 @@ export function createTriggerSources(deps: TriggerSourcesDeps): TriggerSources {
       return {
         triggers: found.flatMap(({ triggers }) => triggers),
         cursors: found.flatMap(({ cursors: moved }) => moved),
+        goneRuns: found.flatMap(({ goneRuns = [] }) => goneRuns),
       };
     },
   };

@@ -7,16 +7,16 @@ import type {
   AutopilotStore,
   Chronicle,
   Gates,
-  Held,
   Offers,
-  Recompiler,
   Rollouts,
   Sentries,
   Telling,
   TriggerSources,
 } from "../contract.ts";
 import type { Next } from "../decide.ts";
+import type { Held } from "../lease/contract.ts";
 import type { AttemptKind, ScopeId, ScopeState, Sighting } from "../model.ts";
+import type { Recompiler } from "../recompile/contract.ts";
 
 export interface AutopilotIds {
   /** UUIDv7: of attempts, of recompiles, of triggers. */

@@ -54,7 +54,9 @@ export async function notice(
   if (triggers.length < fresh.length) tellDropped(ports, scope.scope, fresh.length - triggers.length);
   facts.push(...triggers.map((trigger) => ({ type: "triggered", trigger }) as const));
   const cursors = movedOn(known, found?.cursors ?? []);
-  if (facts.length > 0 || cursors.length > 0) await record.append(facts, { cursors });
+  const goneRuns = found?.goneRuns ?? [];
+  if (facts.length > 0 || cursors.length > 0 || goneRuns.length > 0)
+    await record.append(facts, { cursors, goneRuns });
   return faults;
 }
 

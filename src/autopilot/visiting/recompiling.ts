@@ -4,8 +4,9 @@
  *
  * Source: spec cli §15.3; cli:W-27, W-29, W-58.
  */
-import type { RecompileAnswer } from "../contract.ts";
+
 import type { Fact, Trigger } from "../model.ts";
+import type { RecompileAnswer } from "../recompile/contract.ts";
 import type { Step } from "./attempting.ts";
 import { workUntilCut } from "./bounded.ts";
 import { faultOf } from "./noticing.ts";

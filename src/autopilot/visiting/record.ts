@@ -17,7 +17,11 @@ export interface ScopeRecord {
   /** @throws AkcError LEASE_LOST, AUTOPILOT_SLOTS_FULL, DISK_FULL, STORE_BUSY, AUTOPILOT_STATE_DAMAGED */
   append(
     facts: readonly Fact[],
-    options?: { readonly cursors?: readonly Cursor[]; readonly slots?: number },
+    options?: {
+      readonly cursors?: readonly Cursor[];
+      readonly goneRuns?: readonly string[];
+      readonly slots?: number;
+    },
   ): Promise<void>;
 }
 

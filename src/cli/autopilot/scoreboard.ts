@@ -1,7 +1,8 @@
 /** `akc autopilot scoreboard`: how rollouts and repairs went, and how the objectives stand. */
+import type { AutopilotConfig } from "../../autopilot/config/model.ts";
 import { scopeConfigOf } from "../../autopilot/config/scope-config.ts";
 import { usualSlos } from "../../autopilot/config/scope-settings.ts";
-import { type ScopeId, scopeName } from "../../autopilot/model.ts";
+import { scopeName } from "../../autopilot/model.ts";
 import { burnJson } from "../../autopilot/score/burn-json.ts";
 import { chartSvg } from "../../autopilot/score/chart/chart.ts";
 import { kpiJson } from "../../autopilot/score/scoreboard.ts";
@@ -16,12 +17,14 @@ import { locatingArgs, locatingEnvironment } from "../runtime/locate.ts";
 import { readScores, type Scores } from "./score/read-scores.ts";
 import { scoresText } from "./score/score-text.ts";
 import { windowArgs, windowOfArgs } from "./score/window-args.ts";
+import { watchesOf } from "./watches.ts";
 
 export const scoreboard = command({
   path: "autopilot scoreboard",
   summary: "Show how rollouts and repairs went, and how objectives stand.",
   notes: [
     "Everything is counted from the autopilot's own memory, at this moment; nothing has to run and no file is needed. A rollout belongs to the window in which it began.",
+    "With --config, scopes that are no longer watched are marked; what they did in the window counts all the same.",
     "Objectives are those of --config, else rollouts 95 % and standing 99 % over 30 days. An objective of which too little was seen is inconclusive: neither good nor bad.",
   ],
   examples: [
@@ -43,18 +46,20 @@ export const scoreboard = command({
     config: {
       type: "string",
       valueHint: "FILE",
-      description: "The autopilot's configuration, for its objectives.",
+      description: "The autopilot's configuration: its objectives, and which scopes it watches.",
     },
     svg: { type: "string", valueHint: "FILE", description: "Write a picture as well." },
   },
   async run(args, session) {
     const { io } = session;
     const nowMs = systemClock.nowMs();
+    const config = await configOf(io, args);
     const scores = await readScores(io, {
       where: args,
       window: windowOfArgs(args, nowMs),
       nowMs,
-      slosOf: await slosOf(io, args),
+      slosOf: (scope) => (config === undefined ? usualSlos : scopeConfigOf(config, scope).score.slos),
+      watches: await watchesOf(config),
     });
     if (args.svg !== undefined) await writeFileAtomic(args.svg, svgOf(scores));
     await session.print({ data: dataOf(scores), text: () => scoresText(scores, io.stdout) });
@@ -63,21 +68,20 @@ export const scoreboard = command({
   },
 });
 
-async function slosOf(
+async function configOf(
   io: Io,
   args: { readonly config?: string | undefined; readonly outputsRoot?: string | undefined },
-) {
-  if (args.config === undefined) return () => usualSlos;
+): Promise<AutopilotConfig | undefined> {
+  if (args.config === undefined) return undefined;
   const { readAutopilotConfig } = await import("../../autopilot/config/read.ts");
   const cwd = process.cwd();
-  const config = await readAutopilotConfig({
+  return readAutopilotConfig({
     flags: { "--config": [args.config], "--outputs-root": [await outputsRootOf(io, args.outputsRoot)] },
     env: io.env,
     cwd,
     project: await readProject(cwd),
     onlyShown: true,
   });
-  return (scope: ScopeId) => scopeConfigOf(config, scope).score.slos;
 }
 
 function svgOf({ scopes, bars }: Scores): string {
@@ -97,9 +101,10 @@ function dataOf({ scopes, total }: Scores): Plain {
     kind: "AutopilotScoreboard",
     window_start_ms: total.window.startMs,
     window_end_ms: total.window.endMs,
-    scopes: scopes.map(({ scope, board, burns }) => ({
+    scopes: scopes.map(({ scope, watched, board, burns }) => ({
       tenant_id: scope.tenantId,
       repo_id: scope.repoId,
+      watched: watched ?? null,
       kpi: plainOf(kpiJson(board.kpi)),
       slos: burns.map((burn) => plainOf(burnJson(burn))),
     })),

@@ -13,6 +13,7 @@ import { outputsRootOf } from "../outputs-root.ts";
 import { readProject } from "../project.ts";
 import { asAkcError } from "../render/error.ts";
 import { printable } from "../render/text.ts";
+import { type Watches, watchesOf } from "./watches.ts";
 
 export const settingsArgs = {
   outputsRoot: {
@@ -39,6 +40,8 @@ export interface AutopilotSettings {
   readonly listen?: Listen | undefined;
   budgets(scope: ScopeId): Budgets | undefined;
   mode(scope: ScopeId): string | undefined;
+  /** By the configuration alone; what a running controller says counts for more. */
+  watches(): Promise<Watches>;
 }
 
 export async function settingsOf(
@@ -56,6 +59,7 @@ export async function settingsOf(
     listen: config?.listen,
     budgets: (scope) => own(scope)?.budgets ?? config?.defaults.budgets,
     mode: (scope) => own(scope)?.mode ?? config?.defaults.mode,
+    watches: () => watchesOf(config === undefined ? undefined : { ...config, outputsRoot }),
   };
 }
 

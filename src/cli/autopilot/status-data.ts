@@ -14,6 +14,7 @@ import { type Plain, plainOf } from "../render/output.ts";
 import { askController } from "./controller-door.ts";
 import type { AutopilotSettings } from "./settings.ts";
 import { asSeen, type Phase, standingOf } from "./standing.ts";
+import type { Watches } from "./watches.ts";
 
 /** Beats come every few seconds; one that is older than this says that nobody is there. */
 export const beatFreshMs = 30_000;
@@ -30,6 +31,8 @@ export interface ScopeView {
   /** Undefined where it cannot be read. */
   readonly state?: ScopeState | undefined;
   readonly mode?: string | undefined;
+  /** Undefined where nobody can tell. One that is not keeps its history, and is not visited. */
+  readonly watched?: boolean | undefined;
   readonly holder?: { readonly name: string; readonly beatAgeMs?: number | undefined } | undefined;
   readonly budgets: readonly { readonly budget: string; readonly used: number; readonly limit?: number }[];
   /** Of the controller that answered. */
@@ -80,12 +83,14 @@ export async function viewOf(
     store.scopes(),
     askLive(settings),
   ]);
+  const watches = await watchesBy(live, settings);
   const scopes: ScopeView[] = [];
   for (const scope of known.filter(wanted)) {
     const found = live?.scopes.find(
       ({ tenant_id: t, repo_id: r }) => t === scope.tenantId && r === scope.repoId,
     );
-    scopes.push(await scopeView(io, store, settings, scope, controllers, found, nowMs));
+    const view = await scopeView(io, store, settings, scope, controllers, found, nowMs);
+    scopes.push({ ...view, watched: watches(scope) });
   }
   return {
     observedAtMs: nowMs,
@@ -95,6 +100,13 @@ export async function viewOf(
     reloadFault: live?.config?.reload_fault ?? undefined,
     scopes,
   };
+}
+
+/** A controller knows it best, once it has looked. */
+async function watchesBy(live: Live | undefined, settings: AutopilotSettings): Promise<Watches> {
+  if (live === undefined || live.scopes.length === 0) return settings.watches();
+  const names = new Set(live.scopes.map(({ tenant_id: t, repo_id: r }) => `${t}/${r}`));
+  return (scope) => names.has(scopeName(scope));
 }
 
 async function askLive({ listen }: AutopilotSettings): Promise<Live | undefined> {
@@ -225,7 +237,7 @@ export function viewData(view: AutopilotView): { readonly [key: string]: Plain }
 }
 
 export function scopeData(view: ScopeView): { readonly [key: string]: Plain } {
-  const { scope, phase, why, state, mode, holder, budgets, next, nextVisitAtMs, wayOut: command } = view;
+  const { scope, phase, why, state, mode, watched, holder, budgets, next, nextVisitAtMs } = view;
   const part = (value: unknown): Plain => (value === undefined ? null : plainOf(shaped(value)));
   return {
     tenant_id: scope.tenantId,
@@ -233,6 +245,7 @@ export function scopeData(view: ScopeView): { readonly [key: string]: Plain } {
     phase,
     why,
     mode: mode ?? null,
+    watched: watched ?? null,
     held_by: holder?.name ?? null,
     holder_beat_age_ms: holder?.beatAgeMs ?? null,
     deployed: part(state?.deployed),
@@ -255,6 +268,6 @@ export function scopeData(view: ScopeView): { readonly [key: string]: Plain } {
     })),
     next: next === undefined ? null : { do: next.do, why: next.why },
     next_visit_at_ms: nextVisitAtMs ?? null,
-    way_out: command ?? null,
+    way_out: view.wayOut ?? null,
   };
 }

@@ -9,6 +9,7 @@ import { counted, printable, wrap } from "../render/text.ts";
 import { elapsed, instant } from "../render/time.ts";
 import { type Phase, short } from "./standing.ts";
 import { type AutopilotView, beatFreshMs, isAtWork, type ScopeView } from "./status-data.ts";
+import { noLongerWatched } from "./watches.ts";
 
 export interface TextPlace {
   readonly style: Style;
@@ -60,8 +61,12 @@ function columns(style: Style, nowMs: number): readonly Column<ScopeView>[] {
       optional: "sooner",
     },
     { title: "NEXT", value: (view) => nextText(view, nowMs), optional: true },
-    { title: "WHY", value: ({ why }) => printable(why), narrowest: 16 },
+    { title: "WHY", value: whyText, narrowest: 16 },
   ];
+}
+
+function whyText({ why, watched }: ScopeView): string {
+  return printable(watched === false ? `${noLongerWatched}; ${why}` : why);
 }
 
 function paintOf(phase: Phase, style: Style): (text: string) => string {
@@ -113,6 +118,7 @@ function scopeText(
     "  ",
   );
   const rows: (readonly [string, string])[] = [["why", printable(why)]];
+  if (view.watched === false) rows.push(["watched", `no: it is ${noLongerWatched}, and not visited`]);
   rows.push(["held by", holderText(view)]);
   if (state?.deployed !== undefined) {
     const { bundleSha256, runtimeRunId, atMs } = state.deployed;

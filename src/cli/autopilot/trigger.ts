@@ -8,10 +8,9 @@ import { AkcError } from "../../errors.ts";
 import { systemClock } from "../../system/clock.ts";
 import { systemIds } from "../../system/ids.ts";
 import { command } from "../command.ts";
-import { outputsRootOf } from "../outputs-root.ts";
 import { printable } from "../render/text.ts";
-import { locatingArgs, locatingEnvironment } from "../runtime/locate.ts";
 import { senderName } from "../sender.ts";
+import { settingsArgs, settingsEnvironment, settingsOf } from "./settings.ts";
 import { namedScope, type ScopeFlags, scopeArgs } from "./which-scopes.ts";
 
 const severities = ["low", "med", "high"] as const;
@@ -30,10 +29,10 @@ export const trigger = command({
   ],
   exits: [0, 2, 5],
   usage: "--scope TENANT/REPO",
-  environment: locatingEnvironment,
+  environment: settingsEnvironment,
   args: {
-    ...locatingArgs,
-    scope: scopeArgs.scope,
+    ...scopeArgs,
+    ...settingsArgs,
     reason: { type: "string", required: true, valueHint: "TEXT", description: "Why; it is kept." },
     severity: {
       type: "enum",
@@ -46,7 +45,7 @@ export const trigger = command({
   async run(args, session) {
     const scope = oneScope(args);
     if (args.reason.trim() === "") throw new AkcError("USAGE", { message: "--reason is empty" });
-    const outputsRoot = await outputsRootOf(session.io, args.outputsRoot);
+    const { outputsRoot } = await settingsOf(session.io, args);
     if (!existsSync(join(outputsRoot, scope.tenantId, scope.repoId))) {
       throw new AkcError("USAGE", {
         message: `there is no scope ${scopeName(scope)}`,

@@ -4,19 +4,18 @@ import type { AutopilotStore } from "../../autopilot/contract.ts";
 import { type ScopeId, type ScopeState, scopeName, type Trigger } from "../../autopilot/model.ts";
 import { openAutopilotStore } from "../../autopilot/state/open.ts";
 import { isBeingHandled } from "../../autopilot/triggers/trigger.ts";
-import { isIdentifier } from "../../bundle/identifier.ts";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { command } from "../command.ts";
 import type { Io } from "../io.ts";
-import { outputsRootOf } from "../outputs-root.ts";
 import { asAkcError } from "../render/error.ts";
 import { type Plain, plainOf } from "../render/output.ts";
 import { type Column, table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";
-import { locatingArgs, locatingEnvironment, type Where } from "../runtime/locate.ts";
 import { wholeNumber } from "../values.ts";
+import { settingsArgs, settingsEnvironment, settingsOf } from "./settings.ts";
+import { isMeant, namedScope, scopeArgs } from "./which-scopes.ts";
 
 const shownDefault = 100;
 const shownMax = 10_000;
@@ -30,21 +29,24 @@ export const triggers = command({
   examples: [
     { command: "akc autopilot triggers", says: "What is open in all scopes below the outputs root." },
     {
-      command: "akc autopilot triggers --tenant-id acme --repo-id shop --all -o json",
+      command: "akc autopilot triggers --scope acme/shop --all -o json",
       says: "All that is still known of one scope.",
     },
   ],
   exits: [0, 1, 2],
-  environment: locatingEnvironment,
+  environment: settingsEnvironment,
   args: {
-    ...locatingArgs,
+    ...settingsArgs,
+    ...scopeArgs,
     all: { type: "boolean", description: "Those that are settled as well." },
     limit: { type: "string", valueHint: "N", description: `How many, the newest; else ${shownDefault}.` },
   },
   async run(args, session) {
     const limit =
       args.limit === undefined ? shownDefault : wholeNumber("--limit", args.limit, { min: 1, max: shownMax });
-    const found = await allTriggers(session.io, args, args.all === true);
+    const named = namedScope(args);
+    const { outputsRoot } = await settingsOf(session.io, args);
+    const found = await allTriggers(session.io, outputsRoot, named, args.all === true);
     const shown = found.rows.toSorted((one, other) => other.trigger.atMs - one.trigger.atMs).slice(0, limit);
     const place = session.io.stdout;
     await session.print({
@@ -67,30 +69,20 @@ interface Row {
 
 async function allTriggers(
   io: Io,
-  where: Where,
+  outputsRoot: string,
+  named: Partial<ScopeId>,
   all: boolean,
 ): Promise<{ readonly rows: readonly Row[]; readonly leftOut: number }> {
-  for (const [flag, id] of [
-    ["--tenant-id", where.tenantId],
-    ["--repo-id", where.repoId],
-  ] as const) {
-    if (id !== undefined && !isIdentifier(id)) {
-      throw new AkcError("USAGE", { message: `${flag} cannot be "${printable(id)}"` });
-    }
-  }
-  const store = await openAutopilotStore(await outputsRootOf(io, where.outputsRoot), { create: false }).catch(
-    (cause: unknown) => {
-      if (cause instanceof AkcError && cause.code === "FILE_NOT_FOUND") return undefined;
-      throw cause;
-    },
-  );
+  const store = await openAutopilotStore(outputsRoot, { create: false }).catch((cause: unknown) => {
+    if (cause instanceof AkcError && cause.code === "FILE_NOT_FOUND") return undefined;
+    throw cause;
+  });
   if (store === undefined) return { rows: [], leftOut: 0 };
   const rows: Row[] = [];
   let leftOut = 0;
   try {
     for (const scope of await store.scopes()) {
-      if (where.tenantId !== undefined && where.tenantId !== scope.tenantId) continue;
-      if (where.repoId !== undefined && where.repoId !== scope.repoId) continue;
+      if (!isMeant(named, scope)) continue;
       try {
         rows.push(...(await rowsOf(store, scope, all)));
       } catch (cause) {

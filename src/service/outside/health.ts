@@ -4,7 +4,8 @@
  * Source: spec cli §17.1 (cli:W-62: probes that always succeed).
  */
 
-import type { ControllerStatus, LeaseAnswer } from "../../autopilot/contract.ts";
+import type { ControllerStatus } from "../../autopilot/contract.ts";
+import type { LeaseAnswer } from "../../autopilot/lease/contract.ts";
 import { scopeName } from "../../autopilot/model.ts";
 import { limits } from "../../limits.ts";
 

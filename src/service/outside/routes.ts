@@ -4,7 +4,8 @@
  *
  * Source: docs/autopilot.md, "Seen from outside"; spec cli §15.5 (webhook); cli:W-62, W-63.
  */
-import type { Controller, LeaseAnswer } from "../../autopilot/contract.ts";
+import type { Controller } from "../../autopilot/contract.ts";
+import type { LeaseAnswer } from "../../autopilot/lease/contract.ts";
 import type { Budgets, ScopeId } from "../../autopilot/model.ts";
 import { toPlain } from "../../json/plain.ts";
 import type { JsonObject } from "../../json/value.ts";

@@ -18,9 +18,12 @@ import { outputsRootOf } from "../../outputs-root.ts";
 import { asAkcError } from "../../render/error.ts";
 import { printable } from "../../render/text.ts";
 import type { Where } from "../../runtime/locate.ts";
+import type { Watches } from "../watches.ts";
 
 export interface ScopeScore {
   readonly scope: ScopeId;
+  /** Undefined where nobody can tell. */
+  readonly watched: boolean | undefined;
   readonly board: Scoreboard;
   readonly burns: readonly Burn[];
 }
@@ -40,9 +43,13 @@ export interface ScoreQuestion {
   readonly window: ScoreWindow;
   readonly nowMs: number;
   slosOf(scope: ScopeId): ScoreConfig["slos"];
+  readonly watches: Watches;
 }
 
-export async function readScores(io: Io, { where, window, nowMs, slosOf }: ScoreQuestion): Promise<Scores> {
+export async function readScores(
+  io: Io,
+  { where, window, nowMs, slosOf, watches }: ScoreQuestion,
+): Promise<Scores> {
   const store = await openAutopilotStore(await outputsRootOf(io, where.outputsRoot), { create: false }).catch(
     (cause: unknown) => {
       if (cause instanceof AkcError && cause.code === "FILE_NOT_FOUND") return undefined;
@@ -59,7 +66,7 @@ export async function readScores(io: Io, { where, window, nowMs, slosOf }: Score
       try {
         const scored = await scoredOf(store, scope, fromMs, window.endMs);
         const burns = await burnsOf(store ?? nothing, scope, slosOf(scope), nowMs);
-        scopes.push({ scope, board: totalOf([scored], window), burns });
+        scopes.push({ scope, watched: watches(scope), board: totalOf([scored], window), burns });
         all.push(scored);
       } catch (cause) {
         const error = asAkcError(cause);

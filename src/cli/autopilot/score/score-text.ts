@@ -8,13 +8,17 @@ import { styleOf } from "../../render/style.ts";
 import { type Column, table } from "../../render/table.ts";
 import { printable } from "../../render/text.ts";
 import { elapsed, instant } from "../../render/time.ts";
+import { noLongerWatched } from "../watches.ts";
 import type { Scores } from "./read-scores.ts";
 
 export function scoresText({ scopes, total }: Scores, place: Place): string {
   const wide = place.isTerminal ? place.columns() : undefined;
   const { startMs, endMs } = total.window;
   const rows = [
-    ...scopes.map(({ scope, board }) => ({ name: scopeName(scope), kpi: board.kpi })),
+    ...scopes.map(({ scope, watched, board }) => ({
+      name: watched === false ? `${scopeName(scope)} (${noLongerWatched})` : scopeName(scope),
+      kpi: board.kpi,
+    })),
     ...(scopes.length > 1 ? [{ name: "total", kpi: total.kpi }] : []),
   ];
   const objectives = scopes.flatMap(({ scope, burns }) =>

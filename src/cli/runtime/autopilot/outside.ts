@@ -3,7 +3,7 @@
  * them at the start. Whatever of it cannot work is said in the log; only an address that cannot be listened at keeps it from starting.
  */
 
-import { burnsOf } from "../../../autopilot/chronicle/reading.ts";
+import { createBurnReader } from "../../../autopilot/chronicle/burn-reader.ts";
 import type { AutopilotConfig, WebhookConfig } from "../../../autopilot/config/model.ts";
 import { readSecret } from "../../../autopilot/config/secret.ts";
 import type { AutopilotStore, Controller } from "../../../autopilot/contract.ts";
@@ -122,17 +122,20 @@ function deliveryTo(
 function keepBurns(controller: Controller, { config, store }: OutsideHere) {
   let known: Burns = { burns: [], errorBudgets: [] };
   let closed = false;
+  const reader = createBurnReader(store);
   const look = async () => {
     const nowMs = systemClock.nowMs();
     const found: { burns: Burns["burns"][number][]; errorBudgets: Burns["errorBudgets"][number][] } = {
       burns: [],
       errorBudgets: [],
     };
-    for (const { scope, holding } of controller.status().scopes) {
+    const held = controller.status().scopes.filter(({ holding }) => holding);
+    reader.keepOnly(held.map(({ scope }) => scope));
+    for (const { scope } of held) {
       const { scopes, defaults } = config();
       const { slos } = scopes.get(scopeName(scope))?.score ?? defaults.score;
-      if (!holding || slos.length === 0 || closed) continue;
-      for (const { slo, tiers, budgetLeft } of await burnsOf(store, scope, slos, nowMs)) {
+      if (slos.length === 0 || closed) continue;
+      for (const { slo, tiers, budgetLeft } of await reader.burns(scope, slos, nowMs)) {
         if (budgetLeft !== null) found.errorBudgets.push({ scope, slo: slo.id, left: budgetLeft });
         // A window of two pairs is one series.
         const rates = new Map<string, number>();

@@ -53,6 +53,13 @@ export interface Handoff {
   readonly sizeBytes: number;
   /** Reads the whole content; bounded by what a step may write. */
   read(): Promise<Uint8Array>;
+  /** What it left of its `files.outputs`; absent where no step takes files from it. */
+  readonly files?: readonly FileRef[];
+}
+
+/** A file that a step left, by the path that it has in the step's folder. */
+export interface FileRef extends ArtifactRef {
+  readonly path: string;
 }
 
 /** Keeps what actions put out, by content. A content that is already there is not written twice. */
@@ -114,6 +121,8 @@ export interface ActionResult {
   readonly cost?: JsonObject;
   /** What a handoff successor will read. Absent on failure. */
   readonly output?: ArtifactRef;
+  /** Files of the route that were kept for successors. Absent on failure, and where the route names none. */
+  readonly files?: readonly FileRef[];
 }
 
 /** What an adapter knows of an attempt that akc lost sight of. */
@@ -128,6 +137,8 @@ export interface Adapter {
   readonly capabilities: AdapterCapabilities;
   /** Whether it carries out the resolved route; `native` does not. */
   readonly respectsRouting: boolean;
+  /** Whether it moves the files of a route; steps with files or placeholders are given to no adapter that does not. */
+  readonly movesFiles?: boolean;
   prepare?(context: RunContext, bundle: Bundle): Promise<void>;
   /** Never rejects for an action's own failure: that is a result. A rejection is the adapter's fault and is retried. */
   execute(request: ActionRequest): Promise<ActionResult>;

@@ -55,6 +55,7 @@ export function createHybridAdapter(
     id: primary.id,
     capabilities: primary.capabilities,
     respectsRouting: primary.respectsRouting,
+    movesFiles: primary.movesFiles === true,
     async prepare(context, bundle) {
       await primary.prepare?.(context, bundle);
       await fallback.prepare?.(context, bundle);

@@ -24,6 +24,8 @@ export function createNativeAdapter(agentTurn: (bundle: Bundle) => AgentTurn): A
     id: nativeAdapterId,
     capabilities: noCapabilities,
     respectsRouting: false,
+    // It follows no route, so there is nothing that a file or a value could be missing for.
+    movesFiles: true,
     async prepare(_context: RunContext, bundle) {
       turn = agentTurn(bundle);
     },

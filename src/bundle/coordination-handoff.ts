@@ -184,7 +184,9 @@ async function findOrchestration(
   // A run id that cannot be a file's name has no file; where the bundle's schema is judged, it was refused before.
   if (!isIdentifier(runId)) return undefined;
   const path = orchestrationPath(runId);
-  const value = await source.files.read(path);
+  const inline = member(document, "orchestration_spec");
+  // An addition of akc: a bundle that brings its orchestration along needs no file beside it, and none counts.
+  const value = isJsonObject(inline) ? inline : await source.files.read(path);
   if (value === undefined) return undefined;
   const sha256 = fingerprint(value);
   const declared = textAt(objectAt(document, "spec_hashes"), "orchestration_spec_sha256")?.toLowerCase();
@@ -192,14 +194,16 @@ async function findOrchestration(
     const none = declared === noneMade;
     throw new AkcError("ORCHESTRATION_HASH_MISMATCH", {
       ...(none ? { message: "there is an orchestration file, but the bundle was made without one" } : {}),
-      details: { path, declared, actual: sha256 },
+      details: { ...(isJsonObject(inline) ? {} : { path }), declared, actual: sha256 },
     });
   }
   if (isJsonObject(value)) {
     const ids = ["tenant_id", "repo_id", "run_id"].map((key) => [key, textAt(value, key)] as const);
     checkScope(document, Object.fromEntries(ids), "orchestration file");
   }
-  return { value, sha256, base: "", file: path };
+  return isJsonObject(inline)
+    ? { value, sha256, base: "/orchestration_spec" }
+    : { value, sha256, base: "", file: path };
 }
 
 /** Ids that either side leaves out are not compared. The other scope's ids are not repeated: they are not ours to show. */

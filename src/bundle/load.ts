@@ -10,6 +10,7 @@ import { fingerprint } from "../json/fingerprint.ts";
 import { asDouble, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import { type CoordinationHandoff, loadCoordination } from "./coordination-handoff.ts";
 import { type BundleSource, bundleFolder } from "./files.ts";
+import { judgeHandovers } from "./handovers.ts";
 import { pathInRepo } from "./identifier.ts";
 import { intentAuthority } from "./intent/authority.ts";
 import { parseIr, type ScopedIr } from "./ir/document.ts";
@@ -80,6 +81,9 @@ export async function loadBundle(source: BundleSource, options: LoadOptions): Pr
     coordination: handoff,
     coordinationContract,
   });
+  const handovers = judgeHandovers({ document, ir, nodes: graph.nodes, metadata, coordination });
+  if (handovers.issues.length > 0)
+    throw new AkcError("BUNDLE_INVALID", { issues: sortIssues([...handovers.issues]) });
   return {
     schemaVersion,
     scope,
@@ -94,7 +98,14 @@ export async function loadBundle(source: BundleSource, options: LoadOptions): Pr
     intentProjection: authority.projection,
     intentAuthorityStrict: authority.strict,
     policyEnvelope: objectAt(document, "runtime_policy_envelope"),
-    ...(coordination === undefined ? {} : { coordination }),
+    ...(coordination === undefined
+      ? {}
+      : {
+          coordination: {
+            ...coordination,
+            ...(handovers.stepsRead.size === 0 ? {} : { stepsRead: handovers.stepsRead }),
+          },
+        }),
     coordinationContract,
     desiredStateSource,
     metadata,

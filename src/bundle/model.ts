@@ -6,7 +6,7 @@
  */
 import type { CoordinationPlan, CoordinationSpec, Orchestration } from "../coordination/model.ts";
 import type { Issue } from "../errors.ts";
-import type { JsonObject } from "../json/value.ts";
+import type { JsonObject, JsonValue } from "../json/value.ts";
 
 export const policyModes = ["simulate", "enforce", "canary"] as const;
 /** `simulate` has no side effects; `canary` is `enforce` on less. */
@@ -111,6 +111,8 @@ export interface LoadedCoordination {
   readonly orchestrationSha256?: string;
   /** step id → node id, resolved for every step before anything runs (spec kernel §12.2). */
   readonly nodeOfStep: ReadonlyMap<string, string>;
+  /** Steps of which others name files or values; absent when there are none. */
+  readonly stepsRead?: ReadonlySet<string>;
 }
 
 /** A whole bundle: verified, resolved, and bound to one scope. */
@@ -162,6 +164,24 @@ export interface SubprocessRoute {
   readonly stdin?: string;
   /** Variables set for the child beside the fixed ones; names that steer the loader or Bun are refused at load. */
   readonly env?: Readonly<Record<string, string>>;
+  /** An addition of akc's. */
+  readonly files?: StepFiles;
+  /** Whether `${{ … }}` in argv (but the first item), stdin and env is filled in when the step starts. An addition of akc's. */
+  readonly placeholders?: true;
+}
+
+/** Files that go from step to step by content. Paths are relative to the step's working folder. */
+export interface StepFiles {
+  readonly inputs: readonly {
+    /** The step before that left it. */
+    readonly stepId: string;
+    /** What that step calls it. */
+    readonly path: string;
+    /** Where it is put for this one. */
+    readonly as: string;
+  }[];
+  /** Must be there when the process has ended well. */
+  readonly outputs: readonly string[];
 }
 
 /** Waits for a person, another program or a clock; the wait outlives the process. An addition of akc's. */
@@ -190,4 +210,8 @@ export interface HttpRoute {
   readonly headers: readonly (readonly [string, string])[];
   readonly body?: string;
   readonly timeoutMs: number;
+  /** Whether `${{ … }}` in the URL's path and query, in header values and in the body is filled in. An addition of akc's. */
+  readonly placeholders?: true;
+  /** What `body` is the JSON of, where it holds placeholders: they are filled into its texts, not into its JSON. */
+  readonly bodyValue?: JsonValue;
 }

@@ -10,7 +10,8 @@ import { limits } from "../limits.ts";
 import { member } from "./member.ts";
 import type { HttpRoute, Route, SubprocessRoute } from "./model.ts";
 
-type Malformed = Extract<Route, { readonly kind: "malformed" }>;
+export type MalformedRoute = Extract<Route, { readonly kind: "malformed" }>;
+type Malformed = MalformedRoute;
 
 /** Thrown and caught in this file only: the first thing that is wrong with a specification. */
 class Fault extends Error {}
@@ -134,6 +135,11 @@ function readMethod(value: JsonValue | undefined): string {
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+/** Whether a header can have this value; trimmed by whoever sends it. */
+export function isHeaderValue(text: string): boolean {
+  return !/[^\t\x20-\x7e\x80-\xff]/.test(text);
+}
+
 /** A header that could not be sent (a name with a blank in it, a value with a line break) is left out, as documented. */
 function readHeaders(value: JsonValue | undefined): readonly (readonly [string, string])[] {
   if (value === undefined || value === null) return [];
@@ -145,8 +151,7 @@ function readHeaders(value: JsonValue | undefined): readonly (readonly [string, 
     if (text === undefined) throw new Fault(`the header "${name}" must be a string, a number or a boolean`);
     if (name === "" || /[\r\n ]/.test(name) || /[\r\n]/.test(text)) continue;
     if (!token.test(name)) throw new Fault(`"${name}" is no name of a header`);
-    if (/[^\t\x20-\x7e\x80-\xff]/.test(text))
-      throw new Fault(`the header "${name}" holds a character that cannot be sent`);
+    if (!isHeaderValue(text)) throw new Fault(`the header "${name}" holds a character that cannot be sent`);
     headers.push([name, text]);
   }
   return headers;

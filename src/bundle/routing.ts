@@ -6,9 +6,10 @@
  */
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import { emptyObject, member, objectAt, textAt } from "./member.ts";
-import type { Bundle, GraphNode, Route } from "./model.ts";
-import { readHttp, readSubprocess } from "./route-spec.ts";
+import type { Bundle, GraphNode, HttpRoute, Route, SubprocessRoute } from "./model.ts";
+import { type MalformedRoute, readHttp, readSubprocess } from "./route-spec.ts";
 import { type RouteKind, routeKindOf } from "./shape/runtime-keys.ts";
+import { readStepFiles } from "./shape/step-files.ts";
 import { readWait } from "./wait-spec.ts";
 
 /**
@@ -27,7 +28,7 @@ export function resolveRoute(actionType: string, node: GraphNode | undefined, me
   }
   let route = routes.get(actionType);
   if (route === undefined) {
-    route = decideRoute(actionType, node, table);
+    route = decideRoute(actionType, node, table, metadata);
     routes.set(actionType, route);
   }
   return route;
@@ -67,7 +68,6 @@ interface RoutingTable {
   readonly routeMap: JsonObject;
   /** Undefined when the contract does not narrow. */
   readonly allowed: ReadonlySet<RouteKind> | undefined;
-  readonly defaultSubprocess: JsonValue | undefined;
   readonly full: boolean;
   readonly routes: WeakMap<object, Map<string, Route>>;
 }
@@ -83,7 +83,6 @@ function tableOf(metadata: JsonObject): RoutingTable {
     overrides: objectAt(contract, "route_overrides"),
     routeMap: objectAt(metadata, "runtime_action_routes"),
     allowed: allowedKinds(member(contract, "allowed_routes")),
-    defaultSubprocess: member(contract, "default_subprocess"),
     full: fullLayerReplacement(metadata),
     routes: new WeakMap(),
   };
@@ -98,7 +97,12 @@ function allowedKinds(value: JsonValue | undefined): ReadonlySet<RouteKind> | un
   return kinds.length === 0 ? undefined : new Set(kinds);
 }
 
-function decideRoute(actionType: string, node: GraphNode | undefined, table: RoutingTable): Route {
+function decideRoute(
+  actionType: string,
+  node: GraphNode | undefined,
+  table: RoutingTable,
+  metadata: JsonObject,
+): Route {
   const isWorkflow = actionType.startsWith("workflow.");
   const hints = hintsOf(node);
   const asked =
@@ -119,9 +123,9 @@ function decideRoute(actionType: string, node: GraphNode | undefined, table: Rou
   }
   switch (kind) {
     case "subprocess":
-      return readSubprocess(member(hints, "subprocess") ?? table.defaultSubprocess);
+      return handedOver(readSubprocess(routeSpec(hints, kind, metadata)), actionType, hints);
     case "http":
-      return readHttp(member(hints, "http"));
+      return handedOver(readHttp(routeSpec(hints, kind, metadata)), actionType, hints);
     case "wait":
       return readWait(member(hints, "wait"));
     case "noop":
@@ -131,11 +135,48 @@ function decideRoute(actionType: string, node: GraphNode | undefined, table: Rou
 }
 
 /** What the node says over what its contract says, key by key; the whole value of a key is replaced. */
-function hintsOf(node: GraphNode | undefined): JsonObject {
+export function hintsOf(node: GraphNode | undefined): JsonObject {
   if (node === undefined) return emptyObject;
   return {
     ...objectAt(node.contract?.acceptance ?? emptyObject, "runtime_execution"),
     ...objectAt(node.properties, "runtime_execution"),
+  };
+}
+
+/** What a route of this kind is read from. */
+export function routeSpec(
+  hints: JsonObject,
+  kind: "subprocess" | "http",
+  metadata: JsonObject,
+): JsonValue | undefined {
+  const own = member(hints, kind);
+  if (kind === "http" || own !== undefined) return own;
+  return member(objectAt(metadata, "workflow_execution_contract"), "default_subprocess");
+}
+
+/** The route with what the step is handed and hands on. Others than steps have nobody before them. */
+function handedOver<R extends SubprocessRoute | HttpRoute>(
+  route: R | MalformedRoute,
+  actionType: string,
+  hints: JsonObject,
+): Route {
+  const written = member(hints, "files");
+  const placeholders = member(hints, "placeholders") === true;
+  if (route.kind === "malformed" || (written === undefined && !placeholders)) return route;
+  const malformed = (why: string): Route => ({ kind: "malformed", wanted: route.kind, why });
+  if (actionType !== "coordination.step") return malformed("only a step has files and placeholders");
+  const files = written === undefined ? undefined : readStepFiles(written);
+  if (typeof files === "string") return malformed(files);
+  if (route.kind === "http") {
+    if (files !== undefined) return malformed("only a process takes and leaves files");
+    const body = member(objectAt(hints, "http"), "body");
+    const isText = body === undefined || body === null || typeof body === "string";
+    return { ...route, placeholders: true, ...(isText ? {} : { bodyValue: body }) };
+  }
+  return {
+    ...route,
+    ...(files === undefined ? {} : { files }),
+    ...(placeholders ? { placeholders: true as const } : {}),
   };
 }
 

@@ -4,10 +4,11 @@
  *
  * Source: spec kernel §9.5 (event actions), §12.4 (steps).
  */
-import type { ArtifactRef, ArtifactStore, Handoff, RuntimeAction } from "../adapters/contract.ts";
+import type { ArtifactRef, ArtifactStore, FileRef, Handoff, RuntimeAction } from "../adapters/contract.ts";
 import { stepAction } from "../coordination/step.ts";
 import { AkcError } from "../errors.ts";
 import { fingerprint, sha256Hex } from "../json/fingerprint.ts";
+import type { JsonObject } from "../json/value.ts";
 import type { Item } from "./model.ts";
 
 const noDigests: ReadonlyMap<string, string> = new Map();
@@ -18,12 +19,29 @@ export const emptyOutput: ArtifactRef = { sha256: sha256Hex(""), sizeBytes: 0 };
 export interface StepOutputs {
   /** Output of a step that has succeeded. */
   outputOf(stepId: string): ArtifactRef | undefined;
+  /** What else such a step left; kept for steps alone of which others name files or values. */
+  leftBy(stepId: string): LeftByStep | undefined;
+}
+
+export interface LeftByStep {
+  readonly files: readonly FileRef[];
+  /** The small outputs that others may name, secrets taken out. */
+  readonly values: JsonObject;
+}
+
+const namedValues = ["exit_code", "http_status_code", "signal", "sender"];
+
+export function leftByStep(outputs: JsonObject, files: readonly FileRef[] = []): LeftByStep {
+  return {
+    files,
+    values: Object.fromEntries(Object.entries(outputs).filter(([key]) => namedValues.includes(key))),
+  };
 }
 
 interface ActionInput {
   readonly runtimeRunId: string;
   readonly specSha256: string;
-  readonly outputs: StepOutputs;
+  readonly outputs: Pick<StepOutputs, "outputOf">;
 }
 
 export function actionOf(item: Item, input: ActionInput): RuntimeAction {
@@ -70,6 +88,7 @@ export function handoffsOf(item: Item, outputs: StepOutputs, artifacts: Artifact
     const ref = outputs.outputOf(stepId) ?? emptyOutput;
     // The empty output of a step that put nothing out was never stored.
     const read = async () => (ref.sizeBytes === 0 ? new Uint8Array() : artifacts.read(ref.sha256));
-    return { stepId, ...ref, read };
+    const files = outputs.leftBy(stepId)?.files;
+    return { stepId, ...ref, read, ...(files === undefined ? {} : { files }) };
   });
 }

@@ -3,7 +3,7 @@
  * decides nothing else and records nothing.
  */
 import type { ActionRequest, ActionResult, Adapter, RunContext } from "../adapters/contract.ts";
-import type { Route } from "../bundle/model.ts";
+import type { HttpRoute, Route, SubprocessRoute } from "../bundle/model.ts";
 import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { RunPolicy } from "../policy/model.ts";
@@ -12,6 +12,7 @@ import type { Clock } from "../system/clock.ts";
 import { failpoint } from "../system/failpoint.ts";
 import { handoffsOf, type StepOutputs } from "./action.ts";
 import { type Actor, attempt } from "./attempt.ts";
+import { fillPlaceholders } from "./handed-values.ts";
 import type { Item } from "./model.ts";
 import type { Recorder } from "./recorder.ts";
 import { redactResult } from "./redact-result.ts";
@@ -66,14 +67,34 @@ export class Launcher {
     const bounds = { instant, clock };
     const workdir = workdirOf(item, route);
     this.underWay += 1;
-    const result =
-      typeof workdir === "string"
-        ? attempt(this.#actor(item, route), this.#request(item, about, workdir), bounds)
-        : workdir.then((made) => attempt(this.#actor(item, route), this.#request(item, about, made), bounds));
+    const begin = (made: string, asked: Asked = about) =>
+      attempt(this.#actor(item, asked.route), this.#request(item, asked, made), bounds);
+    const isGiven = !instant && givenBySteps(route);
+    const result = isGiven
+      ? this.#begunWithValues(about, async (asked) => begin(await workdir, asked))
+      : typeof workdir === "string"
+        ? begin(workdir)
+        : workdir.then((made) => begin(made));
     result.then(
       (ended) => this.#back(item, instant ? ended : redactResult(ended, secrets)),
       (cause) => this.#back(item, brokenBeforeStart(cause)),
     );
+  }
+
+  /** Of a step that is given files or values: with those filled in that are texts; the files are the adapter's. */
+  async #begunWithValues(
+    about: Asked,
+    begin: (asked: Asked) => Promise<ActionResult>,
+  ): Promise<ActionResult> {
+    const { adapter, outputs, writer, secrets = [] } = this.#deps;
+    const { route, action } = about;
+    if (adapter.movesFiles !== true)
+      throw new AkcError("STEP_HANDOVER_UNSUPPORTED", { details: { adapter: adapter.id } });
+    if (!adapter.respectsRouting || !hasPlaceholders(route)) return begin(about);
+    const { artifacts } = writer;
+    const filled = await fillPlaceholders(route, { outputs, artifacts, secrets });
+    const result = await begin({ action, route: filled.route });
+    return { ...result, outputs: { ...result.outputs, placeholders: filled.values } };
   }
 
   /** What carries the attempt out. */
@@ -95,7 +116,7 @@ export class Launcher {
     else this.#broken ??= fault;
   }
 
-  #request(item: Item, about: Pick<ActionRequest, "action" | "route">, workdir: string): ActionRequest {
+  #request(item: Item, about: Asked, workdir: string): ActionRequest {
     const { context, policy, writer, outputs, cancelled } = this.#deps;
     return {
       context,
@@ -121,6 +142,17 @@ export class Launcher {
     const budgetMs = (item.node.contract?.budget?.maxSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
     return Math.max(1, Math.min(own, budgetMs, policy.actionDeadlineMsMax, deadlineAt - clock.monotonicMs()));
   }
+}
+
+type Asked = Pick<ActionRequest, "action" | "route">;
+
+function givenBySteps(route: Route): boolean {
+  const hasFiles = route.kind === "subprocess" && route.files !== undefined;
+  return hasFiles || hasPlaceholders(route);
+}
+
+function hasPlaceholders(route: Route): route is SubprocessRoute | HttpRoute {
+  return (route.kind === "subprocess" || route.kind === "http") && route.placeholders === true;
 }
 
 /** Only an adapter that knows the end of a lost attempt keeps it from being made again. */

@@ -13,7 +13,7 @@ import { decide } from "../policy/decide.ts";
 import { failpoint } from "../system/failpoint.ts";
 import { createHeapGuard } from "../system/heap-guard.ts";
 import { steadyClock } from "../system/steady-clock.ts";
-import { actionOf, emptyOutput, type StepOutputs } from "./action.ts";
+import { actionOf, emptyOutput, type LeftByStep, leftByStep, type StepOutputs } from "./action.ts";
 import { admit } from "./admission.ts";
 import { createCutWatch } from "./cut-watch.ts";
 import type { KernelDeps } from "./deps.ts";
@@ -26,6 +26,7 @@ import type { Item } from "./model.ts";
 import { begin, goOn } from "./opening.ts";
 import type { RunPlan } from "./plan.ts";
 import { Recorder } from "./recorder.ts";
+import { retryPolicyOf } from "./retry.ts";
 import { createSpending, type Spending } from "./spending.ts";
 import { type Ended, noteFallback, Waits, waitsItself } from "./waits.ts";
 
@@ -48,6 +49,7 @@ class Kernel implements StepOutputs {
   /** Aborts every attempt under way. */
   readonly #cancel = new AbortController();
   readonly #outputs: Map<string, ArtifactRef>;
+  readonly #left: Map<string, LeftByStep>;
   readonly #spending: Spending;
   readonly #deadlineAt: number;
   readonly #waits: Waits;
@@ -64,6 +66,7 @@ class Kernel implements StepOutputs {
     const { past } = deps;
     this.#machine = past?.machine ?? new Machine(plan);
     this.#outputs = new Map(past?.outputs);
+    this.#left = new Map(past?.left);
     this.#spending = createSpending(deps.budget, past?.spent);
     this.#journal = createJournal(deps.context.runtimeRunId, past);
     this.#recorder = new Recorder({
@@ -107,8 +110,10 @@ class Kernel implements StepOutputs {
         this.#blockForgotten();
         await this.#commit();
         this.#launcher.throwIfBroken();
-        failpoint("kernel.intents_durable");
-        if (starts.length > 0) await this.#holdOn();
+        if (starts.length > 0) {
+          failpoint("kernel.intents_durable");
+          await this.#holdOn();
+        }
         for (const item of starts) this.#launcher.launch(item);
         if (this.#machine.inFlight === 0 && (this.#recorder.cut !== undefined || this.#machine.quiescent))
           break;
@@ -123,6 +128,15 @@ class Kernel implements StepOutputs {
 
   outputOf(stepId: string): ArtifactRef | undefined {
     return this.#outputs.get(stepId);
+  }
+
+  leftBy(stepId: string): LeftByStep | undefined {
+    return this.#left.get(stepId);
+  }
+
+  #keep(stepId: string, { output = emptyOutput, outputs, files }: ActionResult): void {
+    this.#outputs.set(stepId, output);
+    if (this.#plan.stepsRead?.has(stepId) === true) this.#left.set(stepId, leftByStep(outputs, files));
   }
 
   get #parts() {
@@ -170,13 +184,13 @@ class Kernel implements StepOutputs {
         route: this.#recorder.underWay.get(item.index)?.route,
         nodeState: this.#machine.nodeState(item.node.nodeId),
         nowMs,
-        retry: this.#plan.retry,
+        retry: retryPolicyOf(item.node, this.#plan.retry),
         retryAllowed: this.#retryAllowed(item, result, nowMs),
         simulated: this.#deps.policy.mode === "simulate",
         cancelledBy: this.#recorder.cut?.kind === "exhausted" ? "deadline" : "stopped",
       });
       if (fact.kind === "completed" && item.step !== undefined) {
-        this.#outputs.set(item.step.stepId, fact.result.output ?? emptyOutput);
+        this.#keep(item.step.stepId, fact.result);
       }
       this.#recorder.record(fact, nowMs);
     }
@@ -185,7 +199,7 @@ class Kernel implements StepOutputs {
   #retryAllowed(item: Item, result: ActionResult, nowMs: number): boolean {
     // Also when the run is cut: whoever goes on with it makes the try that is owed.
     if (result.error?.retryable !== true) return false;
-    if (item.attempt - item.forgiven >= this.#plan.retry.attemptsMax) return false;
+    if (item.attempt - item.forgiven >= retryPolicyOf(item.node, this.#plan.retry).attemptsMax) return false;
     const decision = decide(this.#deps.policy, "runtime.action.retry");
     this.#journal.decision(decision, { action_id: item.actionId, reason: result.error.code }, nowMs);
     return decision.allowed;

@@ -9,6 +9,7 @@ import { AkcError, type ErrorCode, errorCodes } from "../errors.ts";
 import { eventIdOf } from "../evidence/project.ts";
 import { limits } from "../limits.ts";
 import type { RunReader, StoredEvent } from "../store/contract.ts";
+import { type LeftByStep, leftByStep } from "./action.ts";
 import { DecisionDigest } from "./decision-digest.ts";
 import type { JournalStart } from "./journal.ts";
 import { Machine } from "./machine.ts";
@@ -28,6 +29,8 @@ export interface Past extends JournalStart {
   readonly spent: Readonly<Spent>;
   /** What steps handed over, by step id. */
   readonly outputs: ReadonlyMap<string, ArtifactRef>;
+  /** What else was left by the steps of which others name files or values. */
+  readonly left: ReadonlyMap<string, LeftByStep>;
   /** What went wrong with each item that has not succeeded since, first things first. */
   readonly failures: ReadonlyMap<number, { readonly code: ErrorCode; readonly message: string }>;
   /** Of the attempts that are under way or suspended. */
@@ -72,6 +75,7 @@ class History {
   readonly #machine: Machine;
   readonly #indexes = new Map<string, number>();
   readonly #outputs = new Map<string, ArtifactRef>();
+  readonly #left = new Map<string, LeftByStep>();
   readonly #failures = new Map<number, { readonly code: ErrorCode; readonly message: string }>();
   readonly #allowedAt = new Map<number, AllowedAt>();
   readonly #spent: Spent = { ...nothingSpent };
@@ -122,6 +126,7 @@ class History {
       generation: this.#generation,
       spent: this.#spent,
       outputs: this.#outputs,
+      left: this.#left,
       failures: this.#failures,
       allowedAt: this.#allowedAt,
       unconsumed: this.#unconsumed,
@@ -140,6 +145,8 @@ class History {
         const index = this.#move(fact, completion(fact));
         const { step } = this.#machine.item(index);
         if (step !== undefined && fact.output !== null) this.#outputs.set(step.stepId, fact.output);
+        if (step !== undefined && this.#plan.stepsRead?.has(step.stepId) === true)
+          this.#left.set(step.stepId, leftByStep(fact.outputs, fact.files));
         this.#end(index, fact);
         return;
       }
@@ -199,7 +206,9 @@ class History {
     this.#failures.delete(index);
     this.#allowedAt.delete(index);
     const { step } = this.#machine.item(index);
-    if (step !== undefined) this.#outputs.delete(step.stepId);
+    if (step === undefined) return;
+    this.#outputs.delete(step.stepId);
+    this.#left.delete(step.stepId);
   }
 
   #end(index: number, { cost }: { readonly cost?: Parameters<typeof addCost>[1] }): void {

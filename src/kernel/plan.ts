@@ -33,6 +33,8 @@ export interface RunPlan {
   readonly nodeGates: ReadonlyMap<string, readonly string[]>;
   readonly caps: Caps;
   readonly retry: RetryPolicy;
+  /** Steps of which others name files or values; absent when there are none. */
+  readonly stepsRead?: ReadonlySet<string>;
 }
 
 /** The part of a bundle that says what there is to run. */
@@ -50,6 +52,7 @@ export function planRun(
 ): RunPlan {
   const nodes = new Map(bundle.nodes.map((node) => [node.nodeId, node]));
   const coordinated = bundle.coordination !== undefined;
+  const stepsRead = bundle.coordination?.stepsRead;
   const eventNodes = bundle.nodes.filter(
     (node) => node.contract !== undefined && !(coordinated && node.kind === "workflow"),
   );
@@ -61,6 +64,7 @@ export function planRun(
     nodeGates: gates(bundle.nodes, new Set(eventNodes.map((node) => node.nodeId))),
     caps: capsOf(bundle, overrides),
     retry: defaultRetryPolicy,
+    ...(stepsRead === undefined ? {} : { stepsRead }),
   };
 }
 

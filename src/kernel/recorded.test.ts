@@ -31,10 +31,24 @@ test("a success says what was put out and where its node stands", () => {
     stepId: "lint",
     attempt: 2,
     output: { sha256, sizeBytes: 7 },
+    outputs: { effect: "none" },
     withoutEffect: true,
     toState: "done",
     cost: { input_tokens: 3 },
   });
+});
+
+test("files that a step left are read with their digests, or the event is malformed", () => {
+  const ref = { path: "dist/x.tar", sha256, size_bytes: 7 };
+  const left = (refs: unknown) =>
+    fact(eventTypes.completed, { action, result: { status: "succeeded", outputs: {}, file_refs: refs } });
+  expect(left([ref])).toMatchObject({
+    kind: "completed",
+    files: [{ path: "dist/x.tar", sha256, sizeBytes: 7 }],
+  });
+  for (const wrong of [[{ ...ref, sha256: "x" }], [{ ...ref, size_bytes: -1 }], ["dist/x.tar"], [{}]]) {
+    expect(left(wrong)).toMatchObject({ kind: "malformed" });
+  }
 });
 
 test("a retry says when it is due, a dead letter why it was given up", () => {

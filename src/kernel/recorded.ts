@@ -4,12 +4,13 @@
  *
  * Source: spec kernel §6; `wire.ts` writes what is read here.
  */
-import type { ArtifactRef } from "../adapters/contract.ts";
+import type { ArtifactRef, FileRef } from "../adapters/contract.ts";
 import { member, objectAt } from "../bundle/member.ts";
 import { AkcError } from "../errors.ts";
 import { RowReader } from "../evidence/text/row-reader.ts";
-import { asDouble, isJsonObject, type JsonObject } from "../json/value.ts";
+import { asDouble, isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts";
 import {
+  artifactRef,
   count,
   digest,
   LacksMember,
@@ -33,6 +34,10 @@ export type RecordedFact =
       readonly withoutEffect: boolean;
       readonly toState: string | undefined;
       readonly cost?: JsonObject;
+      /** Absent where it left none. */
+      readonly files?: readonly FileRef[];
+      /** As the adapter reported them, secrets taken out. */
+      readonly outputs: JsonObject;
     } & Concluded)
   | ({
       readonly kind: "retried";
@@ -213,11 +218,15 @@ const decoders: ReadonlyMap<string, Decode> = new Map<string, Decode>([
 function completed(payload: JsonObject): RecordedFact {
   const result = object(payload, "result");
   const cost = member(result, "cost");
+  const outputs = objectAt(result, "outputs");
+  const files = member(result, "file_refs");
   return {
     kind: "completed",
     ...outcomeOf(payload),
     output: outputOf(result),
-    withoutEffect: member(objectAt(result, "outputs"), "effect") === "none",
+    ...(isJsonArray(files) ? { files: files.map(fileRef) } : {}),
+    outputs,
+    withoutEffect: member(outputs, "effect") === "none",
     toState: optionalText(objectAt(payload, "transition"), "to_state"),
     ...(isJsonObject(cost) ? { cost } : {}),
   };
@@ -324,6 +333,11 @@ function outcomeOf(payload: JsonObject): Concluded {
     ...(stepId === undefined ? {} : { stepId }),
     attempt: asDouble(member(payload, "attempt")) ?? 0,
   };
+}
+
+function fileRef(item: JsonValue): FileRef {
+  if (!isJsonObject(item)) throw new LacksMember("file_refs holds something else than objects");
+  return { path: text(item, "path"), ...artifactRef(item) };
 }
 
 function outputOf(result: JsonObject): ArtifactRef | null {

@@ -223,13 +223,14 @@ function transitionText(transition: Transition, atMs: number): string {
 
 /** JSON text of a result (spec bundle §2.8): null-valued keys are left out. Outputs may hold any JSON number. */
 function resultText(result: ActionResult): string {
-  const { error, cost, output } = result;
+  const { error, cost, output, files } = result;
   const rest = JSON.stringify({
     status: result.status,
     error: error?.message,
     error_code: error?.code,
     duration_ms: Math.round(result.durationMs),
     output_ref: output === undefined ? undefined : { sha256: output.sha256, size_bytes: output.sizeBytes },
+    file_refs: files?.map(({ path, sha256, sizeBytes }) => ({ path, sha256, size_bytes: sizeBytes })),
   });
   const costs = cost === undefined ? "" : `"cost":${canonicalJson(cost)},`;
   return `{"outputs":${canonicalJson(result.outputs)},${costs}${rest.slice(1)}`;

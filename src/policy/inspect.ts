@@ -6,8 +6,10 @@
  */
 
 import { textAt } from "../bundle/member.ts";
-import type { Bundle, GraphNode, PolicyMode } from "../bundle/model.ts";
+import type { Bundle, GraphNode, PolicyMode, Route, StepFiles } from "../bundle/model.ts";
+import { placeholderName, placeholdersOf } from "../bundle/placeholders.ts";
 import { automaticAdapter, resolveRoute } from "../bundle/routing.ts";
+import { ownFolder } from "../bundle/step-folder.ts";
 import type { StepPlan } from "../coordination/model.ts";
 import { planSteps } from "../coordination/step.ts";
 import type { Issue } from "../errors.ts";
@@ -85,6 +87,10 @@ export interface InspectedStep extends InspectedAction {
   readonly handoffFrom: readonly string[];
   readonly network: boolean;
   readonly tools: readonly string[];
+  /** Files that it takes from steps before and leaves for those after it. */
+  readonly files: StepFiles;
+  /** What is filled into its texts when it starts, such as `steps.build.outputs.stdout`. */
+  readonly placeholders: readonly string[];
 }
 
 export interface InspectedNode extends InspectedAction {
@@ -167,6 +173,7 @@ function rolesOf(steps: readonly StepPlan[]): readonly InspectedRole[] {
 }
 
 function inspectStep(step: StepPlan, node: GraphNode, bundle: Bundle, policy: RunPolicy): InspectedStep {
+  const route = resolveRoute("coordination.step", node, bundle.metadata);
   return {
     stepId: step.stepId,
     layer: step.layer,
@@ -176,8 +183,15 @@ function inspectStep(step: StepPlan, node: GraphNode, bundle: Bundle, policy: Ru
     network: step.allowNetwork,
     tools: step.allowedTools,
     ...inspectAction("coordination.step", node, bundle, policy, { network: step.allowNetwork }),
-    workdir: workdirOf(bundle, roleFolder(step)),
+    workdir: workdirOf(bundle, ownFolder(step.stepId, route) ?? roleFolder(step)),
+    files: (route.kind === "subprocess" ? route.files : undefined) ?? { inputs: [], outputs: [] },
+    placeholders: filledInto(route),
   };
+}
+
+function filledInto(route: Route): readonly string[] {
+  if ((route.kind !== "subprocess" && route.kind !== "http") || route.placeholders !== true) return [];
+  return placeholdersOf(route).map(placeholderName);
 }
 
 function inspectNode(

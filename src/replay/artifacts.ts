@@ -24,6 +24,9 @@ export class Artifacts {
   ofFact(fact: RecordedFact, seq: number): void {
     switch (fact.kind) {
       case "completed":
+        for (const { sha256, sizeBytes } of fact.files ?? []) this.#add(sha256, sizeBytes, seq);
+        if (fact.output !== null) this.#add(fact.output.sha256, fact.output.sizeBytes, seq);
+        return;
       case "dead_lettered":
         if (fact.output !== null) this.#add(fact.output.sha256, fact.output.sizeBytes, seq);
         return;

@@ -48,7 +48,7 @@ export function inferOutputsRoot(bundlePath: string, explicit?: string): string 
 }
 
 /** JSON files below `root`, each read at most up to the limit of any JSON text. */
-function filesBelow(root: string): BundleFiles {
+export function filesBelow(root: string): BundleFiles {
   return {
     async read(relative) {
       const path = await resolveConfined(root, relative);

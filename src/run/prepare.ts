@@ -51,7 +51,8 @@ export interface Prepared {
   routeOf(item: Pick<Item, "node" | "step">): Route;
 }
 
-const defaultPolicyPath = "/etc/akc/policy.yaml";
+/** Of the host; a file that is not there is no policy. */
+export const defaultPolicyPath = "/etc/akc/policy.yaml";
 
 /** @throws AkcError of the bundle, its coordination, its governance or the operator's policy. */
 export async function prepareRun(input: PrepareInput): Promise<Prepared> {

@@ -8,6 +8,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { Counts } from "../kernel/model.ts";
 import { exitCodeOf } from "../kernel/outcome.ts";
 import type { Progress } from "../kernel/recorder.ts";
+import { retryPolicyOf } from "../kernel/retry.ts";
 import { eventTypes } from "../kernel/wire.ts";
 import type { Outcome } from "../store/contract.ts";
 import type { HeldReport } from "./hold.ts";
@@ -23,6 +24,8 @@ export interface AnnouncedPlan {
     readonly id: string;
     readonly label: string;
     readonly waitsFor: readonly string[];
+    /** Tries in all that it gets at most. */
+    readonly triesMax: number;
   }[];
   /** Steps known now; events may trigger more actions. */
   readonly total: number;
@@ -60,7 +63,7 @@ export interface RunReport extends Pick<Settled, "validity" | "unjudged"> {
 }
 
 export function announced({
-  plan: { steps },
+  plan: { steps, nodes, retry },
   context,
   unasked,
 }: Pick<ReadyRun, "plan" | "context" | "unasked">): AnnouncedPlan {
@@ -70,7 +73,11 @@ export function announced({
     scope,
     mode,
     adapterId,
-    steps: steps.map((step) => ({ id: step.stepId, label: step.stepId, waitsFor: step.predecessors })),
+    steps: steps.map(({ stepId, nodeId, predecessors }) => {
+      const node = nodes.get(nodeId);
+      const { attemptsMax } = node === undefined ? retry : retryPolicyOf(node, retry);
+      return { id: stepId, label: stepId, waitsFor: predecessors, triesMax: attemptsMax };
+    }),
     total: steps.length,
     ...(unasked === undefined ? {} : { unasked }),
   };

@@ -1,5 +1,5 @@
 /**
- * The working directories of a run's actions, made when they are first needed: one a role, one for all others. No action
+ * The working directories of a run's actions, made when they are first needed: one a role, one a step with files, one for all others. No action
  * works in the folder that holds the run's evidence.
  *
  * Source: spec kernel §12.9.
@@ -7,6 +7,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Route } from "../bundle/model.ts";
+import { ownFolder } from "../bundle/step-folder.ts";
 import type { Item } from "../kernel/model.ts";
 import { resolveConfined } from "../system/files.ts";
 
@@ -23,7 +24,7 @@ export function createWorkdirs(
   const ready = new Map<string, string>();
   return (item, route) => {
     if (route.kind !== "subprocess" && !forAll) return scopeDir;
-    const relative = relativeWorkdir(item);
+    const relative = relativeWorkdir(item, route);
     const known = ready.get(relative);
     if (known !== undefined) return known;
     let making = made.get(relative);
@@ -38,10 +39,14 @@ export function createWorkdirs(
   };
 }
 
-/** `roles/<role>/<scratch>` for a step (the documented table), `work` for an action that an event triggered. */
-function relativeWorkdir(item: Pick<Item, "step">): string {
-  const { step } = item;
+/**
+ * `roles/<role>/<scratch>` for a step (the documented table), `steps/<step>` for one with files, `work` for an action that an
+ * event triggered.
+ */
+function relativeWorkdir({ step }: Pick<Item, "step">, route: Route): string {
   if (step === undefined) return "work";
+  const own = ownFolder(step.stepId, route);
+  if (own !== undefined) return own;
   const scope = step.filesystemScope;
   if (scope === undefined) return join("roles", step.roleId, "scratch");
   if (scope.scratchSubdir === null) return join("roles", step.roleId);

@@ -28,6 +28,7 @@ import {
 } from "../../src/embed.ts";
 import { parseJson } from "../../src/json/read.ts";
 import { type BundleBuilder, bundle, noop, runId, sh } from "../e2e/bundle.ts";
+import { filled, handing, leaving, step, taking } from "../e2e/handed.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "akc-runtimes-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -201,6 +202,32 @@ describe("the hybrid runtime", () => {
     expect(run.events[2]?.context["adapter_id"]).toBe("own");
     expect(workdirs.length).toBe(2);
     expect(workdirs.filter(existsSync)).toEqual([]);
+  });
+
+  test("is given no step with files or placeholders unless it says that it moves them", async () => {
+    const train = handing(
+      step("make", leaving("echo note > note", "note")),
+      step("show", filled(taking("cat note", ["make", "note"])), "make"),
+    );
+    const asked: string[] = [];
+    const run = async (movesFiles: boolean) => {
+      const execute = async (request: ActionRequest) => {
+        asked.push(request.action.nodeId);
+        return done(request);
+      };
+      const adapter = adapterOf({ respectsRouting: true, movesFiles, execute });
+      const { events } = await createHybridRuntime(await loaded(train), adapter).run();
+      return events.flatMap(({ payload }) => payload["error_code"] ?? []);
+    };
+    expect(await run(false)).toEqual(["STEP_HANDOVER_UNSUPPORTED"]);
+    expect(asked).toEqual([]);
+    expect(await run(true)).toEqual([]);
+    expect(asked).toEqual(["node-make", "node-show"]);
+    const { outcome, events } = await createLocalDepthRuntime(await loaded(train), {
+      outputsRoot: join(folder, "handing"),
+    }).run();
+    expect(outcome).toBe("succeeded");
+    expect(JSON.stringify(events.at(-2)?.payload)).toContain('"stdout":"note\\n"');
   });
 
   test("is asked for the policy of a route only when it carries routes out", async () => {

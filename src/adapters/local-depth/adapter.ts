@@ -30,6 +30,7 @@ export function createLocalDepthAdapter({ subprocess, http, delegate }: LocalDep
     id: localDepthAdapterId,
     capabilities: noCapabilities,
     respectsRouting: true,
+    movesFiles: true,
     prepare: async (context, bundle) => delegate.prepare?.(context, bundle),
     execute(request) {
       const { route } = request;

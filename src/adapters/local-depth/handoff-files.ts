@@ -6,6 +6,7 @@
  */
 import { linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stepFileName } from "../../bundle/step-folder.ts";
 import { sha256Hex } from "../../json/fingerprint.ts";
 import { asDiskError } from "../../system/files.ts";
 import type { Handoff } from "../contract.ts";
@@ -61,7 +62,7 @@ export function createHandoffFiles(parent: string): HandoffFiles {
       try {
         mkdirSync(folder);
         for (const handoff of handoffs) {
-          await link(handoff, join(shared, "content"), join(folder, handoffFileName(handoff.stepId)));
+          await link(handoff, join(shared, "content"), join(folder, stepFileName(handoff.stepId)));
         }
       } catch (cause) {
         throw asDiskError(cause, folder);
@@ -90,12 +91,4 @@ async function link(handoff: Handoff, contents: string, path: string): Promise<v
   writeFileSync(temporary, await handoff.read(), { mode: 0o444, flag: "wx" });
   renameSync(temporary, content);
   linkSync(content, path);
-}
-
-const nameBytesMax = 200;
-
-/** The step's id where that is a safe file name; otherwise its characters percent-encoded, or a hash of it when too long. */
-export function handoffFileName(stepId: string): string {
-  const encoded = encodeURIComponent(stepId).replace(/^\./, "%2E");
-  return encoded.length <= nameBytesMax ? encoded : `sha256-${sha256Hex(stepId)}`;
 }

@@ -4,8 +4,9 @@
  *
  * Source: spec bundle §14.5, spec kernel §10.2, §12.9; bundle:W-26, kernel:W-16.
  */
-import type { SubprocessRoute } from "../../bundle/model.ts";
+import type { StepFiles, SubprocessRoute } from "../../bundle/model.ts";
 import { AkcError } from "../../errors.ts";
+import type { JsonObject } from "../../json/value.ts";
 import type { ContainmentLevel } from "../../policy/model.ts";
 import type { Clock } from "../../system/clock.ts";
 import { killStrays, newSpawnId } from "../../system/process-tree.ts";
@@ -18,6 +19,7 @@ import { CapturedStream } from "./captured-output.ts";
 import { type ChildPlace, createChildPlaces, runKeyOf } from "./child-place.ts";
 import { createHandoffFiles } from "./handoff-files.ts";
 import { spawnOrder } from "./spawn-order.ts";
+import { createInputPlacing, filesJson, keepOutputs } from "./step-files.ts";
 import { notStarted, resultOf, subprocessFailure } from "./subprocess-result.ts";
 
 export type SubprocessRequest = ActionRequest & { readonly route: SubprocessRoute };
@@ -44,6 +46,7 @@ export function createSubprocessRunner(deps: SubprocessDeps): SubprocessRunner {
   const pool = createSpawnPool();
   const handoffs = createHandoffFiles(deps.workdirRoot);
   const level = weaker(strongestContainment(), deps.containmentAtMost ?? "landlock");
+  const placeInputs = createInputPlacing();
   const places = createChildPlaces({ ...deps, level, handoffs });
 
   async function run(request: SubprocessRequest): Promise<ActionResult> {
@@ -55,6 +58,8 @@ export function createSubprocessRunner(deps: SubprocessDeps): SubprocessRunner {
       const runKey = runKeyOf(deps.workdirRoot, request.context);
       const sweeping = killStrays(runKey);
       if (sweeping !== undefined) await sweeping;
+      const { files } = request.route;
+      const inputs = files === undefined ? undefined : await placeInputs(request, files);
       const spawnId = newSpawnId(runKey);
       const folder =
         request.handoffs.length === 0
@@ -62,13 +67,36 @@ export function createSubprocessRunner(deps: SubprocessDeps): SubprocessRunner {
           : await handoffs.place(request.workdir, spawnId, request.handoffs);
       try {
         const order = spawnOrder(request, admission.executable, { ...place, spawnId, handoffFolder: folder });
-        return await follow(request, place, order);
+        const result = await follow(request, place, order);
+        return files === undefined ? result : await withFiles(request, files, result, inputs);
       } finally {
         if (folder !== undefined) handoffs.remove(folder);
       }
     } catch (cause) {
       if (cause instanceof AkcError) return subprocessFailure(cause, deps.clock.monotonicMs() - startedAt);
       throw cause;
+    }
+  }
+
+  /** The result with what it says of files; the same process without one of its outputs has failed. */
+  async function withFiles(
+    request: SubprocessRequest,
+    files: StepFiles,
+    result: ActionResult,
+    inputs: JsonObject | undefined,
+  ): Promise<ActionResult> {
+    const outputs = {
+      ...result.outputs,
+      ...(inputs === undefined || files.inputs.length === 0 ? {} : { inputs }),
+    };
+    if (result.status !== "succeeded") return { ...result, outputs };
+    try {
+      const kept = await keepOutputs(request, files);
+      if (kept.length === 0) return { ...result, outputs };
+      return { ...result, outputs: { ...outputs, files: filesJson(kept) }, files: kept };
+    } catch (cause) {
+      if (!(cause instanceof AkcError)) throw cause;
+      return { ...subprocessFailure(cause, result.durationMs), outputs };
     }
   }
 

@@ -123,6 +123,8 @@ const sinceVersion3: Members = { embed_system_ir: flag };
 const sinceVersion4: Members = {
   coordination_ref: record({ path: notEmpty, fingerprint: sha256Text }),
   coordination_spec: anyObject,
+  // An addition of akc's own: docs/akc-yaml.md.
+  orchestration_spec: anyObject,
   reconcile_desired_state_source: oneOf(["ir", "deployment_intents"]),
   reconcile_deploy_targets_from_ir_only: flag,
   deployment_intents_ir_alignment: oneOf(["off", "strict"]),

@@ -23,6 +23,7 @@ import {
   record,
   text,
 } from "./rule.ts";
+import { nodeExecution } from "./runtime-keys.ts";
 
 export const nodeKinds = [
   "service",
@@ -144,6 +145,20 @@ const nodeMembers = {
   contract: orNull(nodeContract),
 };
 
+const executionOf: Rule = record(
+  {},
+  {
+    runtime_execution: (value, report) => {
+      if (isJsonObject(value)) nodeExecution(value, report);
+    },
+  },
+);
+
+/** Whatever a compiler says of a node; only what akc added to it is judged. */
+const nodeProperties: Rule = all(anyObject, (value, report) => {
+  if (isJsonObject(value)) executionOf(value, report);
+});
+
 /** Everything of a node's pointers belongs to the node's tenant. */
 const provenanceOfTenant: Rule = (value, report) => {
   if (!isJsonObject(value)) return;
@@ -158,7 +173,7 @@ const provenanceOfTenant: Rule = (value, report) => {
 /** Spec bundle §3.2. */
 const irNode: Rule = all(
   record(
-    { id: filledText, tenant_id: filledText, name: filledText, properties: anyObject },
+    { id: filledText, tenant_id: filledText, name: filledText, properties: nodeProperties },
     { kind: oneOf(nodeKinds), ...nodeMembers },
   ),
   provenanceOfTenant,
@@ -167,7 +182,7 @@ const irNode: Rule = all(
 /** A node that a bundle refers to: enough to find it in the IR, and sound in what it says beside that. */
 export const referencedNode: Rule = record(
   { id: filledText, kind: oneOf(nodeKinds) },
-  { tenant_id: filledText, name: filledText, properties: anyObject, ...nodeMembers },
+  { tenant_id: filledText, name: filledText, properties: nodeProperties, ...nodeMembers },
 );
 
 /** What such a node must also say when no IR says it. */

@@ -4,6 +4,7 @@
  *
  * Source: spec bundle §8.3, §13.1, §14.2, §15.1; spec kernel §9.2; bundle:W-30, kernel:W-28.
  */
+import { limits } from "../../limits.ts";
 import {
   anyObject,
   fault,
@@ -18,6 +19,7 @@ import {
   text,
   texts,
 } from "./rule.ts";
+import { stepFilesShape } from "./step-files.ts";
 
 const routeKinds = ["delegate_adapter", "noop", "subprocess", "http", "wait"] as const;
 export type RouteKind = (typeof routeKinds)[number];
@@ -107,6 +109,19 @@ const runtimePolicyEnvelope = record(
     run_id: text(),
     tenant_isolation_required: flag,
   },
+);
+
+const delay = integer({ min: 0, max: limits.stepRetryDelayMsMax });
+const retryShape: Rule = record(
+  { retries: integer({ min: 0, max: limits.stepRetriesMax }) },
+  { delay_ms: delay, delay_max_ms: delay },
+  { closed: true },
+);
+
+/** `runtime_execution` of a node: what akc added to it. The route itself is read when the action is offered. */
+export const nodeExecution: Rule = record(
+  {},
+  { files: stepFilesShape, placeholders: flag, retry: retryShape },
 );
 
 /** Judges the keys that steer a run; everything else in the bundle is left alone. */

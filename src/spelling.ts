@@ -5,6 +5,8 @@
 
 /** The word closest to `word`, whatever their case, or undefined when none is close enough to be worth a line. */
 export function nearestWord(word: string, words: readonly string[]): string | undefined {
+  // What is no word is compared with nothing: that takes as long as both are, times each other.
+  if (word.length > wordCharsMax) return undefined;
   const written = word.toLowerCase();
   let best: string | undefined;
   // One slip in three letters is a typo; more is another word.
@@ -22,6 +24,9 @@ export function nearestWord(word: string, words: readonly string[]): string | un
   const continued = words.filter((candidate) => candidate.toLowerCase().startsWith(written));
   return continued.length === 1 ? continued[0] : undefined;
 }
+
+/** Names of ours have 128. */
+const wordCharsMax = 256;
 
 /** Insertions, deletions, replacements and swaps of neighbours that lead from `a` to `b` (optimal string alignment). */
 export function editDistance(a: string, b: string): number {

@@ -130,6 +130,22 @@ export function placeAt(
   return place;
 }
 
+/** Where the key at the end of `path` stands; undefined where there is no such key. */
+export function keyPlaceAt(
+  text: YamlText,
+  path: readonly string[],
+): { readonly line: number; readonly column: number } | undefined {
+  let node: unknown = text.document.contents;
+  let pair: Pair | undefined;
+  for (const key of path) {
+    const holder = target(text, node);
+    pair = isMap(holder) ? pairOf(holder, key) : undefined;
+    node = isSeq(holder) ? holder.items[Number(key)] : pair?.value;
+    if (pair === undefined && node === undefined) return undefined;
+  }
+  return pair === undefined ? undefined : placeOf(text, pair.key);
+}
+
 /** Where each key of the map at `path` stands; empty where there is none. */
 export function keyPlaces(
   text: YamlText,

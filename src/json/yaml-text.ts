@@ -4,13 +4,21 @@
  */
 import type * as v from "valibot";
 import { safeParse } from "valibot";
-import { LineCounter, parseDocument } from "yaml";
+import { Composer, type CST, Document, LineCounter, Parser, YAMLParseError } from "yaml";
 import type { Issue } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { pointer } from "./pointer.ts";
 import { positionAt } from "./position.ts";
 import { tooDeepAt } from "./yaml-depth.ts";
-import { keyIssues, keyPlaces, placeAt, placeOfOffset, shapeIssues, type YamlText } from "./yaml-places.ts";
+import {
+  keyIssues,
+  keyPlaceAt,
+  keyPlaces,
+  placeAt,
+  placeOfOffset,
+  shapeIssues,
+  type YamlText,
+} from "./yaml-places.ts";
 import type { DocumentShape } from "./yaml-shape.ts";
 
 /** A file for people has use for some repetition, not for a bomb. */
@@ -42,6 +50,8 @@ export type YamlReading<Value> =
       readonly value: Value;
       /** Where the value at a path of keys stands, or the nearest thing above it that is there. */
       placeAt(path: readonly string[], what?: "value" | "key"): Pick<Issue, "line" | "column">;
+      /** Where the key at the end of a path stands; undefined where there is no such key. */
+      keyPlaceAt(path: readonly string[]): { readonly line: number; readonly column: number } | undefined;
       /** Where each key of the map at `path` stands. */
       keyPlaces(
         path: readonly string[],
@@ -78,11 +88,10 @@ function readChecked<const Schema extends v.GenericSchema>(
   text: string,
   format: YamlFormat<Schema>,
 ): YamlReading<v.InferOutput<Schema>> {
-  const tooDeep = tooDeepAt(text, limits.jsonDepthMax);
-  if (tooDeep !== undefined) {
-    return faulty([{ path: "", message: "the file is nested too deeply", ...positionAt(text, tooDeep) }]);
-  }
   const yaml = parse(text);
+  if (yaml.kind === "too-deep") {
+    return faulty([{ path: "", message: "the file is nested too deeply", ...positionAt(text, yaml.offset) }]);
+  }
   // A tag that the core schema does not know is only a warning to the library; here it is a fault.
   const faults = [...yaml.document.errors, ...yaml.document.warnings];
   const misread = faults.slice(0, limits.issuesCollectedMax).map((fault) => ({
@@ -109,6 +118,7 @@ function readChecked<const Schema extends v.GenericSchema>(
       kind: "read",
       value: result.output,
       placeAt: (path, what) => placeAt(yaml, path, what),
+      keyPlaceAt: (path) => keyPlaceAt(yaml, path),
       keyPlaces: (path) => keyPlaces(yaml, path),
       raw,
     };
@@ -127,10 +137,22 @@ function withAncestors(path: string): readonly string[] {
   return keys.map((_, index) => keys.slice(0, keys.length - index).join("/"));
 }
 
-function parse(text: string): YamlText {
+type ParsedText =
+  | (YamlText & { readonly kind: "tree" })
+  | { readonly kind: "too-deep"; readonly offset: number };
+
+/** What the library's `parseDocument` does, but for one thing: its tokens are looked at on their way, and no tree is made of too deep ones. */
+function parse(text: string): ParsedText {
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  const parts: CST.Token[] = [];
+  const offset = tooDeepAt(text, limits.jsonDepthMax, (token) => {
+    for (const part of parser.next(token)) parts.push(part);
+  });
+  if (offset !== undefined) return { kind: "too-deep", offset };
+  for (const part of parser.end()) parts.push(part);
+  const composer = new Composer({
     prettyErrors: false,
     logLevel: "error",
     schema: "core",
@@ -140,7 +162,13 @@ function parse(text: string): YamlText {
     merge: false,
     strict: true,
   });
-  return { document, lines };
+  const [document = new Document(null), second] = composer.compose(parts, true, text.length);
+  if (second !== undefined) {
+    const [from, to] = second.range;
+    const message = "Source contains multiple documents";
+    document.errors.push(new YAMLParseError([from, to], "MULTIPLE_DOCS", message));
+  }
+  return { kind: "tree", document, lines };
 }
 
 /** One fault of a value, at its place in the text. */

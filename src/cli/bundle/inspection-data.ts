@@ -82,6 +82,9 @@ function stepData(step: InspectedStep): Plain {
     handoff_from: step.handoffFrom,
     allow_network: step.network,
     allowed_tools: step.tools,
+    inputs: step.files.inputs.map(({ stepId, path, as }) => ({ step: stepId, path, as })),
+    outputs: step.files.outputs,
+    placeholders: step.placeholders,
     ...actionData(step),
   };
 }

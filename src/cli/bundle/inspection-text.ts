@@ -25,7 +25,10 @@ export function inspectionText(inspection: BundleInspection, bounds: RunBounds, 
     ...steps.map((step) => ({ name: step.stepId, ...step })),
     ...nodes.map((node) => ({ name: node.nodeId, ...node })),
   ];
-  const inputs = actions.flatMap((action) => inputsOf(action.name, action.route));
+  const inputs = [
+    ...actions.flatMap((action) => inputsOf(action.name, action.route)),
+    ...steps.flatMap(handedTo),
+  ];
   const refused = actions.flatMap(refusalOf);
   const parts = [
     identity(inspection),
@@ -157,6 +160,19 @@ function inputsOf(name: string, route: InspectedRoute): readonly Input[] {
     default:
       return [];
   }
+}
+
+/** What steps before hand to a step, and what it leaves for those after it. */
+function handedTo({ stepId: name, files, placeholders }: InspectedStep): readonly Input[] {
+  return [
+    ...files.inputs.map(({ stepId, path, as }) => ({
+      name,
+      what: "file",
+      is: `${stepId}/${path}${as === path ? "" : ` as ${as}`}`,
+    })),
+    ...placeholders.map((is) => ({ name, what: "value", is })),
+    ...files.outputs.map((path) => ({ name, what: "leaves", is: path })),
+  ];
 }
 
 interface Refusal {

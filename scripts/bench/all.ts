@@ -1,6 +1,7 @@
 /**
  * `bun run bench`: every benchmark, each with its baseline in the same run. Names on the command line choose some.
  */
+import { benchAuthoring } from "./authoring.ts";
 import { benchAutopilot } from "./autopilot.ts";
 import { benchCommands } from "./commands.ts";
 import { benchCoordination } from "./coordination.ts";
@@ -12,6 +13,7 @@ import { benchProcessProvider } from "./process-provider.ts";
 import { benchProof } from "./proof.ts";
 import { benchReconcile } from "./reconcile.ts";
 import { benchReplay } from "./replay.ts";
+import { benchReport } from "./report.ts";
 import { benchResume } from "./resume.ts";
 import { type BenchRow, printRows } from "./row.ts";
 import { benchStore } from "./store.ts";
@@ -31,6 +33,8 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   "plugin-discovery": benchPluginDiscovery,
   commands: benchCommands,
   replay: benchReplay,
+  authoring: benchAuthoring,
+  report: benchReport,
   reconcile: benchReconcile,
   "process-provider": benchProcessProvider,
   validators: benchValidators,

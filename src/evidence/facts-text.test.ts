@@ -23,6 +23,18 @@ const facts: fc.Arbitrary<BundleFacts> = fc.record(
         orchestrationSha256: fc.string(),
         loweredPrecedenceSha256: fc.string(),
         layers: fc.array(texts, { maxLength: 3 }),
+        graph: fc.record(
+          {
+            roles: texts,
+            stepRoles: fc.array(fc.nat()),
+            stepNodes: fc.array(fc.integer({ min: -1 })),
+            edges: fc.array(
+              fc.record({ kinds: texts, pairs: fc.array(fc.nat()) }, { noNullPrototype: true }),
+              { maxLength: 3 },
+            ),
+          },
+          { noNullPrototype: true },
+        ),
       },
       {
         requiredKeys: ["specSha256", "specVersion", "loweredPrecedenceSha256", "layers"],
@@ -31,8 +43,16 @@ const facts: fc.Arbitrary<BundleFacts> = fc.record(
     ),
     nodes: fc.array(
       fc.record(
-        { nodeId: fc.string(), kind: fc.string(), contractId: fc.string(), initialState: fc.string() },
-        { noNullPrototype: true },
+        {
+          nodeId: fc.string(),
+          kind: fc.string(),
+          contractId: fc.string(),
+          initialState: fc.string(),
+          name: fc.string(),
+          route: fc.string(),
+          dependsOn: texts,
+        },
+        { requiredKeys: ["nodeId", "kind", "contractId", "initialState"], noNullPrototype: true },
       ),
       { maxLength: 3 },
     ),

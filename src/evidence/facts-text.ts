@@ -8,7 +8,7 @@ import { canonicalJson } from "../json/canonical.ts";
 import { parseJson } from "../json/read.ts";
 import { JsonFloat, type JsonObject, type JsonValue } from "../json/value.ts";
 import type { RunReader, RunRow } from "../store/contract.ts";
-import { type BundleFacts, noBundleFacts } from "./facts.ts";
+import { type BundleFacts, type GraphFacts, noBundleFacts } from "./facts.ts";
 
 /** The layout of the text; a later one has a later number and reads this one too. */
 const layout = "akc:bundle_facts:v1";
@@ -16,6 +16,13 @@ const layout = "akc:bundle_facts:v1";
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Texts = v.array(v.string());
 const Members = v.custom<JsonObject>(isMembers);
+const Numbers = v.custom<readonly number[]>(areNumbers);
+const Graph = v.object({
+  roles: Texts,
+  step_roles: Numbers,
+  step_nodes: Numbers,
+  edges: v.array(v.object({ kinds: Texts, pairs: Numbers })),
+});
 const Facts = v.object({
   schema_id: v.literal(layout),
   policy_envelope_sha256: v.string(),
@@ -29,10 +36,19 @@ const Facts = v.object({
       orchestration_sha256: v.optional(v.string()),
       lowered_precedence_sha256: v.string(),
       layers: v.array(Texts),
+      graph: v.optional(Graph),
     }),
   ),
   nodes: v.array(
-    v.object({ node_id: v.string(), kind: v.string(), contract_id: v.string(), initial_state: v.string() }),
+    v.object({
+      node_id: v.string(),
+      kind: v.string(),
+      contract_id: v.string(),
+      initial_state: v.string(),
+      name: v.optional(v.string()),
+      route: v.optional(v.string()),
+      depends_on: v.optional(Texts),
+    }),
   ),
   provider_id: v.string(),
   provider_contract: Members,
@@ -69,13 +85,17 @@ export function factsText(facts: BundleFacts): string {
               : { orchestration_sha256: coordination.orchestrationSha256 }),
             lowered_precedence_sha256: coordination.loweredPrecedenceSha256,
             layers: coordination.layers,
+            ...(coordination.graph === undefined ? {} : { graph: graphJson(coordination.graph) }),
           },
         }),
-    nodes: facts.nodes.map(({ nodeId, kind, contractId, initialState }) => ({
+    nodes: facts.nodes.map(({ nodeId, kind, contractId, initialState, name, route, dependsOn }) => ({
       node_id: nodeId,
       kind,
       contract_id: contractId,
       initial_state: initialState,
+      ...(name === undefined ? {} : { name }),
+      ...(route === undefined ? {} : { route }),
+      ...(dependsOn === undefined ? {} : { depends_on: dependsOn }),
     })),
     provider_id: facts.providerId,
     provider_contract: facts.providerContract,
@@ -120,6 +140,7 @@ export function readFacts(text: string | Uint8Array): BundleFacts {
               : { orchestrationSha256: coordination.orchestration_sha256 }),
             loweredPrecedenceSha256: coordination.lowered_precedence_sha256,
             layers: coordination.layers,
+            ...(coordination.graph === undefined ? {} : { graph: graphOf(coordination.graph) }),
           },
         }),
     nodes: told.nodes.map((node) => ({
@@ -127,6 +148,9 @@ export function readFacts(text: string | Uint8Array): BundleFacts {
       kind: node.kind,
       contractId: node.contract_id,
       initialState: node.initial_state,
+      ...(node.name === undefined ? {} : { name: node.name }),
+      ...(node.route === undefined ? {} : { route: node.route }),
+      ...(node.depends_on === undefined ? {} : { dependsOn: node.depends_on }),
     })),
     providerId: told.provider_id,
     providerContract: told.provider_contract,
@@ -156,6 +180,29 @@ export async function factsOf(
 ): Promise<BundleFacts> {
   if (row.factsSha256 === null) return noBundleFacts;
   return readFacts(await reader.artifacts.read(row.factsSha256));
+}
+
+function graphJson({ roles, stepRoles, stepNodes, edges }: GraphFacts): JsonObject {
+  return {
+    roles,
+    step_roles: stepRoles,
+    step_nodes: stepNodes,
+    edges: edges.map(({ kinds, pairs }) => ({ kinds, pairs })),
+  };
+}
+
+function graphOf(told: v.InferOutput<typeof Graph>): GraphFacts {
+  return {
+    roles: told.roles,
+    stepRoles: told.step_roles,
+    stepNodes: told.step_nodes,
+    edges: told.edges,
+  };
+}
+
+/** Whole ones from -1 up. Looked at in one go: there may be a million. */
+function areNumbers(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= -1);
 }
 
 /** An object of the JSON room: not a number in disguise. */

@@ -5,9 +5,11 @@
 
 import { member, objectAt, objectsAt, textAt, textsAt } from "../bundle/member.ts";
 import type { Bundle } from "../bundle/model.ts";
+import { resolveRoute } from "../bundle/routing.ts";
 import { isJsonArray, type JsonObject } from "../json/value.ts";
 import type { RunPolicy } from "../policy/model.ts";
 import type { Criterion } from "../validation/operational-spec/model.ts";
+import { graphFacts } from "./graph-facts.ts";
 
 export interface CoordinationFacts {
   readonly specSha256: string;
@@ -15,6 +17,19 @@ export interface CoordinationFacts {
   readonly orchestrationSha256?: string;
   readonly loweredPrecedenceSha256: string;
   readonly layers: readonly (readonly string[])[];
+  /** What pictures of the run are drawn from; absent on runs of before it was kept, and where there are too many edges. */
+  readonly graph?: GraphFacts;
+}
+
+/** Steps are numbered from 0 in the order of the layers. */
+export interface GraphFacts {
+  readonly roles: readonly string[];
+  /** Of each step: the number of its role in `roles`. */
+  readonly stepRoles: readonly number[];
+  /** Of each step: the number of its node in `BundleFacts.nodes`; -1 where it is not among them. */
+  readonly stepNodes: readonly number[];
+  /** Edges that came about in the same way, as pairs of steps: from, to, from, to, … */
+  readonly edges: readonly { readonly kinds: readonly string[]; readonly pairs: readonly number[] }[];
 }
 
 export interface NodeFacts {
@@ -22,6 +37,12 @@ export interface NodeFacts {
   readonly kind: string;
   readonly contractId: string;
   readonly initialState: string;
+  /** For people; absent where it is the id, and on runs of before it was kept. */
+  readonly name?: string;
+  /** How its actions are carried out (`Route.kind`); absent on runs of before it was kept. */
+  readonly route?: string;
+  /** Nodes whose actions must be done before; kept where no coordination says it. */
+  readonly dependsOn?: readonly string[];
 }
 
 export interface ValidityFacts {
@@ -94,13 +115,21 @@ export function bundleFacts(
               : { orchestrationSha256: coordination.orchestrationSha256 }),
             loweredPrecedenceSha256: coordination.plan.loweredPrecedenceSha256,
             layers: coordination.plan.layers,
+            ...graphFacts(coordination, bundle.nodes),
           },
         }),
-    nodes: bundle.nodes.map(({ nodeId, kind, contractId, initialState }) => ({
-      nodeId,
-      kind,
-      contractId,
-      initialState,
+    nodes: bundle.nodes.map((node) => ({
+      nodeId: node.nodeId,
+      kind: node.kind,
+      contractId: node.contractId,
+      initialState: node.initialState,
+      ...(node.name === node.nodeId || node.name === "" ? {} : { name: node.name }),
+      route: resolveRoute(
+        coordination === undefined ? `${node.kind}.execute` : "coordination.step",
+        node,
+        bundle.metadata,
+      ).kind,
+      ...(coordination === undefined && node.dependsOn.length > 0 ? { dependsOn: node.dependsOn } : {}),
     })),
     providerId: textAt(objectAt(document, "deployment_provider"), "kind") ?? "in_memory",
     providerContract: objectAt(document, "deployment_provider_contract"),

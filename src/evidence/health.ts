@@ -3,7 +3,7 @@
  *
  * Source: spec cli §7 (lattice); cli:W-33, bundle:W-40 (what failed, was refused or never ran counts).
  */
-import type { ActionPhase, RunRow } from "../store/contract.ts";
+import type { PhaseCounts, RunRow } from "../store/contract.ts";
 
 export type Health = "healthy" | "unknown" | "degraded" | "failed";
 
@@ -20,8 +20,6 @@ export function worst(healths: Iterable<Health>): Health {
 export function healthOf(word: string): Health {
   return word === "healthy" || word === "degraded" || word === "failed" ? word : "unknown";
 }
-
-export type PhaseCounts = Readonly<Record<ActionPhase, number>>;
 
 /** Of the kernel's own doing: from the outcome and from where the actions stand. */
 export function kernelHealth(run: Pick<RunRow, "outcome">, phases: PhaseCounts): Health {

@@ -5,8 +5,7 @@
  * Source: spec kernel §4.8, §7.5.
  */
 import { objectAt, textAt, textsAt } from "../bundle/member.ts";
-import { type ActionPhase, type ActionRow, noPhases } from "../store/contract.ts";
-import type { PhaseCounts } from "./health.ts";
+import { type ActionPhase, type ActionRow, noPhases, type PhaseCounts } from "../store/contract.ts";
 import type { ProjectedEvent } from "./project.ts";
 
 export interface NodeProgress {

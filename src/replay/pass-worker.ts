@@ -12,7 +12,7 @@ declare const self: Worker;
 let reader: Promise<RunReader> | undefined;
 
 async function opened(scopeRoot: string, runtimeRunId: string): Promise<RunReader> {
-  const store = await openStore(scopeRoot, { create: false });
+  const store = await openStore(scopeRoot, { readOnly: true });
   return store.openRun(runtimeRunId);
 }
 

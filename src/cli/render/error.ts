@@ -7,6 +7,7 @@ import { limits } from "../../limits.ts";
 import { errnoOf } from "../../system/files.ts";
 import type { Io } from "../io.ts";
 import { encode, type Format, type Plain } from "./output.ts";
+import { placedLines } from "./placed.ts";
 import { styleOf } from "./style.ts";
 import { printable } from "./text.ts";
 
@@ -19,7 +20,9 @@ export interface ErrorPrinting {
 /** In JSON and YAML one object goes to stdout, and the first line to stderr as well, so that a log still says why. */
 export async function printError(io: Io, thrown: unknown, printing: ErrorPrinting): Promise<void> {
   const error = asAkcError(thrown);
-  io.words(printing.format === "text" ? errorText(error, io.stderr.color) : `${firstLine(error)}\n`);
+  const { color } = io.stderr;
+  const columns = io.stderr.isTerminal ? io.stderr.columns() : undefined;
+  io.words(printing.format === "text" ? errorText(error, color, columns) : `${firstLine(error)}\n`);
   if (printing.verbose) io.words(stackText(error));
   if (printing.format !== "text") await io.out(await encode(printing.format, errorData(error)));
 }
@@ -35,6 +38,7 @@ export function asAkcError(thrown: unknown): AkcError {
     const path = "path" in thrown ? String(thrown.path) : undefined;
     return new AkcError("SYSTEM_REFUSED", {
       cause: thrown,
+      ...notPermitted(errno),
       details: { errno, ...(call === undefined ? {} : { call }), ...(path === undefined ? {} : { path }) },
     });
   }
@@ -50,6 +54,13 @@ function wordsOf(thrown: unknown): string {
   }
 }
 
+/** What people meet in a folder of somebody else's, or on a disk that is mounted to be read. */
+function notPermitted(errno: string): { readonly message?: string; readonly hint?: string } {
+  const hint = "Do it as a user who may, or name a place that may be written.";
+  if (errno === "EROFS") return { message: "the file system may only be read", hint };
+  return errno === "EACCES" || errno === "EPERM" ? { message: "this user may not do that there", hint } : {};
+}
+
 /** The shell stands in a folder that somebody removed: nothing relative has a meaning there. */
 function noWorkingDirectory(cause: Error): AkcError {
   return new AkcError("SYSTEM_REFUSED", {
@@ -59,14 +70,19 @@ function noWorkingDirectory(cause: Error): AkcError {
   });
 }
 
-export function errorText(error: AkcError, color: boolean): string {
+/** @param columns what the lines of a faulty text must fit into; absent where there is no terminal */
+export function errorText(error: AkcError, color: boolean, columns?: number): string {
   const style = styleOf(color);
-  const details = Object.entries(error.details).filter(([, value]) => value !== undefined);
+  // Where the text itself is shown, its path stands before every fault.
+  const told = error.source === undefined ? Object.entries(error.details) : [];
+  const details = told.filter(([, value]) => value !== undefined);
   const keyWidth = Math.max(0, ...details.map(([key]) => key.length));
+  const { source, issues } = error;
   const lines = [
+    ...(source === undefined ? [] : placedLines(issues, source, { style, columns })),
     `${style.bad("error:")} ${printable(error.message)} ${style.faint(`[${error.code}]`)}`,
     ...details.map(([key, value]) => `  ${style.faint(key.padEnd(keyWidth))}  ${detailText(value)}`),
-    ...issueLines(error.issues),
+    ...(source === undefined ? issueLines(issues) : []),
     `${style.strong("hint:")} ${printable(error.hint)}`,
   ];
   return `${lines.join("\n")}\n`;

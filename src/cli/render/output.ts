@@ -29,10 +29,28 @@ export async function writeReport(io: Io, format: Format, report: Report): Promi
 }
 
 export async function encode(format: Exclude<Format, "text">, data: Plain): Promise<string> {
-  if (format === "json") return `${JSON.stringify(data, null, 2)}\n`;
-  const { stringify } = await import("yaml");
+  if (format === "json") return `${escapedSteering(JSON.stringify(data, null, 2))}\n`;
+  const { Document, visit } = await import("yaml");
+  const document = new Document(data, { aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_, node) {
+      // An escape means itself in double quotes alone.
+      if (typeof node.value === "string" && steering.test(node.value)) node.type = "QUOTE_DOUBLE";
+    },
+  });
   // Long strings stay on their line: a wrapped path or hash is hard to copy.
-  return withNewline(stringify(data, { lineWidth: 0, aliasDuplicateObjects: false }));
+  return withNewline(escapedSteering(document.toString({ lineWidth: 0 })));
+}
+
+/**
+ * What JSON and YAML may write as it is, and a terminal obeys all the same: DEL, C1 controls, direction overrides. (C0 they escape.)
+ * It stands within quotes only, where its escape is the same text to every reader.
+ */
+const steering = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+const everySteering = new RegExp(steering, "g");
+
+function escapedSteering(text: string): string {
+  return text.replaceAll(everySteering, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** A value of the exact model for output: digits beyond 2^53 are rounded, as every reader of JSON would. */

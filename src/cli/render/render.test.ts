@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { parse as parseYaml } from "yaml";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { asAkcError, errorData, errorText } from "./error.ts";
+import { encode } from "./output.ts";
 import { table } from "./table.ts";
 import { fit, printable, width, wrap } from "./text.ts";
 import { elapsed, instant } from "./time.ts";
@@ -147,4 +149,17 @@ test("whatever is thrown becomes an error that JSON can say", () => {
   );
   expect(asAkcError(Object.assign(new Error("no"), { code: "EACCES" })).code).toBe("SYSTEM_REFUSED");
   expect(asAkcError(new TypeError("x is not a function")).code).toBe("INTERNAL");
+});
+
+test("data in JSON and YAML steers no terminal either, and is read back as it was", async () => {
+  const chars = Array.from({ length: 0x2070 }, (_, code) => String.fromCharCode(code)).filter((char) =>
+    printable(char).startsWith("\\u"),
+  );
+  const texts = ["plain", "", "yes", "1", ...chars, ...chars.map((char) => `a: ${char}31m\n# b`)];
+  const data = { list: texts, map: Object.fromEntries(texts.map((text) => [`k${text}`, text])) };
+  for (const format of ["json", "yaml"] as const) {
+    const written = await encode(format, data);
+    for (const char of chars) expect(written).not.toContain(char);
+    expect(format === "json" ? JSON.parse(written) : parseYaml(written)).toEqual(data);
+  }
 });

@@ -14,6 +14,7 @@ import { limits } from "../../limits.ts";
 import { derivePolicy } from "../../policy/derive.ts";
 import { readBundleSource } from "../../run/bundle-files.ts";
 import type { RunReader, RunRow, StoredEvent } from "../../store/contract.ts";
+import { standing } from "../../store/sqlite/standing.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command, type Session } from "../command.ts";
 import type { Io } from "../io.ts";
@@ -23,8 +24,7 @@ import { instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
 import { actionName } from "./action-name.ts";
 import { locatingEnvironment } from "./locate.ts";
-import { readRunArgs, withRun } from "./read-run.ts";
-import { standing } from "./run-view.ts";
+import { shownRunArgs, withShownRun } from "./read-run.ts";
 
 export const events = command({
   path: "runtime events",
@@ -43,7 +43,7 @@ export const events = command({
   exits: [0, 2],
   environment: locatingEnvironment,
   args: {
-    ...readRunArgs,
+    ...shownRunArgs,
     follow: { type: "boolean", alias: ["f"], description: "Wait for more until the run has ended." },
     after: { type: "string", valueHint: "SEQ", description: "Only events after this number." },
   },
@@ -52,7 +52,7 @@ export const events = command({
       args.after === undefined
         ? 0
         : wholeNumber("--after", args.after, { min: 0, max: Number.MAX_SAFE_INTEGER });
-    await withRun(session.io, args, async ({ reader, row }) => {
+    await withShownRun(session.io, args, async ({ reader, row }) => {
       const printer = printerOf(session, args.follow === true, row.context.runtimeRunId);
       const projector = new EventProjector(row, await factsOf(row));
       for await (const page of pages(reader, args.follow === true)) {

@@ -1,5 +1,7 @@
 /** `akc runtime list`: the runs below an outputs root, newest first. */
 import { limits } from "../../limits.ts";
+import type { PhaseCounts } from "../../store/contract.ts";
+import { countPhases, standing } from "../../store/sqlite/standing.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command, type Session } from "../command.ts";
 import type { ExitCode } from "../exit-codes.ts";
@@ -21,7 +23,7 @@ import {
   withStore,
 } from "./locate.ts";
 import { recoverStale } from "./recover.ts";
-import { countPhases, durationMs, type PhaseCounts, runData, standing } from "./run-view.ts";
+import { durationMs, runData } from "./run-view.ts";
 import { shortIds } from "./short-id.ts";
 import { heldData, heldText, type StaleRuns, staleData, staleRuns, staleText } from "./stale.ts";
 

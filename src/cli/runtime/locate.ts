@@ -9,7 +9,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isIdentifier } from "../../bundle/identifier.ts";
 import { AkcError } from "../../errors.ts";
-import type { Lease, RunRow, Store } from "../../store/contract.ts";
+import type { ListedRun, Store } from "../../store/contract.ts";
 import { databasePath, openStore } from "../../store/sqlite/open.ts";
 import { errnoOf } from "../../system/files.ts";
 import { followUpOnRun } from "../follow-up.ts";
@@ -34,6 +34,7 @@ export const runArgs = {
   run: {
     type: "positional",
     required: false,
+    orFlag: true,
     valueHint: "RUN",
     description: "The run's id, or a beginning of it that no other run has.",
   },
@@ -50,8 +51,6 @@ export interface Where {
   readonly tenantId?: string | undefined;
   readonly repoId?: string | undefined;
 }
-
-export type ListedRun = RunRow & { readonly lease: Lease | null };
 
 export interface FoundRun {
   readonly row: ListedRun;
@@ -131,6 +130,33 @@ export async function oneRun(
     });
   }
   return first;
+}
+
+/**
+ * Of commands that only show: the run that is named, else the newest one, which is said on stderr.
+ * @throws AkcError as `oneRun`; RUN_NOT_FOUND where there is none at all
+ */
+export async function namedOrNewestRun(
+  io: Io,
+  args: Where & { readonly run?: string | undefined; readonly runtimeRunId?: string | undefined },
+): Promise<FoundRun> {
+  if (args.run !== undefined || args.runtimeRunId !== undefined) return oneRun(io, args);
+  const { runs, leftOut } = await allRuns(io, args);
+  const [newest] = runs;
+  if (newest === undefined) throw await noneYet(io, args, leftOut);
+  const { scope, runtimeRunId } = newest.row.context;
+  io.words(`the newest run: ${runtimeRunId} of ${scope.tenantId}/${scope.repoId}\n`);
+  return newest;
+}
+
+async function noneYet(io: Io, where: Where, leftOut: readonly LeftOut[]): Promise<AkcError> {
+  return new AkcError("RUN_NOT_FOUND", {
+    message: "there are no runs",
+    hint:
+      leftOut[0]?.error.hint ??
+      "`akc run` runs the plan of this folder; another place where runs are kept is named with --outputs-root DIR.",
+    details: { outputs_root: await outputsRootOf(io, where.outputsRoot) },
+  });
 }
 
 /** Nobody can say that a run is not there while there are places that could not be read. */

@@ -13,6 +13,7 @@ import {
   removeRun,
   sweepSetAside,
 } from "../../store/sqlite/retention.ts";
+import { standing } from "../../store/sqlite/standing.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command, type Session } from "../command.ts";
 import { livenessOf } from "../lease/liveness.ts";
@@ -21,7 +22,6 @@ import { byteSize } from "../render/size.ts";
 import { printable } from "../render/text.ts";
 import { durationIn, wholeNumber } from "../values.ts";
 import { allRuns, type FoundRun, locatingArgs, locatingEnvironment, withStore } from "./locate.ts";
-import { standing } from "./run-view.ts";
 
 export const prune = command({
   path: "runtime prune",

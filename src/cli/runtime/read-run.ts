@@ -7,7 +7,7 @@ import type { StoredRun } from "../../replay/pass-protocol.ts";
 import type { DeploymentReader, RunReader, RunRow } from "../../store/contract.ts";
 import type { Io } from "../io.ts";
 import { withArchive } from "./archived.ts";
-import { oneRun, runArgs, type Where, withStore } from "./locate.ts";
+import { namedOrNewestRun, oneRun, runArgs, type Where, withStore } from "./locate.ts";
 
 export const readRunArgs = {
   ...runArgs,
@@ -15,6 +15,16 @@ export const readRunArgs = {
     type: "string",
     valueHint: "FILE",
     description: "Look at the run in this archive (`akc runtime export`) instead of one that is kept here.",
+  },
+} as const;
+
+/** The same for commands that only show: without a word they show the newest run. */
+export const shownRunArgs = {
+  ...readRunArgs,
+  run: {
+    ...readRunArgs.run,
+    orFlag: false,
+    description: "The run's id, or a beginning of it that no other run has; else the newest run.",
   },
 } as const;
 
@@ -35,11 +45,24 @@ export interface OpenedRun {
   readonly deployment?: DeploymentReader;
 }
 
+/**
+ * For commands that only show. One that judges is told its run: an empty variable in a script must never let another run pass.
+ * @throws AkcError as `withRun`, without USAGE for a run that is not named
+ */
+export async function withShownRun<T>(
+  io: Io,
+  args: ReadRunArgs,
+  work: (run: OpenedRun) => Promise<T>,
+): Promise<T> {
+  return withRun(io, args, work, namedOrNewestRun);
+}
+
 /** @throws AkcError USAGE, RUN_NOT_FOUND, RUN_AMBIGUOUS, ARCHIVE_INVALID, STORE_DAMAGED */
 export async function withRun<T>(
   io: Io,
   args: ReadRunArgs,
   work: (run: OpenedRun) => Promise<T>,
+  find: typeof oneRun = oneRun,
 ): Promise<T> {
   if (args.archive !== undefined) {
     const named = args.run ?? args.runtimeRunId;
@@ -54,7 +77,7 @@ export async function withRun<T>(
       return work(archived);
     });
   }
-  const { row, scopeRoot } = await oneRun(io, args);
+  const { row, scopeRoot } = await find(io, args);
   return withStore(scopeRoot, async (store) => {
     const reader = await store.openRun(row.context.runtimeRunId);
     try {

@@ -1,24 +1,9 @@
-/** One run as the commands show it: the shape `Run` of docs/json-output.md, and the word that says how it stands. */
-import { type ActionPhase, type ActionRow, noPhases, type RunRow } from "../../store/contract.ts";
-import { holderData, livenessOf } from "../lease/liveness.ts";
+/** One run as the commands show it: the shape `Run` of docs/json-output.md. */
+import type { PhaseCounts, RunRow } from "../../store/contract.ts";
+import { standing } from "../../store/sqlite/standing.ts";
+import { holderData } from "../lease/liveness.ts";
 import type { Plain } from "../render/output.ts";
-import type { FoundRun, ListedRun } from "./locate.ts";
-
-/**
- * How a run stands, in one word: its outcome when it has ended, else `running`, `stopping`, `waiting` when nothing of it
- * moves until a signal comes or a time, or `abandoned` when the process that ran it is gone.
- * @param counts where its actions stand; without them `waiting` is told as `running`
- */
-export function standing(row: ListedRun, nowMs: number, counts?: PhaseCounts): string {
-  if (row.outcome !== null) return row.outcome;
-  if (livenessOf(row.lease, nowMs).kind !== "held") return "abandoned";
-  if (row.stopRequestedAtMs !== null) return "stopping";
-  return counts !== undefined && isWaiting(counts) ? "waiting" : "running";
-}
-
-function isWaiting({ running, retrying, suspended }: PhaseCounts): boolean {
-  return suspended > 0 && running === 0 && retrying === 0;
-}
+import type { FoundRun } from "./locate.ts";
 
 export function runData(
   { row, scopeRoot }: FoundRun,
@@ -55,12 +40,4 @@ export function runData(
 /** How long it ran, or runs. */
 export function durationMs(row: RunRow, nowMs: number): number {
   return (row.finishedAtMs ?? nowMs) - row.startedAtMs;
-}
-
-export type PhaseCounts = Readonly<Record<ActionPhase, number>>;
-
-export function countPhases(actions: readonly ActionRow[]): PhaseCounts {
-  const counts: Record<ActionPhase, number> = { ...noPhases };
-  for (const action of actions) counts[action.phase]++;
-  return counts;
 }

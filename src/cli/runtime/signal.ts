@@ -2,10 +2,12 @@
 import { join } from "node:path";
 import { isIdentifier } from "../../bundle/identifier.ts";
 import { AkcError } from "../../errors.ts";
+import { type Wait, waitsOf } from "../../evidence/waits.ts";
 import { canonicalJson } from "../../json/canonical.ts";
 import { isJsonObject, type JsonValue } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import type { Signal } from "../../store/contract.ts";
+import { standing } from "../../store/sqlite/standing.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command } from "../command.ts";
 import { followUpOnRun } from "../follow-up.ts";
@@ -14,8 +16,7 @@ import { readJson } from "../read-json.ts";
 import { printable } from "../render/text.ts";
 import { senderName } from "../sender.ts";
 import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
-import { standing } from "./run-view.ts";
-import { nameOf, type Wait, waitsOf } from "./waits.ts";
+import { nameOf } from "./waits.ts";
 
 export const signal = command({
   path: "runtime signal",

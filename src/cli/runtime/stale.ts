@@ -3,6 +3,7 @@
  * was whole. Those of a holder that lives, or may live on another host, are told apart and left alone.
  */
 import { isUnsealed } from "../../run/continuation/leftover.ts";
+import { countPhases } from "../../store/sqlite/standing.ts";
 import { livenessOf, livenessText } from "../lease/liveness.ts";
 import type { Plain } from "../render/output.ts";
 import type { Style } from "../render/style.ts";
@@ -10,7 +11,7 @@ import { type Column, table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { elapsed } from "../render/time.ts";
 import { type FoundRun, withStore } from "./locate.ts";
-import { countPhases, runData } from "./run-view.ts";
+import { runData } from "./run-view.ts";
 
 export interface StaleRun extends FoundRun {
   readonly kind: "abandoned" | "unsealed";

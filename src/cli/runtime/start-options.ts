@@ -12,6 +12,21 @@ import type { Environment } from "../io.ts";
 import type { Project } from "../project.ts";
 import { duration, wholeNumber } from "../values.ts";
 
+/** Flags of every command that starts a run: which one it is, and how much it may take. */
+export const newRunArgs = {
+  runtimeRunId: {
+    type: "string",
+    valueHint: "ID",
+    description: "The run's id; else a new one. An abandoned run of this id is continued.",
+  },
+  deadline: {
+    type: "string",
+    valueHint: "TIME",
+    description: "Longest time for the run: 90, 90s, 10m, 1h30m.",
+  },
+  maxInFlight: { type: "string", valueHint: "N", description: "Most actions at a time." },
+} as const;
+
 export const roleProfiles = ["classic", "emerging"] as const;
 export type RoleProfile = (typeof roleProfiles)[number];
 export const dispatchChoices = ["inherit", "enabled", "disabled"] as const;

@@ -1,20 +1,12 @@
 /** `akc runtime start`: runs a bundle to its end, shows it while it goes, and says what came of it. */
-import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
 import { policyModes } from "../../bundle/model.ts";
-import { inferOutputsRoot } from "../../run/bundle-files.ts";
-import type { RunHost } from "../../run/ready.ts";
-import type { RunReport, StartRunInput } from "../../run/start.ts";
-import { findBindings } from "../../validation/bindings/place.ts";
 import { command, commonArgs } from "../command.ts";
 import { pluginArgs, pluginEnvironment } from "../plugin/plugin-args.ts";
 import { policyArgs } from "../policy/policy-args.ts";
 import { readProject } from "../project.ts";
 import { formats } from "../render/output.ts";
-import { valuesOf } from "../strict.ts";
-import { withStopCommand } from "./aftermath.ts";
-import { dispatchChoices, roleProfiles, type StartOptions, startOptions } from "./start-options.ts";
-import { type Hands, watchedRun } from "./watched-run.ts";
+import { dispatchChoices, newRunArgs, roleProfiles, startOptions } from "./start-options.ts";
+import { startWatched } from "./start-watched.ts";
 
 export const start = command({
   path: "runtime start",
@@ -84,17 +76,7 @@ export const start = command({
       description:
         "Where the run is kept; else AKC_OUTPUTS_ROOT, the project file, or the bundle's own place.",
     },
-    runtimeRunId: {
-      type: "string",
-      valueHint: "ID",
-      description: "The run's id; else a new one. An abandoned run of this id is continued.",
-    },
-    deadline: {
-      type: "string",
-      valueHint: "TIME",
-      description: "Longest time for the run: 90, 90s, 10m, 1h30m.",
-    },
-    maxInFlight: { type: "string", valueHint: "N", description: "Most actions at a time." },
+    ...newRunArgs,
     developerRoleProfile: {
       type: "enum",
       options: [...roleProfiles],
@@ -124,65 +106,8 @@ export const start = command({
     output: { ...commonArgs.output, options: [...formats], alias: ["o", "format"] },
   },
   async run(args, session) {
-    const cwd = process.cwd();
-    const project = await readProject(cwd);
+    const project = await readProject(process.cwd());
     const options = startOptions(args, session.io.env, project);
-    const bindingsPath = findBindings({
-      path: args.validatorBindings,
-      projectPath: project.validatorBindingsPath,
-      cwd,
-    });
-    const { bundlePath } = options;
-    try {
-      return await watchedRun(
-        session,
-        { quiet: args.quiet === true, bundlePath, policyPath: args.policy },
-        (hands, host) => run(options, { ...args, bindingsPath }, { hands, host }),
-      );
-    } catch (thrown) {
-      throw await withStopCommand(thrown, session.io, () =>
-        inferOutputsRoot(realpathSync(bundlePath), options.outputsRoot),
-      );
-    }
+    return startWatched(session, { options, flags: args, project });
   },
 });
-
-interface RunFlags {
-  readonly adapter: string;
-  readonly policy?: string | undefined;
-  readonly requireEffects?: boolean | undefined;
-  readonly strictIntentAuthority?: boolean | undefined;
-  readonly runtimeRunId?: string | undefined;
-  readonly pluginsDir?: string | undefined;
-  readonly bindingsPath?: string | undefined;
-}
-
-async function run(
-  options: StartOptions,
-  flags: RunFlags,
-  { hands, host }: { readonly hands: Hands; readonly host: RunHost },
-): Promise<RunReport> {
-  const { startRun } = await import("../../run/start.ts");
-  const { bundlePath, mode, outputsRoot, coordinationOverrides, deadlineMs, maxInFlight, expectedSha256 } =
-    options;
-  const pluginsDirs = valuesOf(flags.pluginsDir).map((directory) => resolve(directory));
-  const run: StartRunInput = {
-    ...hands,
-    bundlePath,
-    mode,
-    adapter: flags.adapter,
-    coordinationOverrides,
-    chosen: { developerRoleProfile: options.roleProfile, resolved: options.resolved },
-    ...(outputsRoot === undefined ? {} : { outputsRoot }),
-    ...(deadlineMs === undefined ? {} : { deadlineMs }),
-    ...(maxInFlight === undefined ? {} : { maxInFlight }),
-    ...(expectedSha256 === undefined ? {} : { expectedSha256 }),
-    ...(flags.policy === undefined ? {} : { policyPath: flags.policy }),
-    ...(flags.requireEffects === true ? { requireEffects: true } : {}),
-    ...(flags.strictIntentAuthority === true ? { strictIntentAuthority: true } : {}),
-    ...(pluginsDirs.length === 0 ? {} : { pluginsDirs }),
-    ...(flags.bindingsPath === undefined ? {} : { validatorBindings: flags.bindingsPath }),
-    ...(flags.runtimeRunId === undefined ? {} : { runtimeRunId: flags.runtimeRunId }),
-  };
-  return startRun(run, host);
-}

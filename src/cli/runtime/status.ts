@@ -8,11 +8,13 @@ import { join } from "node:path";
 import { objectAt, textAt } from "../../bundle/member.ts";
 import { type Health, healthOf, kernelHealth, worst } from "../../evidence/health.ts";
 import { type EvidencePaths, evidencePaths } from "../../evidence/layout.ts";
+import { type Wait, waitsOf } from "../../evidence/waits.ts";
 import { parseJson } from "../../json/read.ts";
 import { isJsonObject, type JsonValue } from "../../json/value.ts";
 import { limits } from "../../limits.ts";
 import { isUnsealed } from "../../run/continuation/leftover.ts";
-import type { RunReader, Signal, StoredEvent } from "../../store/contract.ts";
+import type { PhaseCounts, RunReader, Signal, StoredEvent } from "../../store/contract.ts";
+import { countPhases, standing } from "../../store/sqlite/standing.ts";
 import { systemClock } from "../../system/clock.ts";
 import { readFileBounded } from "../../system/files.ts";
 import { command } from "../command.ts";
@@ -26,10 +28,10 @@ import { type Denied, lastDenial } from "./denial.ts";
 import { type Failure, failureData, failureLines, failuresOf } from "./failure.ts";
 import { type JudgedInFull, judgementData, judgementLines, lastJudgement } from "./judged.ts";
 import { type FoundRun, locatingEnvironment } from "./locate.ts";
-import { readRunArgs, withRun } from "./read-run.ts";
+import { shownRunArgs, withShownRun } from "./read-run.ts";
 import { lastResumption, type Resumption } from "./resumption.ts";
-import { countPhases, durationMs, type PhaseCounts, runData, standing } from "./run-view.ts";
-import { type Wait, waitData, waitLine, waitsOf } from "./waits.ts";
+import { durationMs, runData } from "./run-view.ts";
+import { waitData, waitLine } from "./waits.ts";
 
 export const status = command({
   path: "runtime status",
@@ -40,9 +42,9 @@ export const status = command({
   ],
   exits: [0, 2],
   environment: locatingEnvironment,
-  args: readRunArgs,
+  args: shownRunArgs,
   async run(args, session) {
-    await withRun(session.io, args, async ({ reader, row, scopeRoot }) => {
+    await withShownRun(session.io, args, async ({ reader, row, scopeRoot }) => {
       const found = { row: { ...row, lease: await reader.lease() }, scopeRoot };
       const facts = await statusFacts(found, reader);
       const nowMs = systemClock.nowMs();

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { endStrays } from "../../run/continuation/strays.ts";
+import { standing } from "../../store/sqlite/standing.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command } from "../command.ts";
 import { followUpOnRun } from "../follow-up.ts";
 import { duration } from "../values.ts";
 import { type FoundRun, locatingEnvironment, oneRun, runArgs, withStore } from "./locate.ts";
-import { standing } from "./run-view.ts";
 
 export const stop = command({
   path: "runtime stop",

@@ -7,6 +7,8 @@ export interface PlannedStep {
   readonly id: string;
   readonly label: string;
   readonly waitsFor: readonly string[];
+  /** Tries in all that it gets at most; the runtime's usual number where nobody says. */
+  readonly triesMax?: number;
 }
 
 /** One thing that happened to one action. */
@@ -36,6 +38,7 @@ export interface StepView {
   readonly id: string;
   readonly label: string;
   readonly waitsFor: readonly string[];
+  readonly triesMax?: number;
   readonly phase: Phase;
   /** When it got into this phase; 0 while it waits. */
   readonly atMs: number;
@@ -139,8 +142,15 @@ function unplanned({ id, label }: Moment): StepView {
 }
 
 function advance(step: StepView, moment: Moment): StepView {
-  const { id, label, waitsFor, attempt, startedAtMs } = step;
-  const kept = { id, label, waitsFor, attempt, ...(startedAtMs === undefined ? {} : { startedAtMs }) };
+  const { id, label, waitsFor, triesMax, attempt, startedAtMs } = step;
+  const kept = {
+    id,
+    label,
+    waitsFor,
+    attempt,
+    ...(triesMax === undefined ? {} : { triesMax }),
+    ...(startedAtMs === undefined ? {} : { startedAtMs }),
+  };
   const moved = { ...kept, phase: moment.kind, atMs: moment.atMs };
   switch (moment.kind) {
     case "started":

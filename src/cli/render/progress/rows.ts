@@ -140,7 +140,7 @@ function remarkOf(step: StepView, board: Board, nowMs: number): string {
       return pending.length === 0 ? "" : `waits for ${names(pending)}`;
     }
     case "started":
-      return step.attempt > 1 ? `attempt ${step.attempt} of ${limits.attemptsMax}` : "";
+      return step.attempt > 1 ? `attempt ${step.attempt} of ${triesOf(step)}` : "";
     case "succeeded":
       return tryText(step);
     case "failed":
@@ -167,9 +167,13 @@ function tryText({ attempt }: StepView, before = ""): string {
   return `${before}(${{ 2: "2nd", 3: "3rd" }[attempt] ?? `${attempt}th`} try)`;
 }
 
+function triesOf({ triesMax = limits.attemptsMax }: StepView): number {
+  return triesMax;
+}
+
 function retryText(step: StepView, inMs: number): string {
   const due = inMs > 0 ? ` in ${Math.ceil(inMs / 1_000)} s` : "";
-  return `retry ${step.attempt} of ${limits.attemptsMax - 1}${due}: ${step.why ?? ""}`;
+  return `retry ${step.attempt} of ${triesOf(step) - 1}${due}: ${step.why ?? ""}`;
 }
 
 function names(ids: readonly string[]): string {

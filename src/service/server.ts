@@ -9,13 +9,11 @@ import type { Listen } from "../autopilot/config/model.ts";
 import type { AutopilotStore, Controller } from "../autopilot/contract.ts";
 import type { LeaseAnswer } from "../autopilot/lease/contract.ts";
 import { scopeName } from "../autopilot/model.ts";
-import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { classifyAddress } from "../system/address.ts";
 import type { Clock } from "../system/clock.ts";
-import { errnoOf } from "../system/files.ts";
 import { budgetsIn, createMetrics, type Metrics, type MetricsDeps } from "./metrics/metrics.ts";
 import { openEventLog } from "./outside/event-log.ts";
+import { atLoopback, type LoopbackWords, originOf } from "./outside/loopback.ts";
 import { answer, type Deliver, json, knownPaths, type RouteDeps } from "./outside/routes.ts";
 import { atUnixSocket } from "./outside/unix-socket.ts";
 
@@ -74,10 +72,10 @@ export async function serveOutside(controller: Controller, deps: OutsideDeps): P
   };
   try {
     const server = await listening(listen, routes);
+    const port = server.port ?? 0;
     return {
-      address:
-        listen.kind === "unix" ? `unix:${listen.path}` : `http://${hostText(listen.host)}:${server.port}`,
-      port: server.port ?? 0,
+      address: listen.kind === "unix" ? `unix:${listen.path}` : originOf({ ...listen, port }),
+      port,
       metrics,
       async close() {
         release();
@@ -106,8 +104,15 @@ function listening(listen: Listen, routes: RouteDeps): Promise<HttpServer> {
   }
   const idleTimeout = limits.outsideIdleMs / 1_000;
   const bind = () => Bun.serve({ ...handlers, idleTimeout, hostname: listen.host, port: listen.port });
-  return Promise.resolve(atLoopback(listen, bind));
+  return Promise.resolve(atLoopback(listen, loopbackAlone, bind));
 }
+
+const loopbackAlone: LoopbackWords = {
+  elsewhere: {
+    message: "the autopilot's server listens on loopback alone",
+    hint: "Use 127.0.0.1, ::1 or a unix socket; put a proxy with its own authentication in front for others.",
+  },
+};
 
 async function served(request: Request, server: HttpServer, routes: RouteDeps): Promise<Response> {
   const path = URL.parse(request.url)?.pathname ?? "";
@@ -129,25 +134,4 @@ async function answered(request: Request, routes: RouteDeps): Promise<Response> 
   } catch {
     return json(500, { error: "internal" });
   }
-}
-
-/** A name would be resolved by somebody else: `localhost` alone is one. */
-function atLoopback(listen: Extract<Listen, { kind: "tcp" }>, bind: () => HttpServer): HttpServer {
-  const { host, port } = listen;
-  if (host !== "localhost" && classifyAddress(host) !== "loopback") {
-    throw new AkcError("LISTEN_REFUSED", {
-      message: "the autopilot's server listens on loopback alone",
-      hint: "Use 127.0.0.1, ::1 or a unix socket; put a proxy with its own authentication in front for others.",
-      details: { host, port },
-    });
-  }
-  try {
-    return bind();
-  } catch (cause) {
-    throw new AkcError("LISTEN_REFUSED", { cause, details: { host, port, errno: errnoOf(cause) } });
-  }
-}
-
-function hostText(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

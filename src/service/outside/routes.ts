@@ -14,8 +14,9 @@ import type { Clock } from "../../system/clock.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { prometheusContentType, prometheusText } from "../metrics/prometheus-text.ts";
 import type { EventLog } from "./event-log.ts";
-import { eventResponse } from "./event-response.ts";
+import { eventStream, eventStreamType } from "./event-stream.ts";
 import { checkText, liveness, readiness } from "./health.ts";
+import { isLoopbackName } from "./loopback.ts";
 import { statusShape } from "./told-shape.ts";
 
 /** A delivery to the webhook, unread: whoever takes it checks its signature over exactly these bytes. */
@@ -160,14 +161,14 @@ function events(request: Request, url: URL, deps: RouteDeps): Response {
   const scope = scopeOf(url);
   if (scope === "malformed") return json(400, { error: "scope_malformed", expected: "<tenant>/<repo>" });
   if (request.method === "HEAD") {
-    return new Response(null, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+    return new Response(null, { headers: { "content-type": eventStreamType } });
   }
   const { streams, metrics } = deps;
   if (streams.open >= limits.outsideStreamsMax) return json(503, { error: "too_many_readers" });
   streams.open += 1;
   metrics.eventStreams(streams.open);
   const last = request.headers.get("last-event-id") ?? undefined;
-  return eventResponse({
+  const body = eventStream({
     begin: (reader) => deps.events.read(reader, last, scope),
     ended(cut) {
       streams.open -= 1;
@@ -175,7 +176,10 @@ function events(request: Request, url: URL, deps: RouteDeps): Response {
       if (cut) metrics.eventStreamCut();
     },
     signal: deps.stopping,
+    heartbeatMs: limits.outsideStreamHeartbeatMs,
+    queueMax: limits.outsideStreamQueueMax,
   });
+  return new Response(body, { headers: { "content-type": eventStreamType, "cache-control": "no-store" } });
 }
 
 function scopeOf(url: URL): ScopeId | "malformed" | undefined {
@@ -183,12 +187,6 @@ function scopeOf(url: URL): ScopeId | "malformed" | undefined {
   if (text === null) return undefined;
   const [, tenantId, repoId] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
   return tenantId === undefined || repoId === undefined ? "malformed" : { tenantId, repoId };
-}
-
-/** With or without a port. A page of another site sends its own name here, whatever that resolves to. */
-function isLoopbackName(host: string | null): boolean {
-  const name = (host ?? "").toLowerCase().replace(/:\d{1,5}$/, "");
-  return name === "localhost" || name === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
 }
 
 function notAllowed(allow: string): Response {

@@ -1,22 +1,32 @@
 /**
- * One reader of events as an HTTP response: what it has not taken is bounded, a comment now and then keeps the connection, and one
- * that does not read is cut off.
+ * One reader of server-sent events as the body of an HTTP response: what it has not taken is bounded, a comment now and then keeps the
+ * connection, and one that does not read is cut off.
  *
  * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-import { limits } from "../../limits.ts";
 import type { EventReader } from "./event-log.ts";
 
-export interface EventResponseInput {
+export const eventStreamType = "text/event-stream; charset=utf-8";
+
+export interface EventStreamInput {
   /** Begins to tell the reader; returns how to stop it. */
   begin(reader: EventReader): () => void;
   /** It is over, by either side. Called once. */
   ended(cut: boolean): void;
   /** Ends the stream, as a server that stops does. */
   readonly signal: AbortSignal;
+  readonly heartbeatMs: number;
+  /** Messages that it may leave untaken before it is cut off. */
+  readonly queueMax: number;
 }
 
-export function eventResponse({ begin, ended, signal }: EventResponseInput): Response {
+export function eventStream({
+  begin,
+  ended,
+  signal,
+  heartbeatMs,
+  queueMax,
+}: EventStreamInput): ReadableStream<string> {
   let stop: () => void = () => undefined;
   let over = false;
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -29,7 +39,7 @@ export function eventResponse({ begin, ended, signal }: EventResponseInput): Res
     ended(cut);
   };
   let close = () => end(false);
-  const body = new ReadableStream<string>(
+  return new ReadableStream<string>(
     {
       start(stream) {
         const cut = () => {
@@ -54,18 +64,15 @@ export function eventResponse({ begin, ended, signal }: EventResponseInput): Res
         };
         signal.addEventListener("abort", close, { once: true });
         take(`retry: ${retryMs}\n\n`);
-        timer = setInterval(() => take(": still there\n\n"), limits.outsideStreamHeartbeatMs);
+        timer = setInterval(() => take(": still there\n\n"), heartbeatMs);
         timer.unref();
         stop = begin({ take, cut });
         if (over) stop();
       },
       cancel: () => end(false),
     },
-    new CountQueuingStrategy({ highWaterMark: limits.outsideStreamQueueMax }),
+    new CountQueuingStrategy({ highWaterMark: queueMax }),
   );
-  return new Response(body, {
-    headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" },
-  });
 }
 
 /** How long a reader waits before it comes back. */

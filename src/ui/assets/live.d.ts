@@ -1,0 +1,3 @@
+/** `live.js` as the text that it is served as: akc itself never runs it. */
+declare const text: string;
+export default text;

@@ -120,6 +120,12 @@ export const errorCodes = {
     message: "the operating system refused something that akc needs",
     hint: "See errno and path; permissions, limits and mounts are the usual reasons.",
   },
+  // plans that people write
+  PLAN_INVALID: {
+    class: "usage",
+    message: "the plan is not valid",
+    hint: "Mend every fault listed; docs/akc-yaml.md says what each member means and what each rule wants.",
+  },
   // bundle
   BUNDLE_INVALID: {
     class: "usage",
@@ -256,7 +262,7 @@ export const errorCodes = {
   SUBPROCESS_NOT_ALLOWED: {
     class: "denied",
     message: "the bundle does not allow this executable",
-    hint: "Add it to runtime_execution.subprocess_allowlist in the bundle, and to `subprocess` in the operator's policy.",
+    hint: "Add it to `policy.programs` of akc.yaml (runtime_execution.subprocess_allowlist of a bundle), and to `subprocess` in the operator's policy.",
   },
   SUBPROCESS_NOT_FOUND: {
     class: "terminal",
@@ -282,6 +288,52 @@ export const errorCodes = {
     class: "terminal",
     message: "the process wrote more output than it may",
     hint: "Write large results to a file in the working directory instead of stdout.",
+  },
+  // what steps hand on
+  STEP_OUTPUT_MISSING: {
+    class: "terminal",
+    message: "the step ended well and did not leave a file that it is to leave",
+    hint: "Let the program write it below its working folder, under the very path of runtime_execution.files.outputs, or take it off that list.",
+  },
+  STEP_OUTPUT_UNSAFE: {
+    class: "terminal",
+    message: "a file that the step is to leave is no regular file of its working folder",
+    hint: "Leave a copy instead of a symbolic link, a folder, a pipe or a device; pack a folder into one file.",
+  },
+  STEP_OUTPUT_TOO_LARGE: {
+    class: "terminal",
+    message: "the step leaves more than may be handed on",
+    hint: "Leave less, pack it, or keep large data in a store of its own and hand on its name.",
+  },
+  STEP_INPUT_MISSING: {
+    class: "terminal",
+    message: "the step before left no such file on record",
+    hint: "Run that step again: akc runtime resume RUN --from STEP.",
+  },
+  STEP_INPUT_DAMAGED: {
+    class: "terminal",
+    message: "a file that is handed to the step is not what was recorded of it",
+    hint: "Look with akc runtime verify RUN; then run the step that left it again: akc runtime resume RUN --from STEP.",
+  },
+  STEP_INPUT_CLASH: {
+    class: "terminal",
+    message: "something else stands where a file that is handed to the step belongs",
+    hint: 'Give the input another name with "as".',
+  },
+  STEP_HANDOVER_UNSUPPORTED: {
+    class: "terminal",
+    message: "this adapter neither moves files between steps nor fills placeholders in",
+    hint: "Run the bundle with --adapter local_depth, or take runtime_execution.files and placeholders off the step.",
+  },
+  PLACEHOLDER_UNRESOLVED: {
+    class: "terminal",
+    message: "a placeholder names something that the step before did not put out",
+    hint: "Look what it put out with akc runtime events RUN; docs/step-files.md lists the keys.",
+  },
+  PLACEHOLDER_VALUE_REFUSED: {
+    class: "terminal",
+    message: "the value of a placeholder may not stand there",
+    hint: "Hand it on as a file (runtime_execution.files), or let the step before put out something shorter or plainer.",
   },
   HTTP_DISABLED: {
     class: "denied",
@@ -943,6 +995,14 @@ export interface Issue {
   readonly message: string;
   readonly line?: number;
   readonly column?: number;
+  /** A stable word for the rule that is broken, where the document has such words. */
+  readonly rule?: string;
+}
+
+/** A text that people wrote, and where it stands: its lines are shown beside the faults that lie in them. */
+export interface FaultySource {
+  readonly path: string;
+  readonly text: string;
 }
 
 export type ErrorDetails = Readonly<Record<string, unknown>>;
@@ -954,6 +1014,8 @@ export interface AkcErrorOptions {
   readonly details?: ErrorDetails;
   /** Every fault found, never only the first. */
   readonly issues?: readonly Issue[];
+  /** What the issues lie in, where a person wrote it. */
+  readonly source?: FaultySource | undefined;
   readonly cause?: unknown;
 }
 
@@ -963,6 +1025,7 @@ export class AkcError extends Error {
   readonly hint: string;
   readonly details: ErrorDetails;
   readonly issues: readonly Issue[];
+  readonly source: FaultySource | undefined;
   readonly exitCode: number;
 
   constructor(code: ErrorCode, options: AkcErrorOptions = {}) {
@@ -977,6 +1040,7 @@ export class AkcError extends Error {
     this.hint = options.hint ?? entry.hint;
     this.details = options.details ?? {};
     this.issues = options.issues ?? [];
+    this.source = options.source;
     this.exitCode = entry.exit ?? exitCodeOf[entry.class];
   }
 }

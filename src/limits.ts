@@ -13,6 +13,18 @@ export const limits = {
   /** Issues kept in memory while one document is checked. */
   issuesCollectedMax: 10_000,
   idLengthMax: 128,
+  // plans that people write (akc.yaml)
+  planBytesMax: 4 * 1024 * 1024,
+  /** Steps after every matrix was written out. */
+  planStepsMax: 20_000,
+  planEdgesMax: 200_000,
+  planListItemsMax: 10_000,
+  planMatrixNamesMax: 32,
+  /** Texts of a plan after every matrix, file and default was written out. */
+  planWrittenCharsMax: 64 * 1024 * 1024,
+  /** Tries of one step after its first, and the longest wait before one, that a bundle may ask for. */
+  stepRetriesMax: 100,
+  stepRetryDelayMsMax: 24 * 60 * 60 * 1_000,
   // coordination
   stepsMax: 1_000_000,
   edgesMax: 4_000_000,
@@ -450,6 +462,21 @@ export const limits = {
   spawnThreadsPerProfileMax: 3,
   /** Between TERM and KILL to the group. */
   killGraceMs: 2_000,
+  // what steps hand on
+  /** Files that one step takes, and as many that it leaves. */
+  stepFilesMax: 64,
+  stepFilePathBytesMax: 1_024,
+  stepFilePathPartsMax: 32,
+  stepFileBytesMax: 256 * 1024 * 1024,
+  /** Of all files that one step leaves. */
+  stepFilesBytesMax: 1024 * 1024 * 1024,
+  /** Different placeholders of one step. */
+  placeholdersMax: 256,
+  placeholderValueBytesMax: 64 * 1024,
+  /** Of all values of one step, each as often as it stands in its texts. */
+  placeholdersFilledCharsMax: 16 * 1024 * 1024,
+  /** An output of which a placeholder takes a value. */
+  placeholderSourceBytesMax: 1024 * 1024,
   rlimitOpenFiles: 1_024,
   rlimitProcesses: 4_096,
   rlimitFileBytes: 4 * 1024 * 1024 * 1024,
@@ -477,6 +504,23 @@ export const limits = {
   storePageRows: 256,
   /** Rows that a check of a run reads at once: fewer and larger than an export, which keeps a page until it is written. */
   replayPageRows: 1_024,
+  // pictures of runs
+  /** Edges of a plan that a run keeps for its picture; of more, it keeps none. */
+  keptEdgesMax: 500_000,
+  /** Decisions in a picture: the newest; all are counted. */
+  picturedDecisionsMax: 1_000,
+  /** Steps that are drawn as shapes of the page; more are drawn on a canvas. */
+  drawnStepsMax: 240,
+  /** Characters of all steps' outputs in a picture, shared among the steps; each gets no more than the second, no less than the third. */
+  picturedOutputsChars: 4_000_000,
+  picturedOutputCharsMax: 4_000,
+  picturedOutputCharsMin: 160,
+  /** Steps whose outputs a report lists: those that did not go well first. */
+  reportedOutputsMax: 400,
+  /** Characters of one reason, error or name in a picture. */
+  picturedTextCharsMax: 1_000,
+  /** A validity report that a picture reads. */
+  picturedReportBytesMax: 4 * 1024 * 1024,
   // backups and archives
   /** Large contents are kept and unpacked in parts of this size; bounds memory. */
   contentPartBytes: 1024 * 1024,
@@ -625,4 +669,55 @@ export const limits = {
   otlpFlushMs: 5_000,
   mirrorLinesQueuedMax: 1_000,
   mirrorResponseBytesMax: 64 * 1024,
+  // doctor
+  /** For one check, whatever it asks. */
+  doctorCheckMs: 8_000,
+  /** For one program that a check asks. */
+  doctorToolMs: 5_000,
+  doctorFindingsPerCheckMax: 20,
+  // completion
+  /** Suggestions for one word; whoever has more writes another letter. */
+  completionWordsMax: 200,
+  /** Between two looks at the disk it is asked whether this is over; what is known by then is answered. */
+  completionMs: 250,
+  completionScopesMax: 200,
+  completionBundleBytesMax: 4 * 1024 * 1024,
+  completionDescriptionCharsMax: 72,
+  // the live page
+  /** Browsers that are let in at a time; the oldest goes. */
+  uiSessionsMax: 16,
+  /** Requests at a time, readers of changes among them. */
+  uiRequestsMax: 64,
+  uiStreamsMax: 32,
+  /** Parts of pages that a reader has not taken; one that has more is cut off. */
+  uiStreamQueueMax: 64,
+  uiHeartbeatMs: 15_000,
+  /** A connection on which nothing moves; longer than a word may take to be heard. */
+  uiIdleMs: 30_000,
+  /** Between two looks at whether anything has changed. */
+  uiPollMs: 250,
+  /** Between two changes that are sent. */
+  uiChangeMs: 500,
+  /** A page is made anew so long after it was made last though nothing has changed: times go on. */
+  uiRefreshMs: 5_000,
+  /** After work on pages it rests so many times as long as the processor was busy with it, but no longer than these. */
+  uiIdleShare: 4,
+  uiRestMsMax: 2_000,
+  /** Bytes a second of changes to one reader, beyond the first of them. */
+  uiChangeBytesPerSecond: 1024 * 1024,
+  /** Between two looks at which scopes there are. */
+  uiScopesMs: 2_000,
+  uiRowsPerPage: 100,
+  /** Of the whole output of a step or an event that is shown. */
+  uiTextCharsMax: 16_384,
+  /** An output or a file that is longer is not read to be shown. */
+  uiOutputBytesMax: 4 * 1024 * 1024,
+  /** Body of a form. */
+  uiFormBytesMax: 16 * 1024,
+  uiReasonCharsMax: 1_000,
+  uiResourcesMax: 500,
+  /** A chart is drawn anew so often. */
+  uiChartMs: 60_000,
+  /** Pictures of runs in memory. */
+  uiPicturesMax: 4,
 } as const;

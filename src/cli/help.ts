@@ -2,14 +2,14 @@
  * The help texts, made from the commands' data: examples first, then flags, then exit codes.
  * Never loads a command only to list it.
  */
-import type { ArgDef } from "citty";
-import { type Command, commonArgs } from "./command.ts";
+import type { Command } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { descriptionOf, flagsOf, placeName, positionalsOf, spellingsOf } from "./flag-words.ts";
 import type { Place } from "./io.ts";
 import { type Style, styleOf } from "./render/style.ts";
 import { padEnd, width, wrap } from "./render/text.ts";
-import { aliasesOf, flagName, hintOf, usageLine } from "./strict.ts";
-import type { Group } from "./tree.ts";
+import { usageLine } from "./strict.ts";
+import type { Group, Leaf } from "./tree.ts";
 
 /** Wider lines are hard to read, however wide the terminal is. */
 const columnsMax = 100;
@@ -19,11 +19,10 @@ export function commandHelp(command: Command, place: Place): string {
   page.title(`akc ${command.path}`, command.summary);
   for (const note of command.notes ?? []) page.paragraph(note);
   page.examples(command.examples);
-  const words = Object.entries(command.args).filter(([, def]) => def.type === "positional");
   page.section("Usage", [[usageLine(command), ""]]);
   page.section(
     "Arguments",
-    words.map(([name, def]) => [def.valueHint ?? name.toUpperCase(), def.description ?? ""]),
+    positionalsOf(command).map((row) => [placeName(row), row[1].description ?? ""]),
   );
   page.section("Flags", flagRows(command, false));
   page.section("Flags of every command", flagRows(command, true));
@@ -40,19 +39,20 @@ export function groupHelp(group: Group, path: string, place: Place): string {
   page.title(path === "" ? "akc" : `akc ${path}`, group.summary);
   page.examples(group.examples ?? []);
   const prefix = path === "" ? "" : `${path} `;
-  const leaves = Object.entries(group.nodes).filter(([, node]) => node.kind === "leaf" && !node.listedIn);
+  const leaves = leavesOf(group).filter(([, leaf]) => leaf.listedIn === undefined);
   for (const [name, node] of Object.entries(group.nodes)) {
     if (node.kind === "group" && path === "") {
-      const beside = Object.entries(group.nodes).filter(
-        ([, other]) => other.kind === "leaf" && other.listedIn === name,
-      );
-      page.section(node.summary, [
-        ...Object.entries(node.nodes).map(([sub, leaf]): [string, string] => [
-          `akc ${name} ${sub}`,
-          leaf.summary,
-        ]),
-        ...beside.map(([word, leaf]): [string, string] => [`akc ${word}`, leaf.summary]),
-      ]);
+      const rowOf = ([words, { summary }]: readonly [string, Leaf | Group]): readonly [string, string] => [
+        `akc ${words}`,
+        summary,
+      ];
+      const names = Object.keys(group.nodes);
+      const beside = leavesOf(group).filter(([, leaf]) => leaf.listedIn === name);
+      // A command that stands before the group in the tree is listed before the group's own.
+      const isFirst = ([word]: readonly [string, Leaf]) => names.indexOf(word) < names.indexOf(name);
+      const own = Object.entries(node.nodes).map(([sub, leaf]) => [`${name} ${sub}`, leaf] as const);
+      const rows = [...beside.filter(isFirst), ...own, ...beside.filter((row) => !isFirst(row))];
+      page.section(node.summary, rows.map(rowOf));
     }
   }
   page.section(
@@ -63,25 +63,14 @@ export function groupHelp(group: Group, path: string, place: Place): string {
   return page.text();
 }
 
+function leavesOf(group: Group): readonly (readonly [string, Leaf])[] {
+  return Object.entries(group.nodes).flatMap(([word, node]) =>
+    node.kind === "leaf" ? [[word, node] as const] : [],
+  );
+}
+
 function flagRows(command: Command, common: boolean): (readonly [string, string])[] {
-  return Object.entries(command.args)
-    .filter(([name, def]) => def.type !== "positional" && name in commonArgs === common)
-    .map(([name, def]) => [spellings(name, def), describe(def)]);
-}
-
-function spellings(name: string, def: ArgDef): string {
-  if (def.type === "boolean" && def.default === true) return `--no-${flagName(name).slice(2)}`;
-  const given = aliasesOf(def);
-  const short = given.filter((alias) => alias.length === 1).map((alias) => `-${alias}`);
-  const long = given.filter((alias) => alias.length > 1).map(flagName);
-  const hint = def.type === "boolean" ? "" : ` ${hintOf(def)}`;
-  return `${[...short, flagName(name), ...long].join(", ")}${hint}`;
-}
-
-function describe(def: ArgDef): string {
-  if (def.type === "boolean" && def.default === true) return def.negativeDescription ?? "";
-  const fallback = def.default === undefined ? "" : ` [default: ${String(def.default)}]`;
-  return `${def.description ?? ""}${def.required === true ? " [required]" : fallback}`;
+  return flagsOf(command, common).map((row) => [spellingsOf(row), descriptionOf(row[1])]);
 }
 
 class Page {

@@ -17,7 +17,8 @@ export async function readJson(path: string, bytesMax: number = limits.jsonTextB
   }
 }
 
-async function readStdin(bytesMax: number): Promise<Uint8Array> {
+/** @throws AkcError JSON_TOO_LARGE */
+export async function readStdin(bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of Bun.stdin.stream()) {

@@ -48,11 +48,18 @@ export function flagName(name: string): string {
 export function usageLine({ path, args, usage }: Wanted): string {
   const words = [`akc ${path}`];
   for (const [name, def] of Object.entries(args)) {
-    if (def.type === "positional") words.push(def.valueHint ?? name.toUpperCase());
-    else if (def.required === true) words.push(`${flagName(name)} ${hintOf(def)}`);
+    if (def.type === "positional") {
+      const word = def.valueHint ?? name.toUpperCase();
+      words.push(def.required === false && !isNeeded(def) ? `[${word}]` : word);
+    } else if (def.required === true) words.push(`${flagName(name)} ${hintOf(def)}`);
   }
   if (usage !== undefined) words.push(usage);
   return [...words, "[flags]"].join(" ");
+}
+
+/** With `orFlag: true` a word may be said by a flag instead; one of the two must. */
+function isNeeded(def: ArgDef): boolean {
+  return "orFlag" in def && def.orFlag === true;
 }
 
 /** What stands for a flag's value. */

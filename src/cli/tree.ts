@@ -23,11 +23,81 @@ export const tree: Group = {
   kind: "group",
   summary: "runs compiled plans on real hosts, with hard bounds and a history that can be proved",
   examples: [
-    { command: "akc bundle inspect release.json", says: "What would this bundle be allowed to do?" },
-    { command: "akc runtime start --bundle release.json --mode enforce", says: "Run it." },
+    { command: "akc init", says: "Begin a plan: a commented akc.yaml." },
+    { command: "akc plan", says: "What would it do here, and what would be denied?" },
+    { command: "akc run", says: "Do it." },
     { command: "akc runtime list", says: "What ran, and how did it end?" },
   ],
   nodes: {
+    init: {
+      kind: "leaf",
+      summary: "Begin a plan: a commented akc.yaml that runs as it stands.",
+      listedIn: "bundle",
+      load: async () => (await import("./authoring/init.ts")).init,
+    },
+    plan: {
+      kind: "leaf",
+      summary: "Show what a plan would do here, and what of it would be denied.",
+      listedIn: "bundle",
+      load: async () => (await import("./authoring/plan.ts")).plan,
+    },
+    run: {
+      kind: "leaf",
+      summary: "Run a plan: build it, check it, start it, and watch it.",
+      listedIn: "bundle",
+      load: async () => (await import("./authoring/run.ts")).run,
+    },
+    bundle: {
+      kind: "group",
+      summary: "From an idea to a bundle",
+      nodes: {
+        build: {
+          kind: "leaf",
+          summary: "Compile a plan (akc.yaml) to a bundle.",
+          load: async () => (await import("./bundle/build.ts")).build,
+        },
+        schema: {
+          kind: "leaf",
+          summary: "Print the JSON schema of akc.yaml.",
+          load: async () => (await import("./bundle/schema.ts")).schema,
+        },
+        explain: {
+          kind: "leaf",
+          summary: "Say in plain sentences what a plan or a bundle would do, and who may do what.",
+          load: async () => (await import("./bundle/explain.ts")).explain,
+        },
+        diff: {
+          kind: "leaf",
+          summary: "Say what two plans or bundles do otherwise, and what becomes allowed.",
+          load: async () => (await import("./bundle/diff.ts")).diff,
+        },
+        fmt: {
+          kind: "leaf",
+          summary: "Bring plans and bundles into their one form.",
+          load: async () => (await import("./bundle/fmt.ts")).fmt,
+        },
+        validate: {
+          kind: "leaf",
+          summary: "Say everything that is wrong with a bundle.",
+          load: async () => (await import("./bundle/validate.ts")).validate,
+        },
+        inspect: {
+          kind: "leaf",
+          summary: "Show what a bundle would be allowed to do, what would run, and where.",
+          load: async () => (await import("./bundle/inspect.ts")).inspect,
+        },
+        hash: {
+          kind: "leaf",
+          summary: "Print the fingerprint of a JSON file.",
+          load: async () => (await import("./bundle/hash.ts")).hash,
+        },
+        "sign-packet": {
+          kind: "leaf",
+          summary: "Sign a promotion packet.",
+          load: async () => (await import("./bundle/sign-packet.ts")).signPacket,
+        },
+      },
+    },
     runtime: {
       kind: "group",
       summary: "Runs",
@@ -91,6 +161,17 @@ export const tree: Group = {
           kind: "leaf",
           summary: "Check that everything kept of a run is what its events say.",
           load: async () => (await import("./runtime/verify.ts")).verify,
+        },
+        report: {
+          kind: "leaf",
+          summary:
+            "Write a run as one HTML page: graph, time line, decisions, outputs, and whether its history is whole.",
+          load: async () => (await import("./runtime/report-page.ts")).report,
+        },
+        graph: {
+          kind: "leaf",
+          summary: "Draw the graph of a run with what became of each step.",
+          load: async () => (await import("./runtime/graph.ts")).graph,
         },
         checkpoint: {
           kind: "leaf",
@@ -179,32 +260,6 @@ export const tree: Group = {
           kind: "leaf",
           summary: "Take a run away from its holder.",
           load: async () => (await import("./lease/break.ts")).breakLease,
-        },
-      },
-    },
-    bundle: {
-      kind: "group",
-      summary: "Bundles",
-      nodes: {
-        validate: {
-          kind: "leaf",
-          summary: "Say everything that is wrong with a bundle.",
-          load: async () => (await import("./bundle/validate.ts")).validate,
-        },
-        inspect: {
-          kind: "leaf",
-          summary: "Show what a bundle would be allowed to do, what would run, and where.",
-          load: async () => (await import("./bundle/inspect.ts")).inspect,
-        },
-        hash: {
-          kind: "leaf",
-          summary: "Print the fingerprint of a JSON file.",
-          load: async () => (await import("./bundle/hash.ts")).hash,
-        },
-        "sign-packet": {
-          kind: "leaf",
-          summary: "Sign a promotion packet.",
-          load: async () => (await import("./bundle/sign-packet.ts")).signPacket,
         },
       },
     },
@@ -455,6 +510,26 @@ export const tree: Group = {
       summary: "As `living doctor`.",
       listedIn: "living",
       load: async () => (await import("./living/doctor.ts")).livingDoctor,
+    },
+    completion: {
+      kind: "leaf",
+      summary: "Print the script that lets a shell complete commands, flags, runs and steps.",
+      load: async () => (await import("./completion/completion.ts")).completion,
+    },
+    man: {
+      kind: "leaf",
+      summary: "Show a manual page, or write all of them into a folder.",
+      load: async () => (await import("./manual/man.ts")).man,
+    },
+    doctor: {
+      kind: "leaf",
+      summary: "Look this host over: what of akc works here, what does not, and how to mend it.",
+      load: async () => (await import("./doctor.ts")).doctor,
+    },
+    ui: {
+      kind: "leaf",
+      summary: "Show runs, rollouts, leases and the autopilot in a browser, live.",
+      load: async () => (await import("./ui.ts")).ui,
     },
     version: {
       kind: "leaf",

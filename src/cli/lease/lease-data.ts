@@ -1,7 +1,8 @@
 /** A lease as the commands show it: the shape `Lease` of docs/json-output.md. */
+
+import { standing } from "../../store/sqlite/standing.ts";
 import type { Plain } from "../render/output.ts";
 import type { FoundRun } from "../runtime/locate.ts";
-import { standing } from "../runtime/run-view.ts";
 import { holderData } from "./liveness.ts";
 
 export function leaseData({ row, scopeRoot }: FoundRun, nowMs: number): { readonly [key: string]: Plain } {

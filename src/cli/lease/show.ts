@@ -1,10 +1,11 @@
 /** `akc lease show`: who may write in one run, and the token that taking it away needs. */
+
+import { standing } from "../../store/sqlite/standing.ts";
 import { systemClock } from "../../system/clock.ts";
 import { command } from "../command.ts";
 import { printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";
 import { type FoundRun, locatingEnvironment, oneRun, runArgs } from "../runtime/locate.ts";
-import { standing } from "../runtime/run-view.ts";
 import { leaseData } from "./lease-data.ts";
 import { livenessText } from "./liveness.ts";
 

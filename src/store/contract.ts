@@ -35,6 +35,9 @@ export interface RunRow {
   readonly extra: string;
 }
 
+/** A run and its lease, as listed. */
+export type ListedRun = RunRow & { readonly lease: Lease | null };
+
 /** A fact to append. `payload` is JSON text with the documented keys of its type. */
 export interface NewEvent {
   readonly seq: number;
@@ -63,8 +66,11 @@ export const actionPhases = [
 ] as const;
 export type ActionPhase = (typeof actionPhases)[number];
 
+/** How many actions stand where. */
+export type PhaseCounts = Readonly<Record<ActionPhase, number>>;
+
 /** A count of nothing, to copy and count with. */
-export const noPhases: Readonly<Record<ActionPhase, number>> = {
+export const noPhases: PhaseCounts = {
   waiting: 0,
   running: 0,
   retrying: 0,
@@ -300,7 +306,7 @@ export interface Store {
    */
   resumeRun(runtimeRunId: string, holder: LeaseHolder, nowMs: number): Promise<RunWriter>;
   openRun(runtimeRunId: string): Promise<RunReader>;
-  listRuns(): Promise<readonly (RunRow & { readonly lease: Lease | null })[]>;
+  listRuns(): Promise<readonly ListedRun[]>;
   /** Asks the holder to stop; the kernel polls for it. Returns false when the run has already ended. */
   requestStop(runtimeRunId: string, nowMs: number): Promise<boolean>;
   /** Whether a stop was asked for. Cheap enough to poll. */

@@ -4,7 +4,9 @@
  *
  * Source: seccomp(2), linux/seccomp.h, linux/filter.h.
  */
+
 import { ptr } from "bun:ffi";
+import { readFileSync } from "node:fs";
 import type { Libc } from "./libc.ts";
 
 /** One refusal: the call fails with `errno` when every condition holds. */
@@ -206,4 +208,13 @@ export function filterThisThread(host: Libc, program: readonly Instruction[]): v
   if (result < 0) throw new Error(`prctl(PR_SET_SECCOMP) failed with errno ${-result}`);
   // Read once more, so that the program is alive until the kernel has copied it.
   if (code.length !== program.length * 8) throw new Error("the filter changed while it was installed");
+}
+
+/** Whether this kernel takes filters that refuse calls with an error. */
+export function offersSeccompFilters(): boolean {
+  try {
+    return readFileSync("/proc/sys/kernel/seccomp/actions_avail", "utf8").includes("errno");
+  } catch {
+    return false;
+  }
 }

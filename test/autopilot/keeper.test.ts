@@ -222,6 +222,25 @@ describe.each(kinds)("a %s lease", (backend) => {
     expect(one.keeper.held()).toEqual([]);
     expect(held?.lost.reason).toBeInstanceOf(AkcError);
   });
+
+  test("that was moved on without anybody hearing of it is given back at the end, though it was let go of", async () => {
+    using place = outputs();
+    const clock = new HandClock(startMs);
+    const unheard = (real: LeaseBackend): LeaseBackend => ({
+      ...real,
+      renew: async (names, nowMs) => {
+        await real.renew(names, nowMs);
+        return new Map();
+      },
+    });
+    const one = await controller(place.root, clock, "one", { backend }, { backend: unheard });
+    const other = await controller(place.root, clock, "other", { backend });
+    const held = await one.keeper.hold(shop);
+    await clock.pass(14_000);
+    expect(held?.lost.aborted).toBe(true);
+    await one.keeper.close();
+    expect((await other.keeper.hold(shop))?.fence.token).toBe(2);
+  });
 });
 
 test("what a keeper answers in the middle of an hour's renewal that hangs is worked out from the clocks", async () => {

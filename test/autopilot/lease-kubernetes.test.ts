@@ -122,6 +122,20 @@ describe("on a server", () => {
     expect(spec).toMatchObject({ holderIdentity: "other", leaseTransitions: 1, leaseDurationSeconds: 15 });
   });
 
+  there("one that was written since it was moved on last is given back all the same", async () => {
+    const clock = new HandClock(startMs);
+    const one = backendOf("one", clock);
+    for (const name of ["touched", "untouched"]) await one.acquire(name, clock.nowMs());
+    cluster().kubectl(["-n", namespace, "label", "leases.coordination.k8s.io", "touched", "team=shop"]);
+    await one.release(["touched", "untouched"]);
+    for (const name of ["touched", "untouched"]) expect(leaseOf(name).spec.holderIdentity ?? "").toBe("");
+    const other = backendOf("other", clock);
+    expect((await other.acquire("touched", clock.nowMs())).kind).toBe("held");
+    // Another's is left alone.
+    await one.release(["touched"]);
+    expect(leaseOf("touched").spec.holderIdentity).toBe("other");
+  });
+
   there("of several that take it at once one does", async () => {
     const clock = new HandClock(startMs);
     for (const name of ["raced-new", "raced-old"]) {

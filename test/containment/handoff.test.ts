@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import type { Handoff } from "../../src/adapters/contract.ts";
-import { handoffFileName } from "../../src/adapters/local-depth/handoff-files.ts";
+import { stepFileName } from "../../src/bundle/step-folder.ts";
 import { printed, type World, world } from "./request.ts";
 
 let place: World;
@@ -65,10 +65,10 @@ test("a step's name never leads out of the folder", () => {
     ".hidden",
     "é".repeat(400),
   ]) {
-    const name = handoffFileName(hostile);
+    const name = stepFileName(hostile);
     expect(name).toMatch(/^[A-Za-z0-9%_~!*'()-][A-Za-z0-9%_~!*'().-]*$/);
     expect(name.length).toBeLessThanOrEqual(255);
   }
-  expect(handoffFileName("build-1.x_2")).toBe("build-1.x_2");
-  expect(new Set(["a/b", "a%2Fb", "a b"].map(handoffFileName)).size).toBe(3);
+  expect(stepFileName("build-1.x_2")).toBe("build-1.x_2");
+  expect(new Set(["a/b", "a%2Fb", "a b"].map(stepFileName)).size).toBe(3);
 });

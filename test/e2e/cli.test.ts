@@ -75,7 +75,7 @@ test.each([
   [["runtime", "start", "--bundle", "x", "--mode", "simulate", "--max-in-flight", "1.5"], "whole number"],
   [["runtime", "start", "--bundle", "x", "--mode", "simulate", "--deadline", "soon"], "length of time"],
   [["runtime", "start", "--bundle", "x", "--mode", "simulate", "--bundle-sha256", "12"], "64 hexadecimal"],
-  [["runtime", "status"], "RUN is missing"],
+  [["runtime", "verify"], "RUN is missing"],
   [["runtime", "start", "x.json"], "Write `akc runtime start --bundle FILE --mode MODE [flags]`"],
   [["bundle", "validate", "--bundle", "x.json"], "Write `akc bundle validate FILE [flags]`"],
   [["runtime", "prune", "--keep", "soon"], "or a number of runs"],

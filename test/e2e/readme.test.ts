@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Group, tree } from "../../src/cli/tree.ts";
-import { root, shell } from "./akc.ts";
+import { inFolder, root, shell } from "./akc.ts";
 
 const readme = await Bun.file(join(root, "README.md")).text();
 
@@ -19,6 +19,18 @@ test("the tour runs line by line, and shows what it promises", async () => {
   expect(stdout).toContain('"event_type": "runtime.kernel.loop_finished"');
   expect(stdout).toContain("nothing is deployed");
   expect(stdout).toContain("nothing was deployed yet");
+});
+
+test("a plan of one's own goes from an empty folder to a report", async () => {
+  const [, block = ""] = /^## Your own plan[\s\S]*?```sh\n([\s\S]*?)```/m.exec(readme) ?? [];
+  await inFolder(async (home) => {
+    const { exit, stdout } = await shell(`set -e\n${block}`, { cwd: root, env: { HOME: home } });
+    expect(exit).toBe(0);
+    expect(stdout).toContain("5 steps: 5 would run\n");
+    expect(stdout).toContain("\noutcome: succeeded\n");
+    expect(stdout).toContain("✓ 5 succeeded");
+    expect(await Bun.file(join(home, "first-plan/report.html")).text()).toContain("history verified");
+  });
 });
 
 test("services are started, updated, brought back and kept, as it says", async () => {

@@ -5,7 +5,7 @@
  * Source: adjtimex(2); docs/autopilot.md.
  */
 import type { Clock } from "../../system/clock.ts";
-import { libc } from "../../system/libc.ts";
+import { kernelClock } from "../../system/kernel-clock.ts";
 import { type Finding, ok, warn } from "./finding.ts";
 
 const check = "clock";
@@ -55,25 +55,6 @@ export async function clockFindings({
     );
   }
   return findings;
-}
-
-/** struct timex, on both architectures. */
-const timexBytes = 208;
-const adjtimexOf: Readonly<Record<string, number>> = { x64: 159, arm64: 171 };
-const STA_UNSYNC = 0x40;
-const TIME_ERROR = 5;
-
-/** What the kernel knows of whoever disciplines its clock; undefined where it cannot be asked. */
-function kernelClock(): { readonly synchronised: boolean; readonly errorMs: number } | undefined {
-  const number = adjtimexOf[process.arch];
-  const host = libc();
-  if (number === undefined || host === undefined) return undefined;
-  const buffer = new Uint8Array(timexBytes);
-  const state = host.syscall(number, buffer);
-  if (state < 0) return undefined;
-  const view = new DataView(buffer.buffer);
-  const isUnset = (view.getInt32(40, true) & STA_UNSYNC) !== 0 || state === TIME_ERROR;
-  return { synchronised: !isUnset, errorMs: Number(view.getBigInt64(24, true)) / 1_000 };
 }
 
 function synchronised(ttlMs: number, severalHosts: boolean): Finding {

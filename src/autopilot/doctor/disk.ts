@@ -4,9 +4,9 @@
  *
  * Source: statfs(2); https://sqlite.org/wal.html (all processes of one database must be on one host).
  */
-import { accessSync, constants, statfsSync, statSync } from "node:fs";
-import { dirname } from "node:path";
-import { errnoOf } from "../../system/files.ts";
+import { statfsSync, statSync } from "node:fs";
+import { fileSystemKind } from "../../system/file-system-kind.ts";
+import { nearestFolder, refusalToWrite } from "../../system/writable.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
 const check = "disk";
@@ -15,19 +15,6 @@ const check = "disk";
 const freeBytesFail = 64 * 1024 * 1024;
 const freeBytesWarn = 1024 * 1024 * 1024;
 const freeInodesWarn = 10_000;
-
-/** `f_type` of those that matter here. */
-const kinds: ReadonlyMap<number, { readonly name: string; readonly kind: "memory" | "network" }> = new Map([
-  [0x01021994, { name: "tmpfs", kind: "memory" }],
-  [0x858458f6, { name: "ramfs", kind: "memory" }],
-  [0x6969, { name: "nfs", kind: "network" }],
-  [0xff534d42, { name: "cifs", kind: "network" }],
-  [0xfe534d42, { name: "smb2", kind: "network" }],
-  [0x00c36400, { name: "ceph", kind: "network" }],
-  [0x0bd00bd0, { name: "lustre", kind: "network" }],
-  [0x65735546, { name: "fuse", kind: "network" }],
-  [0x01021997, { name: "9p", kind: "network" }],
-]);
 
 export interface DiskLook {
   readonly findings: readonly Finding[];
@@ -66,7 +53,7 @@ export function diskLook(outputsRoot: string): DiskLook {
       warn(check, `only ${ffree} files more can be made at ${place}`, "Prune runs, or use another disk."),
     );
   }
-  const found = kinds.get(type >>> 0);
+  const found = fileSystemKind(type);
   if (found?.kind === "memory") {
     findings.push(
       warn(
@@ -93,19 +80,4 @@ function room(place: string, freeBytes: number): Finding {
   return freeBytes < freeBytesWarn
     ? warn(check, free, "Make room before it is full: `akc runtime prune` removes old runs.")
     : ok(check, free);
-}
-
-function refusalToWrite(path: string): string | undefined {
-  try {
-    accessSync(path, constants.W_OK | constants.X_OK);
-    return undefined;
-  } catch (cause) {
-    return errnoOf(cause) ?? "unknown";
-  }
-}
-
-function nearestFolder(path: string): string {
-  const above = dirname(path);
-  if (above === path || statSync(above, { throwIfNoEntry: false })?.isDirectory() === true) return above;
-  return nearestFolder(above);
 }

@@ -4,8 +4,8 @@
  *
  * Source: landlock(7), seccomp(2).
  */
-import { readFileSync } from "node:fs";
 import { landlockAbi, landlockAbiOfTcp } from "../../system/landlock.ts";
+import { offersSeccompFilters } from "../../system/seccomp.ts";
 import { type Finding, ok, warn } from "./finding.ts";
 
 const check = "kernel";
@@ -31,17 +31,9 @@ export function kernelFindings(): readonly Finding[] {
     );
   } else findings.push(ok(check, `Landlock ABI ${abi} confines files and TCP`));
   findings.push(
-    hasSeccomp()
+    offersSeccompFilters()
       ? ok(check, "seccomp filters can be set")
       : warn(check, "the kernel has no seccomp filters", "Use a kernel with CONFIG_SECCOMP_FILTER."),
   );
   return findings;
-}
-
-function hasSeccomp(): boolean {
-  try {
-    return readFileSync("/proc/sys/kernel/seccomp/actions_avail", "utf8").includes("errno");
-  } catch {
-    return false;
-  }
 }

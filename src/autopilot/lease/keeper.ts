@@ -229,7 +229,9 @@ export function createLeaseKeeper(parts: KeeperParts): LeaseKeeper {
         if (lease.places.size > 0) continue;
         leases.delete(lease.name);
         asking.push(lease.asking);
-        if (lease.begun !== undefined || lease.asking !== undefined) free.push(lease.name);
+        // Let go of because nobody heard that it was moved on: it may stand as ours all the same.
+        const isDoubtful = lease.term > 0 && lease.last?.kind === "unknown";
+        if (lease.begun !== undefined || lease.asking !== undefined || isDoubtful) free.push(lease.name);
         letGo(lease);
       }
       await giveBack(free, asking);

@@ -110,6 +110,14 @@ export function createKubernetesLeases(parts: KubernetesLeases): LeaseBackend {
     return { done, error: `kubectl_replace_failed:${failure ?? ""}` };
   };
 
+  /** Names of those that the server took as nobody's. */
+  const free = async (objects: readonly JsonObject[]): Promise<ReadonlySet<string>> => {
+    const { objects: written } = await kubectl.replace(
+      objects.map((object) => freeLease(object, parts.nowMs())),
+    );
+    return new Set(written.flatMap((object) => readLease(object)?.name ?? []));
+  };
+
   const renew = async (
     names: readonly string[],
     nowMs: number,
@@ -155,13 +163,22 @@ export function createKubernetesLeases(parts: KubernetesLeases): LeaseBackend {
     },
     renew,
     async release(names) {
-      const free = names.flatMap((name) => {
+      const known = names.flatMap((name) => {
         const object = ours.get(name);
-        ours.delete(name);
-        return object === undefined ? [] : [freeLease(object, parts.nowMs())];
+        return object === undefined ? [] : [object];
       });
+      for (const name of names) ours.delete(name);
+      if (known.length === 0) return;
+      const freed = await free(known);
+      const rest = known
+        .flatMap((object) => readLease(object)?.name ?? [])
+        .filter((name) => !freed.has(name));
+      if (rest.length === 0) return;
+      // Somebody has written them since, or a renewal of ours whose answer never came.
+      const { objects } = await kubectl.get(rest);
+      const mine = objects.filter((object) => readLease(object)?.holder === holder);
       // One that cannot be given back is over by itself soon.
-      if (free.length > 0) await kubectl.replace(free);
+      if (mine.length > 0) await free(mine);
     },
     async close() {
       kubectl.close();

@@ -14,7 +14,12 @@ import { resolveConfined } from "../../system/files.ts";
 import { initial } from "./migrations/0001-initial.ts";
 
 /** "akca" in ASCII. */
-const autopilotSeries: Series = { applicationId: 0x616b_6361, migrations: [initial] };
+const autopilotSeries: Series = {
+  applicationId: 0x616b_6361,
+  migrations: [initial],
+  // A turn writes a few rows, and a controller holds this for months.
+  cacheKib: 512,
+};
 
 const below = join(".akc", "autopilot", "state.sqlite3");
 
@@ -43,7 +48,8 @@ export async function openStateFile(outputsRoot: string, create: boolean): Promi
   const path = autopilotStatePath(outputsRoot);
   // Whoever may write below the outputs root must not be able to name a file elsewhere as the state.
   if (existsSync(outputsRoot)) await resolveConfined(outputsRoot, below);
-  if (!create && !existsSync(path)) {
+  // A file without anything in it is no state yet, and whoever only looks makes none of it.
+  if (!create && (!existsSync(path) || versionAt(path, autopilotSeries) === 0)) {
     throw new AkcError("FILE_NOT_FOUND", {
       message: "no autopilot has worked below this outputs root",
       hint: "Check --outputs-root.",
@@ -97,7 +103,7 @@ function createConnections(path: string): StateConnections {
     path,
     reader() {
       sameFile();
-      reader ??= openReader(path);
+      reader ??= openReader(path, autopilotSeries.cacheKib);
       return kept(reader);
     },
     facts() {

@@ -13,7 +13,7 @@ import { migrate, type Series, stateSeries } from "./migrate.ts";
 import { openReadOnly } from "./read-only.ts";
 
 // The first release without the bug that could corrupt a database when its write-ahead log was reset (3.7.0 to 3.51.2).
-const oldestSqlite = [3, 51, 3] as const;
+export const oldestSqlite = [3, 51, 3] as const;
 
 /**
  * The one writer of a process: every commit is on the disk when it returns. Creates the database where there is none.
@@ -32,7 +32,7 @@ export function openWriter(path: string, series: Series = stateSeries): Database
       db.run("PRAGMA synchronous = FULL");
       db.run("PRAGMA foreign_keys = ON");
       db.run("PRAGMA wal_autocheckpoint = 2000");
-      db.run("PRAGMA cache_size = -16384");
+      db.run(`PRAGMA cache_size = -${series.cacheKib}`);
       migrate(db, path, series);
     });
   });
@@ -54,11 +54,12 @@ export function openLeaseWriter(path: string, checkpointPages = 0): Database {
   });
 }
 
-/** Sees what was committed and never waits for a writer. */
-export function openReader(path: string): Database {
+/** Sees what was committed and never waits for a writer. @param cacheKib pages that it keeps */
+export function openReader(path: string, cacheKib = 2_000): Database {
   return patiently(path, () => {
     const db = openReadOnly(path);
     return configured(db, path, () => {
+      db.run(`PRAGMA cache_size = -${cacheKib}`);
       db.run(`PRAGMA busy_timeout = ${limits.storeBusyTimeoutMs}`);
       db.run("PRAGMA query_only = ON");
     });

@@ -7,6 +7,9 @@ test("a process that has died counts as gone before anybody has collected it", a
   try {
     const { value } = await parent.stdout.getReader().read();
     const pid = Number(new TextDecoder().decode(value));
+    // Until then it is a shell, which would collect the other.
+    const name = Bun.file(`/proc/${parent.pid}/comm`);
+    for (let turn = 0; turn < 500 && (await name.text()).trim() !== "sleep"; turn += 1) await Bun.sleep(10);
     expect(processExists(pid)).toBe(true);
     process.kill(pid, "SIGKILL");
     for (let turn = 0; turn < 500 && processExists(pid); turn += 1) await Bun.sleep(10);

@@ -11,7 +11,7 @@ import { guarded, patiently } from "./faults.ts";
 import { initial } from "./migrations/0001-initial.ts";
 import { resume } from "./migrations/0002-resume.ts";
 import { deployment } from "./migrations/0003-deployment.ts";
-import { openReadOnly } from "./read-only.ts";
+import { openReadOnly, refuseNoFile } from "./read-only.ts";
 
 export interface Migration {
   readonly version: number;
@@ -24,6 +24,8 @@ export interface Series {
   readonly applicationId: number;
   /** In order; the last one's version is the one this akc writes (`PRAGMA user_version`). */
   readonly migrations: readonly Migration[];
+  /** Pages that a connection of the writer keeps, in KiB: it fills as the database grows, and is never given back. */
+  readonly cacheKib: number;
 }
 
 /** In order; the last one's version is the one this akc writes (`PRAGMA user_version`). */
@@ -37,7 +39,7 @@ export const readableVersion = resume.version;
 export const applicationId = 0x616b_6373;
 
 /** The state of one scope. */
-export const stateSeries: Series = { applicationId, migrations };
+export const stateSeries: Series = { applicationId, migrations, cacheKib: 16_384 };
 
 /**
  * The version of the database at `path`, 0 when there is none yet. Reads only.
@@ -98,6 +100,7 @@ function isEmpty(db: Database): boolean {
 /** From the first 100 bytes of the file, or null when it is missing or empty (file format §1.3). */
 function headerOf(path: string): { readonly version: number; readonly applicationId: number } | null {
   let file: number;
+  guarded(path, () => refuseNoFile(path));
   try {
     file = openSync(path, "r");
   } catch (cause) {

@@ -30,6 +30,8 @@ import { type RunTail, takeAway, takeOver } from "./takeover.ts";
 export interface OpenOptions {
   /** Whether a scope without a database gets one. Default true; commands that only look set false. */
   readonly create?: boolean;
+  /** Nothing is ever written, not even to bring an earlier shape up: no connection that could is made. Implies `create: false`. */
+  readonly readOnly?: boolean;
 }
 
 export function databasePath(scopeRoot: string): string {
@@ -48,12 +50,13 @@ export function artifactsRoot(scopeRoot: string): string {
 export async function openStore(scopeRoot: string, options: OpenOptions = {}): Promise<Store> {
   const path = databasePath(scopeRoot);
   await refuseLinksOutside(scopeRoot);
-  const create = options.create ?? true;
+  const readOnly = options.readOnly ?? false;
+  const create = !readOnly && (options.create ?? true);
   if (!create && !existsSync(path)) {
     throw new AkcError("RUN_NOT_FOUND", { message: "the scope has no runs", details: { path } });
   }
   const version = versionAt(path);
-  const connections = createConnections(path);
+  const connections = createConnections(path, readOnly);
   // An older or a new database takes its shape before anybody reads it.
   if (version < schemaVersion) bringUp(connections.writer, version);
   const artifacts = artifactsRoot(scopeRoot);
@@ -153,14 +156,14 @@ async function refuseLinksOutside(scopeRoot: string): Promise<void> {
   }
 }
 
-function createConnections(path: string) {
+function createConnections(path: string, readOnly: boolean) {
   let writer: Database | undefined;
   let leaseWriter: Database | undefined;
   let runWatch: RunWatch | undefined;
   let deploymentReader: Database | undefined;
   return {
-    writer: () => (writer ??= openWriter(path)),
-    leaseWriter: () => (leaseWriter ??= openLeaseWriter(path)),
+    writer: () => (writer ??= readOnly ? onlyRead(path) : openWriter(path)),
+    leaseWriter: () => (leaseWriter ??= readOnly ? onlyRead(path) : openLeaseWriter(path)),
     runWatch: () => (runWatch ??= createRunWatch(openReader(path))),
     deploymentReader: () => (deploymentReader ??= openReader(path)),
     close() {
@@ -175,4 +178,13 @@ function createConnections(path: string) {
       writer = undefined;
     },
   };
+}
+
+/** @throws AkcError STORE_UNWRITABLE */
+function onlyRead(path: string): never {
+  throw new AkcError("STORE_UNWRITABLE", {
+    message: "the state was opened to look at it only",
+    hint: "Let a command that writes open it: `akc runtime list` brings an earlier shape up.",
+    details: { path },
+  });
 }

@@ -6,12 +6,27 @@
  */
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import { statSync } from "node:fs";
+import { AkcError } from "../../errors.ts";
 
 const SQLITE_READONLY = 8;
 const SQLITE_CANTOPEN = 14;
 
-/** @throws SQLiteError */
+/**
+ * Whoever can write in a folder could put a pipe in the place of a database: opening one waits for a writer who never comes.
+ * What is not there, and a folder, is left to whoever opens it. @throws AkcError STORE_DAMAGED
+ */
+export function refuseNoFile(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile() || found.isDirectory()) return;
+  throw new AkcError("STORE_DAMAGED", {
+    message: "what is in the place of the state database is no file",
+    details: { path },
+  });
+}
+
+/** @throws SQLiteError, AkcError STORE_DAMAGED */
 export function openReadOnly(path: string): Database {
+  refuseNoFile(path);
   const db = new Database(path, { readonly: true, strict: true });
   try {
     // The file itself is only touched now.

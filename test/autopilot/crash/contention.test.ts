@@ -153,6 +153,8 @@ describe.each(backends)("%s", (backend) => {
         await soon("its effects are over", () => effects() === 0);
         await soon("it knows", () => !isHolding(one));
         const [run = ""] = place.runs().slice(-1);
+        // The run keeps its own lease to the end: that it was cut short is the last that is said of it.
+        await soon("its run is cut short", async () => (await place.shop.world.standing(run)) === "stopped");
         const [entries, events] = [(await place.entries()).length, place.shop.world.events(run).length];
         expect(await place.store(async (store) => (await store.state(shopScope)).attempt?.runtimeRunId)).toBe(
           run,

@@ -23,7 +23,7 @@ there(
       await place.shop.start(await place.shop.write("v1", standingServices(1)), "--runtime-run-id", "r1");
       await place.shop.write("v2", standingServices(2));
       await place.configure(
-        `bundle: side/v2.json\nlease: {backend: k8s, namespace: ${namespace}, kubeconfig: ${kubeconfig}, ttl: 3s, replicas: 2}\n`,
+        `bundle: side/v2.json\nlease: {backend: k8s, namespace: ${namespace}, kubeconfig: ${kubeconfig}, ttl: 6s, replicas: 2}\n`,
       );
       const env = { HOME: place.shop.world.side };
       const first = place.begin({

@@ -186,7 +186,8 @@ test("what a collector cannot take now is sent again when it said, and what it w
   collector.answer = (path) => (path.endsWith("traces") ? answers.shift() : undefined);
   const telemetry = begin({ otlp: toCollector(20) }, { clock: quickClock(20) });
   liveAttempt(controller, Bun.randomUUIDv7());
-  await eventually(() => collector.spans.length === 3);
+  // What is taken is noted after the answer to it.
+  await eventually(() => collector.spans.length === 3 && notes.length >= 2);
   expect(slept[0]).toBe(7_000);
   expect(slept[1]).toBeGreaterThanOrEqual(limits.otlpBackoffMs);
   expect(slept[2]).toBeLessThanOrEqual(4 * limits.otlpBackoffMs);

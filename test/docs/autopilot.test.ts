@@ -111,7 +111,8 @@ test("every phase, gate and kind of trigger is told", () => {
 
 test("a delivery signed as the page says has the documented signature", async () => {
   if (Bun.which("openssl") === null) return;
-  const [script = ""] = blocksOf(page("autopilot-triggers.md"), "sh");
+  const [script = "", ...others] = blocksOf(page("autopilot-triggers.md"), "sh");
+  expect(others).toEqual([]);
   const [body = ""] = blocksOf(page("autopilot-triggers.md"), "json");
   const { stdout } = await shell(`curl() { printf '%s\\n' "$@"; }\n${script}`, {
     cwd: folder,

@@ -97,7 +97,8 @@ test("every check that is made is told", async () => {
 });
 
 test("every command works as it stands", async () => {
-  const [commands = ""] = blocksOf(page, "sh");
+  const [commands = "", ...others] = blocksOf(page, "sh");
+  expect(others).toEqual([]);
   const ended = await shop.run(commands);
   expect(ended.map(({ line, exit }) => [line, exit])).toEqual(ended.map(({ line }) => [line, 0]));
   expect(ended.length).toBe(4);

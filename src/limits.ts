@@ -685,7 +685,7 @@ export const limits = {
   completionDescriptionCharsMax: 72,
   // the live page
   /** Browsers that are let in at a time; the oldest goes. */
-  uiSessionsMax: 16,
+  uiCookiesMax: 16,
   /** Requests at a time, readers of changes among them. */
   uiRequestsMax: 64,
   uiStreamsMax: 32,

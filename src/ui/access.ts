@@ -27,24 +27,24 @@ export function createAccess(onOpened: () => void): Access {
   const base = `/${secret(9)}/`;
   const formWord = secret(32);
   let token = secret(32);
-  const sessions: Uint8Array[] = [];
+  const cookiesGiven: Uint8Array[] = [];
   return {
     base,
     token: () => token,
     open(given) {
       if (!isSame(hashOf(given), hashOf(token))) return undefined;
       token = secret(32);
-      const session = secret(32);
-      sessions.push(hashOf(session));
+      const cookie = secret(32);
+      cookiesGiven.push(hashOf(cookie));
       // The oldest goes: whoever opens many links has long closed that browser.
-      if (sessions.length > limits.uiSessionsMax) sessions.shift();
+      if (cookiesGiven.length > limits.uiCookiesMax) cookiesGiven.shift();
       onOpened();
-      return `${cookieName}=${session}; Path=${base}; HttpOnly; SameSite=Strict`;
+      return `${cookieName}=${cookie}; Path=${base}; HttpOnly; SameSite=Strict`;
     },
     isIn(cookies) {
       const given = hashOf(cookieIn(cookies ?? "") ?? "");
       // All are looked at: how long it takes tells nothing.
-      return sessions.reduce((found, one) => isSame(one, given) || found, false);
+      return cookiesGiven.reduce((found, one) => isSame(one, given) || found, false);
     },
     formWord,
     isFormWord: (given) => isSame(hashOf(given), hashOf(formWord)),

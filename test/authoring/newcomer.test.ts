@@ -101,3 +101,21 @@ test("a usage line brackets the words that may be left out, and no others", asyn
   expect(await usage("runtime", "verify")).toBe("akc runtime verify RUN [flags]");
   expect(await usage("bundle", "validate")).toBe("akc bundle validate FILE [flags]");
 });
+
+test("a program finds what its role may read, and gets the variables that its step sets", async () => {
+  await inFolder(async (cwd) => {
+    await Bun.write(join(cwd, "src/price.txt"), "40\n");
+    const script =
+      'cat "$AKC_REPO_ROOT/src/price.txt" && test "$LANG" = C && ! cat "$AKC_REPO_ROOT/akc.yaml"';
+    const steps = { only: { role: "reader", run: ["sh", "-c", script], env: { LANG: "C" }, retries: 0 } };
+    const written = { version: 1, scope: "acme/shop", name: "small", policy: { programs: ["sh"] }, steps };
+    await Bun.write(
+      join(cwd, "akc.yaml"),
+      JSON.stringify({ ...written, roles: { reader: { reads: ["src"] } } }),
+    );
+    expect(await akc(["run", "-q", "--outputs-root", "out"], { cwd })).toMatchObject({ exit: 0 });
+    // Who may read nothing is not told where it would be.
+    await Bun.write(join(cwd, "akc.yaml"), JSON.stringify({ ...written, roles: { reader: {} } }));
+    expect((await akc(["run", "-q", "--outputs-root", "out"], { cwd })).exit).not.toBe(0);
+  });
+}, 60_000);

@@ -19,6 +19,8 @@ export interface ChildPlace {
   /** The level in force, and Landlock's ABI where it is that. */
   readonly containment: ContainmentLevel;
   readonly abi: number | undefined;
+  /** The folder that a step's declared roots lie below. Absolute. */
+  readonly repoRoot: string;
   /** Absolute paths of the step's declared read-only roots. */
   readonly stepRoots: readonly string[];
   readonly network: boolean;
@@ -80,6 +82,7 @@ async function makePlace(request: ActionRequest, deps: ChildPlacesDeps): Promise
   return {
     containment: deps.level,
     abi: deps.level === "landlock" ? landlockAbi() : undefined,
+    repoRoot: deps.repoRoot,
     stepRoots,
     network,
     profile: {

@@ -45,13 +45,13 @@ export function spawnOrder(
 /** All of it but TMPDIR, which is a folder of the attempt's own inside the working directory. */
 function environment(
   { action, attempt, context, route, step, workdir }: ActionRequest & { readonly route: SubprocessRoute },
-  { spawnId, network, stepRoots, handoffFolder }: Place,
+  { spawnId, network, repoRoot, stepRoots, handoffFolder }: Place,
 ): Readonly<Record<string, string>> {
   return {
+    LANG: "C.UTF-8",
     ...route.env,
     PATH: fixedPath,
     HOME: workdir,
-    LANG: "C.UTF-8",
     AKC_RUNTIME_RUN_ID: context.runtimeRunId,
     AKC_ACTION_ID: action.actionId,
     AKC_ATTEMPT: String(attempt),
@@ -61,6 +61,8 @@ function environment(
     ...(step?.filesystemScope === undefined
       ? {}
       : { AKC_COORDINATION_READ_ONLY_ROOTS_JSON: JSON.stringify(stepRoots) }),
+    // A list in JSON is nothing that a line of shell could use.
+    ...(stepRoots.length === 0 ? {} : { AKC_REPO_ROOT: repoRoot }),
     ...(handoffFolder === undefined ? {} : { AKC_HANDOFF_DIR: handoffFolder }),
   };
 }

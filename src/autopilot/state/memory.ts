@@ -7,7 +7,7 @@ import { limits } from "../../limits.ts";
 import type { Entry, ScopeId, ScopeState } from "../model.ts";
 import { FactChain, genesisOf, sameBytes } from "./chain.ts";
 import { damaged } from "./damage.ts";
-import { digestAt, type EntryRow, entryOf, entryRows, type ScopeRow, snapshotRows } from "./rows.ts";
+import { digestIn, type EntryRow, entryOf, entryRows, type ScopeRow, snapshotRows } from "./rows.ts";
 import { readFact } from "./stored-fact.ts";
 import { readState } from "./stored-state.ts";
 
@@ -63,12 +63,7 @@ export function upToDate(
 /** Whether the chain that is stored still goes through the place that is known. */
 function isOf(db: Database, known: Memory, row: ScopeRow): boolean {
   if (known.seq > row.seq || known.seq < row.baseSeq) return false;
-  const there =
-    known.seq === row.seq
-      ? row.sha256
-      : known.seq === row.baseSeq
-        ? row.baseSha256
-        : digestAt(db, row.key, known.seq);
+  const there = known.seq === row.seq ? row.sha256 : digestIn(db, row, known.seq);
   return there !== undefined && sameBytes(there, known.sha256);
 }
 
@@ -76,7 +71,7 @@ function isOf(db: Database, known: Memory, row: ScopeRow): boolean {
 function beginning(db: Database, machine: Machine, scope: ScopeId, row: ScopeRow): Memory {
   for (const kept of snapshotRows(db, row.key)) {
     if (kept.seq > row.seq || kept.seq < row.baseSeq) continue;
-    const digest = kept.seq === row.baseSeq ? row.baseSha256 : digestAt(db, row.key, kept.seq);
+    const digest = digestIn(db, row, kept.seq);
     if (digest === undefined || !sameBytes(digest, kept.entrySha256)) continue;
     const state = readState({ text: kept.state, sha256: kept.sha256 }, kept.entrySha256);
     if (state?.seq !== kept.seq) continue;

@@ -18,13 +18,13 @@ import { checked, type Machine, type Memory, upToDate } from "./memory.ts";
 import { persistently } from "./persistently.ts";
 import { pruneBeside, pruneScope } from "./prune.ts";
 import {
-  digestAt,
+  digestIn,
   type EntryRow,
   entryRows,
   entryRowsBetween,
+  knownScopes,
   type ScopeRow,
   scopeRow,
-  scopeRows,
 } from "./rows.ts";
 import { controllerRows, putBeat, talliesBetween, tidyTallies } from "./tallies.ts";
 import { verifyScope } from "./verify.ts";
@@ -63,7 +63,7 @@ export async function openAutopilotStore(
   const entriesOf = (db: Database, scope: ScopeId, row: ScopeRow, rows: readonly EntryRow[]) => {
     const first = (rows[0]?.seq ?? 1) - 1;
     let before = { seq: first, atMs: 0 };
-    const head = first === row.baseSeq ? row.baseSha256 : digestAt(db, row.key, first);
+    const head = digestIn(db, row, first);
     if (rows.length > 0 && head === undefined) throw damaged(scope, first, "a fact is missing");
     const chain = new FactChain(head ?? row.baseSha256);
     return rows.map((stored) => {
@@ -135,10 +135,7 @@ export async function openAutopilotStore(
           )
           .all(key);
       }),
-    scopes: async () =>
-      persistently(path, () =>
-        scopeRows(file.reader()).map(({ tenantId, repoId }) => ({ tenantId, repoId })),
-      ),
+    scopes: async () => persistently(path, () => knownScopes(file.reader())),
     async raiseFence(scope, holder, nowMs) {
       const fence = await writing(() => newFence(file.facts(), scope, holder, nowMs));
       failpoint("autopilot.fence_raised");
@@ -182,8 +179,7 @@ export async function openAutopilotStore(
       }),
     async verify(scope) {
       const db = file.reader();
-      const all =
-        scope === undefined ? scopeRows(db).map(({ tenantId, repoId }) => ({ tenantId, repoId })) : [scope];
+      const all = scope === undefined ? knownScopes(db) : [scope];
       const faults = [];
       for (const one of all) {
         const fault = await verifyScope(db, machine, one);
@@ -193,11 +189,9 @@ export async function openAutopilotStore(
     },
     async prune(beforeMs) {
       let removed = 0;
-      for (const { tenantId, repoId } of scopeRows(file.reader())) {
+      for (const scope of knownScopes(file.reader())) {
         for (let part = 1; part > 0; removed += part) {
-          part = await writing(() => pruneScope(file.facts(), machine, { tenantId, repoId }, beforeMs)).catch(
-            keepDamaged,
-          );
+          part = await writing(() => pruneScope(file.facts(), machine, scope, beforeMs)).catch(keepDamaged);
         }
       }
       await writing(() => pruneBeside(file.facts(), beforeMs));

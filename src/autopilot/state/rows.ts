@@ -40,9 +40,13 @@ export function scopeRow(db: Database, { tenantId, repoId }: ScopeId): ScopeRow 
     .get(tenantId, repoId);
 }
 
-/** Sorted. */
-export function scopeRows(db: Database): readonly ScopeRow[] {
+function scopeRows(db: Database): readonly ScopeRow[] {
   return db.query<ScopeRow, []>(`SELECT ${scopeColumns} FROM scope ORDER BY tenant_id, repo_id`).all();
+}
+
+/** Of all that anything is known of, sorted. */
+export function knownScopes(db: Database): readonly ScopeId[] {
+  return scopeRows(db).map(({ tenantId, repoId }) => ({ tenantId, repoId }));
 }
 
 /** Its row, made when nothing is known of it yet. Call it inside a transaction that writes. */
@@ -117,11 +121,15 @@ export function snapshotRows(db: Database, key: number): readonly SnapshotRow[] 
     .all(key);
 }
 
-/** The digest of an entry that is there; undefined for one that is not. */
-export function digestAt(db: Database, key: number, seq: number): Uint8Array | undefined {
+function digestAt(db: Database, key: number, seq: number): Uint8Array | undefined {
   return db
     .query<{ sha256: Uint8Array }, [number]>("SELECT sha256 FROM entry WHERE id = ?")
     .get(rowIdBase(key) + seq)?.sha256;
+}
+
+/** Of the scope's fact `seq`, that of its base included; undefined for one that is not there. */
+export function digestIn(db: Database, { key, baseSeq, baseSha256 }: ScopeRow, seq: number) {
+  return seq === baseSeq ? baseSha256 : digestAt(db, key, seq);
 }
 
 /** Every write that others should look at. Leases and beats are none. */

@@ -19,7 +19,7 @@ import { asDiskError, errnoOf, lockFile, resolveConfined } from "../../system/fi
 import { heldAnswer, type LeasePlace, takenAnswer, unknownAnswer } from "./answer.ts";
 import type { LeaseAnswer, LeaseBackend } from "./contract.ts";
 import { type LeaseFile, leaseFileText, readLeaseFile } from "./file-record.ts";
-import { Unmoved } from "./unmoved.ts";
+import { termOf, Unmoved } from "./unmoved.ts";
 
 export interface FileLeases {
   /** Names are `<tenant>/<repo>/<lease name>` below it. */
@@ -63,11 +63,7 @@ export function createFileLeases({ outputsRoot, holder, ttlMs, monotonicMs }: Fi
     }
     const { lease } = found;
     if (lease.holder === holder || lease.holder === "" || nowMs >= lease.expiresAtMs) return undefined;
-    const termMs = Math.min(
-      Math.max(lease.expiresAtMs - lease.renewedAtMs, 0),
-      limits.autopilotLeaseTtlMsMax,
-    );
-    if (unmoved.forMs(name, `${lease.holder} ${lease.renewedAtMs}`) >= termMs) return undefined;
+    if (unmoved.forMs(name, `${lease.holder} ${lease.renewedAtMs}`) >= termOf(lease)) return undefined;
     return takenAnswer(placeOf(name), lease);
   };
 

@@ -4,7 +4,6 @@
  */
 import type { Database } from "bun:sqlite";
 import { AkcError } from "../../errors.ts";
-import { limits } from "../../limits.ts";
 import { closeConnection, openReader } from "../../store/sqlite/connection.ts";
 import { storeFault } from "../../store/sqlite/faults.ts";
 import { isHeld } from "../../store/sqlite/holder.ts";
@@ -13,7 +12,7 @@ import { openBeatWriter } from "../state/file.ts";
 import { heldAnswer, type LeasePlace, takenAnswer, unknownAnswer } from "./answer.ts";
 import type { LeaseAnswer, LeaseBackend } from "./contract.ts";
 import type { Identity } from "./name.ts";
-import { Unmoved } from "./unmoved.ts";
+import { termOf, Unmoved } from "./unmoved.ts";
 
 export interface SqliteLeases {
   /** Of the state, which exists. */
@@ -148,11 +147,6 @@ function rowOf(db: Database, name: string): Row | null {
          expires_at_ms AS expiresAtMs FROM lease WHERE name = ?`,
     )
     .get(name);
-}
-
-/** How long it was taken for; a row that says something absurd holds nobody up for ever. */
-function termOf({ renewedAtMs, expiresAtMs }: Row): number {
-  return Math.min(Math.max(expiresAtMs - renewedAtMs, 0), limits.autopilotLeaseTtlMsMax);
 }
 
 function placeOf(name: string): LeasePlace {

@@ -4,6 +4,8 @@
  *
  * Source: client-go tools/leaderelection, "observedTime" (design only).
  */
+import { limits } from "../../limits.ts";
+
 export class Unmoved {
   readonly #monotonicMs: () => number;
   readonly #seen = new Map<string, { readonly as: string; readonly sinceMs: number }>();
@@ -20,8 +22,15 @@ export class Unmoved {
     this.#seen.set(name, { as, sinceMs: nowMs });
     return 0;
   }
+}
 
-  forget(name: string): void {
-    this.#seen.delete(name);
-  }
+/** How long it was taken for; one that says something absurd holds nobody up for ever. */
+export function termOf({
+  renewedAtMs,
+  expiresAtMs,
+}: {
+  readonly renewedAtMs: number;
+  readonly expiresAtMs: number;
+}): number {
+  return Math.min(Math.max(expiresAtMs - renewedAtMs, 0), limits.autopilotLeaseTtlMsMax);
 }

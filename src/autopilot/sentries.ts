@@ -48,7 +48,7 @@ export function createSentries(deps: SentriesDeps): Sentries {
 
   const keptOf = async (scope: ScopeConfig, deployed: Deployed): Promise<Kept> => {
     const name = scopeName(scope.scope);
-    const input = inputOf(scope, deployed);
+    const input = sentryInputOf(scope, deployed);
     const key = JSON.stringify(input);
     const known = kept.get(name);
     if (known?.key === key) return known;
@@ -166,9 +166,11 @@ function differenceOf(
 
 const fieldsShown = 5;
 
-function inputOf(scope: ScopeConfig, deployed: Deployed): SentryInput {
-  const { scopeRoot, policyPath, pluginsDirs, bindingsPath } = scope;
-  const { bundlePath, bundleSha256 } = deployed;
+/** For looking at a scope by what that bundle wants, whoever looks. */
+export function sentryInputOf(
+  { scopeRoot, policyPath, pluginsDirs, bindingsPath }: ScopeConfig,
+  { bundlePath, bundleSha256 }: Pick<Deployed, "bundlePath" | "bundleSha256">,
+): SentryInput {
   return { scopeRoot, bundlePath, bundleSha256, policyPath, pluginsDirs, bindingsPath };
 }
 

@@ -17,6 +17,7 @@ import type { RunHost } from "../../run/ready.ts";
 import { resolveConfined, writeFileAtomic } from "../../system/files.ts";
 import type { ScopeConfig } from "../config/model.ts";
 import type { Attempt } from "../model.ts";
+import { sentryInputOf } from "../sentries.ts";
 
 /** @throws AkcError of the bundle, the policy or the provider; the signal's reason */
 export async function propose(
@@ -73,13 +74,12 @@ async function actionsOf(
 }
 
 async function plannedBy(
-  { scopeRoot, policyPath, pluginsDirs, bindingsPath }: ScopeConfig,
-  { bundlePath, bundleSha256 }: Pick<Attempt, "bundlePath" | "bundleSha256">,
+  scope: ScopeConfig,
+  offered: Pick<Attempt, "bundlePath" | "bundleSha256">,
   signal: AbortSignal,
   host: RunHost,
 ): Promise<{ readonly plan: ReconcilePlan; readonly provider: string } | undefined> {
-  const input = { scopeRoot, bundlePath, bundleSha256, policyPath, pluginsDirs, bindingsPath };
-  const sentry = await openSentry(input, host);
+  const sentry = await openSentry(sentryInputOf(scope, offered), host);
   if (sentry === undefined) return undefined;
   try {
     const { plan } = await sentry.look(signal);

@@ -14,6 +14,7 @@ import type { RunHost } from "../../run/ready.ts";
 import type { RunRow } from "../../store/contract.ts";
 import type { ScopeConfig } from "../config/model.ts";
 import type { Attempt, RunOutcome } from "../model.ts";
+import { sentryInputOf } from "../sentries.ts";
 import { type FenceHost, type FoundRun, fenceOff, withRun } from "./found-run.ts";
 import { outcomeOfWork } from "./outcome.ts";
 import { passes } from "./recover.ts";
@@ -125,7 +126,7 @@ function stuck(left: readonly Rollout[]): Omit<RolledBack, "run"> {
 
 /** Of what was changed; what else may be wrong in the scope is none of this attempt's doing. */
 async function standsBefore(
-  { scopeRoot, policyPath, pluginsDirs, bindingsPath }: ScopeConfig,
+  scope: ScopeConfig,
   { previous }: Attempt,
   changed: readonly Rollout[],
   signal: AbortSignal,
@@ -134,10 +135,8 @@ async function standsBefore(
   const done = { ok: true, message: "what was before stands again" };
   if (previous === undefined)
     return { ok: true, message: "what it had made is gone, and nothing was before" };
-  const { bundlePath, bundleSha256 } = previous;
   try {
-    const input = { scopeRoot, bundlePath, bundleSha256, policyPath, pluginsDirs, bindingsPath };
-    const sentry = await openSentry(input, host);
+    const sentry = await openSentry(sentryInputOf(scope, previous), host);
     if (sentry === undefined) return done;
     try {
       const look = await sentry.look(signal);

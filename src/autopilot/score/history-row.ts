@@ -4,7 +4,7 @@
  *
  * Source: spec cli §14.9, §14.13; cli:W-01, W-16, W-28.
  */
-import { errorCodes } from "../../errors.ts";
+import { classOf } from "../../errors.ts";
 import type { Outcome } from "../../store/contract.ts";
 import { isShut } from "../gates/model.ts";
 import type { AttemptVerdict, Entry, Fact, RunOutcome } from "../model.ts";
@@ -160,9 +160,7 @@ const oldWords: Readonly<Record<Outcome | "unknown", string>> = {
 function deniedByPolicy(run: RunOutcome | undefined): boolean {
   if (run === undefined) return false;
   if (run.outcome === "blocked" && run.exitCode === 2) return true;
-  return Object.entries(errorCodes).some(
-    ([code, { class: kind }]) => code === run.errorCode && kind === "denied",
-  );
+  return run.errorCode !== undefined && classOf(run.errorCode) === "denied";
 }
 
 function prevented(reason: string) {

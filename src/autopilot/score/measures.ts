@@ -7,7 +7,7 @@
 import type { Tally } from "../contract.ts";
 import type { AttemptVerdict, Entry } from "../model.ts";
 import { type EndedAttempt, endedAttempts, type HistoryRow } from "./history-row.ts";
-import { blockedByPolicy, halfEven, mean, type ScoreWindow } from "./kpi.ts";
+import { blockedByPolicy, mean, quantile, type ScoreWindow } from "./kpi.ts";
 import { refusalOf } from "./refusal.ts";
 
 export const measureCounts = [
@@ -70,7 +70,7 @@ export function measuresOf(
     policy_compliance_rate_all_attempts: complianceOf(rows.filter((row) => within(row.started_at_ms))),
     standing_rate: standingRate(tallies.filter(({ fromMs }) => within(fromMs))),
     time_to_repair_ms_avg: repairTimes.length === 0 ? null : mean(repairTimes),
-    time_to_repair_ms_p90: repairTimes[halfEven((repairTimes.length - 1) * 0.9)] ?? null,
+    time_to_repair_ms_p90: repairTimes.length === 0 ? null : quantile(repairTimes, 0.9),
   };
 }
 

@@ -181,10 +181,9 @@ function sift(
   found: Map<string, FoundSignal>,
 ): void {
   if (!mayMatter(event)) return;
+  if (!question.runtimeEvents && event.type !== eventTypes.validityAttested) return;
   const payload = parseJson(event.payload);
   if (!isJsonObject(payload)) return;
-  const judged = event.type === eventTypes.validityAttested;
-  if (!question.runtimeEvents && !judged) return;
   const signal = signalOf({ type: event.type, payload });
   const key = standingTypes.has(event.type) ? `${event.type}\0${subjectOf(payload)}` : String(event.seq);
   const place = `${row.context.runtimeRunId}\0${key}`;

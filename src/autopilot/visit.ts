@@ -8,8 +8,8 @@ import { AkcError } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { decide, type Next } from "./decide.ts";
 import type { AttemptKind, Fact, Sighting } from "./model.ts";
-import { attempt, conclude, recoverAttempt, type Step } from "./visiting/attempting.ts";
-import { ask } from "./visiting/bounded.ts";
+import { type Attempted, attempt, conclude, recoverAttempt, type Step } from "./visiting/attempting.ts";
+import { ask, boundsOf } from "./visiting/bounded.ts";
 import type { Visited, VisitFault, VisitOrder, VisitPorts } from "./visiting/model.ts";
 import { faultOf, look, notice, watched } from "./visiting/noticing.ts";
 import { forgetRecompile, recompile } from "./visiting/recompiling.ts";
@@ -24,9 +24,7 @@ export type { AutopilotIds, Visited, VisitOrder, VisitPorts } from "./visiting/m
 export async function visit(ports: VisitPorts, order: VisitOrder): Promise<Visited> {
   const record = await openRecord(ports, order);
   const { lost } = order.held;
-  const seen: { next: Next; sighting?: Sighting | undefined } = {
-    next: { do: "nothing", why: "not looked" },
-  };
+  const seen: Seen = { next: { do: "nothing", why: "not looked" } };
   const whatIs = () => ({ state: record.state(), ...seen });
   try {
     const faults: VisitFault[] = [];
@@ -49,16 +47,21 @@ export async function visit(ports: VisitPorts, order: VisitOrder): Promise<Visit
 
 type Rest = Pick<Visited, "againInMs" | "ended">;
 
-async function walk(
-  step: Step,
-  seen: { next: Next; sighting?: Sighting | undefined },
-  faults: VisitFault[],
-): Promise<Rest> {
+/** As it was last, whatever ends the visit. */
+interface Seen {
+  next: Next;
+  sighting?: Sighting | undefined;
+}
+
+/** Attempts that gates have kept from being made in this visit, and why. */
+type Shut = Map<AttemptKind, Omit<Extract<Attempted, { readonly kind: "shut" }>, "kind">>;
+
+async function walk(step: Step, seen: Seen, faults: VisitFault[]): Promise<Rest> {
   const { ports, order, record } = step;
   const { scope } = order;
   await forgetRecompile(step);
   faults.push(...(await notice(ports, order, record)));
-  const shut = new Map<AttemptKind, { readonly why: string; readonly opensAtMs?: number | undefined }>();
+  const shut: Shut = new Map();
   let lookedAt: string | undefined;
   for (let taken = 0; taken < limits.autopilotStepsPerVisitMax; taken += 1) {
     const deployed = watched(record.state());
@@ -124,11 +127,7 @@ interface CarriedOut {
 }
 
 /** @throws AkcError why an attempt did not begin, for a reason that passes */
-async function carryOut(
-  step: Step,
-  next: Work,
-  shut: Map<AttemptKind, { readonly why: string; readonly opensAtMs?: number | undefined }>,
-): Promise<CarriedOut> {
+async function carryOut(step: Step, next: Work, shut: Shut): Promise<CarriedOut> {
   switch (next.do) {
     case "recover":
       return { changed: true, waits: await recoverAttempt(step, next.attempt) };
@@ -149,11 +148,7 @@ async function carryOut(
 }
 
 /** Gates that stay closed are what a scope waits for; those that open by themselves are come back for. */
-function untilGatesOpen(
-  record: ScopeRecord,
-  shut: ReadonlyMap<AttemptKind, { readonly why: string; readonly opensAtMs?: number | undefined }>,
-  seen: { next: Next },
-): Rest {
+function untilGatesOpen(record: ScopeRecord, shut: Shut, seen: Seen): Rest {
   if (shut.size === 0) return {};
   const why = [...shut].map(([kind, { why }]) => `${kind}: ${why}`).join("; ");
   if (seen.next.do === "nothing") seen.next = { do: "nothing", why: `gates are closed: ${why}` };
@@ -164,10 +159,9 @@ function untilGatesOpen(
 
 /** What is recorded of the visit itself: a scoreboard that was due, a fault that is new, or that there is none any more. */
 async function finish({ ports, order, record }: Step, faults: readonly VisitFault[]): Promise<void> {
-  const { scope, held, cut } = order;
-  const bounds = { clock: ports.clock, signals: [held.lost, cut] };
+  const bounds = boundsOf(ports, order);
   const window = await ask("the scoreboard", limits.autopilotAskMsMax, bounds, () =>
-    ports.chronicle.score(scope, record.state(), record.nowMs()),
+    ports.chronicle.score(order.scope, record.state(), record.nowMs()),
   ).catch(() => undefined);
   const facts: Fact[] = [];
   if (window !== undefined) facts.push({ type: "scored", ...window });

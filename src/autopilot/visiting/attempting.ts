@@ -17,7 +17,7 @@ import {
   type ScopeState,
   scopeName,
 } from "../model.ts";
-import { ask, workUntilCut } from "./bounded.ts";
+import { ask, boundsOf, throwIfOver, workUntilCut } from "./bounded.ts";
 import { endAttempt, takeBack } from "./ending.ts";
 import type { VisitOrder, VisitPorts } from "./model.ts";
 import { adoptNewer } from "./noticing.ts";
@@ -45,7 +45,7 @@ export async function attempt(
   { kind, offer, triggerIds }: Extract<Next, { do: "attempt" }>,
 ): Promise<Attempted> {
   const { ports, order, record } = step;
-  const { scope, held, cut, memory } = order;
+  const { scope, memory } = order;
   // A person may have brought it out by hand, or something else in its place.
   if (kind === "rollout" && (await adoptNewer(ports, order, record)) !== undefined) return { kind: "done" };
   const nowMs = record.nowMs();
@@ -62,7 +62,7 @@ export async function attempt(
     openAttempts: openIn.length,
     openIn,
   };
-  const bounds = { clock: ports.clock, signals: [held.lost, cut] };
+  const bounds = boundsOf(ports, order);
   const { answers, compileApply } = await ask(
     "asking the gates",
     limits.autopilotAskMsMax,
@@ -126,8 +126,7 @@ async function begin(step: Step, whole: Attempt): Promise<Attempted> {
   try {
     run = await workUntilCut([held.lost, cut], (signal) => ports.rollouts.begin(scope, whole, signal));
   } catch (cause) {
-    held.lost.throwIfAborted();
-    cut.throwIfAborted();
+    throwIfOver(order);
     // What is no answer says nothing of the run: the attempt stays open, and the next visit finds out.
     if (!(cause instanceof AkcError)) throw cause;
     if (mayBeginLater(cause)) {
@@ -168,11 +167,11 @@ export async function conclude(
   { attempt: open, failed }: Extract<Next, { do: "conclude" }>,
 ): Promise<void> {
   const { ports, order } = step;
-  const { scope, held, cut } = order;
+  const { scope } = order;
   const whole = attemptOf(open);
   const run = open.phase.kind === "baking" ? open.phase.run : undefined;
   if (failed !== undefined) return takeBack(step, whole, run, failed);
-  const bounds = { clock: ports.clock, signals: [held.lost, cut] };
+  const bounds = boundsOf(ports, order);
   const { holds, message } = await ask(
     "judging at the end of the bake",
     limits.autopilotJudgeMsMax,

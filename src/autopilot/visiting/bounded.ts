@@ -4,12 +4,26 @@
  */
 import { AkcError } from "../../errors.ts";
 import type { Clock } from "../../system/clock.ts";
+import type { VisitOrder, VisitPorts } from "./model.ts";
 
 export interface Bounds {
   readonly clock: Clock;
   /** Any of them ends the wait with its own reason. */
   readonly signals: readonly AbortSignal[];
 }
+
+/** Of what is asked in a visit: nobody waits for it once the lease is lost, or the controller is cut off. */
+export function boundsOf({ clock }: Pick<VisitPorts, "clock">, order: VisitEnds): Bounds {
+  return { clock, signals: [order.held.lost, order.cut] };
+}
+
+/** @throws the reason of a lost lease or a cut */
+export function throwIfOver({ held, cut }: VisitEnds): void {
+  held.lost.throwIfAborted();
+  cut.throwIfAborted();
+}
+
+type VisitEnds = Pick<VisitOrder, "held" | "cut">;
 
 /**
  * For what only reads: when the time is over nobody waits for it any more, whether or not it heeds its signal.

@@ -7,7 +7,7 @@ import { limits } from "../../limits.ts";
 import type { Attempt, AttemptVerdict, Fact, RunOutcome } from "../model.ts";
 import type { TimeMetrics } from "../offer/model.ts";
 import type { Step } from "./attempting.ts";
-import { ask, workUntilCut } from "./bounded.ts";
+import { ask, boundsOf, throwIfOver, workUntilCut } from "./bounded.ts";
 
 /** Brings back what stood before a rollout that did not hold. A repair has nothing to go back to. @throws AkcError when it can be tried again */
 export async function takeBack(
@@ -29,8 +29,7 @@ export async function takeBack(
     if (back.ok) verdict = back.run === undefined ? "failed" : "rolled_back";
     message = back.message;
   } catch (cause) {
-    held.lost.throwIfAborted();
-    cut.throwIfAborted();
+    throwIfOver(order);
     if (!(cause instanceof AkcError) || cause.class === "retryable" || cause.class === "conflict")
       throw cause;
     message = cause.message;
@@ -74,10 +73,9 @@ async function metricsOf(
   if (kind !== "rollout" || candidate?.bundleSha256 !== bundleSha256) return undefined;
   const { manifestPath } = candidate;
   if (manifestPath === undefined) return undefined;
-  const { held, cut, scope } = order;
-  const bounds = { clock: ports.clock, signals: [held.lost, cut] };
+  const bounds = boundsOf(ports, order);
   const reading = ask("reading the manifest", limits.autopilotAskMsMax, bounds, () =>
-    ports.rollouts.metrics(scope, { manifestPath }),
+    ports.rollouts.metrics(order.scope, { manifestPath }),
   );
   return reading.catch(() => undefined);
 }

@@ -11,7 +11,7 @@ import { driftWords } from "../decide.ts";
 import type { Deployed, Fact, ScopeId, ScopeState, Sighting, Trigger } from "../model.ts";
 import { attemptSpans, isOfAttempt } from "../triggers/own-attempts.ts";
 import { makeTrigger, oneLine } from "../triggers/trigger.ts";
-import { ask } from "./bounded.ts";
+import { ask, boundsOf, throwIfOver } from "./bounded.ts";
 import type { VisitFault, VisitOrder, VisitPorts } from "./model.ts";
 import type { ScopeRecord } from "./record.ts";
 
@@ -21,16 +21,15 @@ export async function notice(
   order: VisitOrder,
   record: ScopeRecord,
 ): Promise<readonly VisitFault[]> {
-  const { scope, held, cut } = order;
-  const bounds = { clock: ports.clock, signals: [held.lost, cut] };
+  const { scope } = order;
+  const bounds = boundsOf(ports, order);
   const faults: VisitFault[] = [];
   /** @throws the reason of a lost lease or a cut; what else goes wrong is kept */
   const tried = async <T>(what: string, question: (signal: AbortSignal) => Promise<T>) => {
     try {
       return await ask(what, limits.autopilotAskMsMax, bounds, question);
     } catch (cause) {
-      held.lost.throwIfAborted();
-      cut.throwIfAborted();
+      throwIfOver(order);
       faults.push(faultOf(cause, what));
       return undefined;
     }
@@ -98,15 +97,14 @@ async function seenNow(
   record: ScopeRecord,
   deployed: Deployed,
 ): Promise<Sighting> {
-  const { scope, held, cut } = order;
+  const { scope } = order;
   const sighting = await ask(
     "looking at what stands",
     limits.autopilotAskMsMax,
-    { clock: ports.clock, signals: [held.lost, cut] },
+    boundsOf(ports, order),
     (signal) => ports.sentries.look(scope, deployed, signal),
   ).catch((cause): Sighting => {
-    held.lost.throwIfAborted();
-    cut.throwIfAborted();
+    throwIfOver(order);
     return { kind: "unseen", ...faultOf(cause, "looking at what stands") };
   });
   ports.looked(scope.scope, sighting.kind, record.nowMs());
@@ -125,13 +123,12 @@ export async function adoptNewer(
 ): Promise<Deployed | undefined> {
   const { deployed, attempt, atMs } = record.state();
   if (deployed === undefined || attempt !== undefined) return undefined;
-  const { scope, held, cut } = order;
-  const bounds = { clock: ports.clock, signals: [held.lost, cut] };
+  const { scope } = order;
+  const bounds = boundsOf(ports, order);
   const newer = await ask("looking for what was deployed since", limits.autopilotAskMsMax, bounds, () =>
     ports.offers.standing(scope),
   ).catch(() => {
-    held.lost.throwIfAborted();
-    cut.throwIfAborted();
+    throwIfOver(order);
   });
   if (newer === undefined || newer.runtimeRunId === deployed.runtimeRunId || newer.atMs <= deployed.atMs)
     return undefined;

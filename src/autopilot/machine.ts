@@ -101,11 +101,16 @@ function withFact(state: ScopeState, fact: Fact, atMs: number): ScopeState {
 }
 
 function withTrigger(state: ScopeState, trigger: Trigger): ScopeState {
-  const open = state.openTriggers;
-  if (open.length >= limits.autopilotTriggersOpenMax || open.some(({ key }) => key === trigger.key)) {
-    return state;
-  }
-  return { ...state, openTriggers: [...open, trigger] };
+  if (!takesTrigger(state, trigger)) return state;
+  return { ...state, openTriggers: [...state.openTriggers, trigger] };
+}
+
+/** Whether there is room for it, and no open one is about the same. */
+export function takesTrigger({ openTriggers }: ScopeState, trigger: Trigger): boolean {
+  return (
+    openTriggers.length < limits.autopilotTriggersOpenMax &&
+    !openTriggers.some(({ key }) => key === trigger.key)
+  );
 }
 
 function withSettled(

@@ -7,6 +7,7 @@ import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { failpoint } from "../../system/failpoint.ts";
 import type { Cursor, Fence } from "../contract.ts";
+import { takesTrigger } from "../machine.ts";
 import { type Entry, type Fact, type ScopeId, type ScopeState, scopeName } from "../model.ts";
 import { FactChain } from "./chain.ts";
 import { type Machine, type Memory, upToDate } from "./memory.ts";
@@ -140,7 +141,7 @@ function put(
   const entries: Entry[] = [];
   let { seq, sha256, state } = before;
   for (const given of facts) {
-    if (isRepeated(given, state)) continue;
+    if (given.type === "triggered" && !takesTrigger(state, given.trigger)) continue;
     seq += 1;
     const { text: payload, fact } = storable(given);
     const link = { seq, type: fact.type, atMs, writer, token, payload };
@@ -183,14 +184,6 @@ export function putState(
   db.query(
     "INSERT OR REPLACE INTO snapshot (scope_key, seq, entry_sha256, state, sha256) VALUES (?, ?, ?, ?, ?)",
   ).run(key, seq, entrySha256, kept.text, kept.sha256);
-}
-
-function isRepeated(fact: Fact, { openTriggers }: ScopeState): boolean {
-  if (fact.type !== "triggered") return false;
-  return (
-    openTriggers.length >= limits.autopilotTriggersOpenMax ||
-    openTriggers.some(({ key }) => key === fact.trigger.key)
-  );
 }
 
 function refuseOldFence(row: ScopeRow, scope: ScopeId, by: Fence): void {

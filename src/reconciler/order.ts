@@ -16,12 +16,20 @@ interface Dependent {
  * not among the resources do not count. @throws AkcError DEPENDENCY_CYCLE naming one cycle
  */
 export function layersOf(resources: readonly Dependent[]): ReadonlyMap<string, number> {
-  const byId = new Map(resources.map((resource) => [resource.resourceId, resource]));
+  const layers = layersReached(resources);
+  const stuck = resources.filter(({ resourceId }) => !layers.has(resourceId));
+  if (stuck.length > 0) throw cycleIn(stuck);
+  return layers;
+}
+
+/** The same for those that are in no circle and wait for none; linear in resources and what they depend on. */
+export function layersReached(resources: readonly Dependent[]): ReadonlyMap<string, number> {
+  const known = new Set(resources.map(({ resourceId }) => resourceId));
   const layers = new Map<string, number>();
   const waiting = new Map<string, number>();
   const dependants = new Map<string, string[]>();
   for (const { resourceId, dependsOn } of resources) {
-    const needed = new Set(dependsOn.filter((id) => byId.has(id)));
+    const needed = new Set(dependsOn.filter((id) => known.has(id)));
     waiting.set(resourceId, needed.size);
     for (const id of needed) {
       const list = dependants.get(id);
@@ -42,7 +50,6 @@ export function layersOf(resources: readonly Dependent[]): ReadonlyMap<string, n
     }
     ready = next;
   }
-  if (layers.size < byId.size) throw cycleIn(resources.filter(({ resourceId }) => !layers.has(resourceId)));
   return layers;
 }
 

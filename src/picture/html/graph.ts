@@ -6,8 +6,8 @@ import { limits } from "../../limits.ts";
 import { type Layout, layoutGraph, type Point, pageSizes } from "../layout.ts";
 import type { PicturedStep, RunPicture } from "../model.ts";
 import { tookMs } from "../timeline.ts";
-import { html, type Markup, trusted } from "./markup.ts";
-import { counted, elapsed, phaseSigns, phaseWords } from "./words.ts";
+import { html, type Markup, nothing } from "./markup.ts";
+import { counted, elapsed, phaseCounts, phaseSigns, phaseWords } from "./words.ts";
 
 export type Graphed = Pick<RunPicture, "steps" | "edges" | "criticalPath" | "asOfMs">;
 
@@ -104,13 +104,11 @@ export function curve(points: readonly Point[]): string {
 
 /** The words below the drawing: what its signs mean, of those that are in it. */
 export function legend({ steps, criticalPath }: Pick<Graphed, "steps" | "criticalPath">): Markup {
-  const counts = new Map<PicturedStep["phase"], number>();
-  for (const { phase } of steps) counts.set(phase, (counts.get(phase) ?? 0) + 1);
-  const items = [...counts].map(
+  const items = [...phaseCounts(steps)].map(
     ([phase, count]) =>
       html`<li class="p-${phase}"><span class="sign" aria-hidden="true">${phaseSigns[phase]}</span> ${phase} <b>${count}</b></li>`,
   );
-  const path = criticalPath.length === 0 ? trusted("") : html`<li class="critical-key">critical path</li>`;
+  const path = criticalPath.length === 0 ? nothing : html`<li class="critical-key">critical path</li>`;
   return html`<figcaption><ul class="legend">${items}${path}</ul></figcaption>`;
 }
 

@@ -4,7 +4,7 @@ import type { PicturedRun, PicturedStep, RunPicture } from "../model.ts";
 import { phaseOrder } from "../model.ts";
 import { html, type Markup, nothing } from "./markup.ts";
 import { toneOf, toneSigns } from "./tones.ts";
-import { counted, elapsed, grouped, moment, phaseMark, phaseSigns } from "./words.ts";
+import { counted, elapsed, grouped, moment, phaseCounts, phaseMark, phaseSigns } from "./words.ts";
 
 export function runHead(picture: RunPicture): Markup {
   const { run, asOfMs, verification } = picture;
@@ -28,7 +28,7 @@ function standingSign(standing: string): string {
 /** Numbers of the whole run, each with the word for it. */
 export function tiles({ steps, decisionCount, criticalPath }: RunPicture): Markup {
   const retries = steps.reduce((sum, { attempts }) => sum + Math.max(0, attempts.length - 1), 0);
-  const counts = countsOf(steps);
+  const counts = phaseCounts(steps);
   const tile = (count: number, word: string, extra = "") =>
     html`<div class="tile${extra}"><dt>${word}</dt><dd>${grouped(count)}</dd></div>`;
   const phases = phaseOrder.flatMap((phase) => {
@@ -75,7 +75,7 @@ export function codeOf({ code }: Pick<PicturedStep, "code">): Markup {
 
 /** What the run is, for whoever has to find it again. */
 export function runFacts({ run, asOfMs, lastSeq, steps }: RunPicture): Markup {
-  const phases = [...countsOf(steps)].map(([phase, count]) => html`${phaseMark(phase)} ${count} `);
+  const phases = [...phaseCounts(steps)].map(([phase, count]) => html`${phaseMark(phase)} ${count} `);
   const rows: readonly (readonly [string, Markup | string])[] = [
     ["Run", html`<code>${run.runtimeRunId}</code>`],
     ["Plan", html`${run.runId} of ${run.tenantId}/${run.repoId}`],
@@ -90,12 +90,6 @@ export function runFacts({ run, asOfMs, lastSeq, steps }: RunPicture): Markup {
     ],
   ];
   return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
-}
-
-function countsOf(steps: readonly PicturedStep[]): ReadonlyMap<PicturedStep["phase"], number> {
-  const counts = new Map<PicturedStep["phase"], number>();
-  for (const { phase } of steps) counts.set(phase, (counts.get(phase) ?? 0) + 1);
-  return counts;
 }
 
 export function titleOf(run: PicturedRun): string {

@@ -49,3 +49,12 @@ export const phaseWords: Readonly<Record<ActionPhase, string>> = {
 export function phaseMark(phase: ActionPhase): Markup {
   return html`<span class="mark p-${phase}"><span aria-hidden="true">${phaseSigns[phase]}</span> ${phase}</span>`;
 }
+
+/** How many steps stand in each phase, in the order in which the phases come up. */
+export function phaseCounts(
+  steps: readonly { readonly phase: ActionPhase }[],
+): ReadonlyMap<ActionPhase, number> {
+  const counts = new Map<ActionPhase, number>();
+  for (const { phase } of steps) counts.set(phase, (counts.get(phase) ?? 0) + 1);
+  return counts;
+}

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { limits } from "../../limits.ts";
 import { html, type Markup, nothing } from "../../picture/html/markup.ts";
+import { stepIn } from "../../picture/read/told.ts";
 import type { StoredEvent } from "../../store/contract.ts";
 import type { FoundRun, Page } from "../model.ts";
 import { withRun } from "../reading/outputs.ts";
@@ -50,12 +51,8 @@ const About = v.object({
     v.object({
       action_id: v.optional(v.string()),
       node_ref: v.optional(v.object({ node_id: v.optional(v.string()) })),
-      policy_context: v.optional(
-        v.object({ coordination: v.optional(v.object({ step_id: v.optional(v.string()) })) }),
-      ),
     }),
   ),
-  error: v.optional(v.string()),
 });
 
 function columns(desk: Desk, run: FoundRun): readonly Column<StoredEvent>[] {
@@ -81,7 +78,7 @@ function aboutOf(desk: Desk, run: FoundRun, { payload }: StoredEvent): Markup {
   const { action, action_id: own, graph_step_id: step, node_id: node } = parsed.output;
   const actionId = own ?? action?.action_id;
   if (actionId === undefined) return nothing;
-  const name = step ?? node ?? action?.node_ref?.node_id ?? actionId;
+  const name = step ?? stepIn(actionId) ?? node ?? action?.node_ref?.node_id ?? actionId;
   return html`<a href="${stepHref(desk, run, actionId)}">${name}</a>`;
 }
 

@@ -4,7 +4,7 @@
  */
 import { pictureData } from "../../picture/html/data.ts";
 import { timelineFigure } from "../../picture/html/gantt.ts";
-import { graphFigure, isDrawnStatic } from "../../picture/html/graph.ts";
+import { graphFigure } from "../../picture/html/graph.ts";
 import { html, nothing } from "../../picture/html/markup.ts";
 import { rolloutsList, validityPart } from "../../picture/html/outcomes.ts";
 import type { RunPicture } from "../../picture/model.ts";
@@ -36,7 +36,7 @@ function partsOf(desk: Desk, run: FoundRun, picture: RunPicture): readonly Part[
   // Places that stay where they are, whatever comes into them.
   return [
     ...drawn.map((part) => (steps.length === 0 ? { ...part, body: nothing } : part)),
-    { id: "data", body: isDrawnStatic(picture) ? nothing : pictureData(picture) },
+    { id: "data", body: pictureData(picture) },
     {
       id: "rollouts",
       body: rollouts.length === 0 ? nothing : html`<h2>Rollouts</h2>${rolloutsList(picture)}`,

@@ -27,6 +27,8 @@ export const rules = {
   "network-denied": "A step or a role needs the network and may not use it.",
   "policy-denies": "A warning: what a step does is denied by `policy.deny`, and the run will say so.",
   "parallel-differs": "A warning: roles state different bounds, and the runtime has one, the smallest.",
+  "env-replaced":
+    "A warning: the runtime sets this variable itself, so that what is written here counts for nothing.",
   "file-missing": "A file that the plan names is not there.",
   "file-unsafe": "A path that leads out of the plan's folder, or out of a step's own.",
   "too-large": "A text, a file or the plan itself is larger than the runtime takes.",

@@ -97,6 +97,9 @@ function readStdin(value: JsonValue | undefined): string | undefined {
 /** Variables that decide which code runs, or that akc speaks through itself. */
 const steering = /^(BUN_|LD_|DYLD_|AKC_)|^(NODE_OPTIONS|PATH)$/;
 
+/** Variables that a bundle may set and no program is given: each attempt gets folders of its own by these names. */
+export const replacedVariables: ReadonlySet<string> = new Set(["HOME", "TMPDIR"]);
+
 /** Why a bundle must not set the variable; undefined when it may. */
 export function variableFault(name: string): string | undefined {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return `env has a name that no variable can have: "${name}"`;

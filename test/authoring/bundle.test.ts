@@ -124,6 +124,14 @@ ${policy}`;
   expect(of("usual")).toEqual(defaultRetryPolicy);
 });
 
+test("a variable that no program would be given as it is written is a warning, once, where it is written", () => {
+  const text = `${head}defaults: {env: {TMPDIR: /tmp}}
+steps: {a: {run: [sh], env: {HOME: /root, LANG: C}, matrix: {v: [1, 2]}}}
+${policy}`;
+  const written = compiled(text).warnings.map(({ rule, path }) => `${rule} ${path}`);
+  expect(written).toEqual(["env-replaced /defaults/env/TMPDIR", "env-replaced /steps/a/env/HOME"]);
+});
+
 test("bounds are those of the run: the smallest of a role's counts for all, and the plan says so", async () => {
   const text = `${head}steps: {a: {run: [sh], role: x}}
 roles: {x: {parallel: 3}, y: {parallel: 2}}

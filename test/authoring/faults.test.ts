@@ -241,7 +241,7 @@ describe("a fault is told with its place, its rule and what would mend it", () =
 
 test("every rule but those that only warn has a case", () => {
   const tried = new Set<string>(cases.map(({ rule }) => rule));
-  const warnings = ["policy-denies", "parallel-differs"];
+  const warnings = ["policy-denies", "parallel-differs", "env-replaced"];
   expect(Object.keys(rules).filter((rule) => !tried.has(rule) && !warnings.includes(rule))).toEqual([]);
 });
 

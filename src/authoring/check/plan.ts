@@ -13,7 +13,7 @@ import type { StepForm } from "../tables/step.ts";
 import { FileTexts, filesOfStep } from "./files.ts";
 import { checkKind } from "./kinds.ts";
 import { edgesOf } from "./order.ts";
-import { callerRole, checkReach, plainRole, roleOf } from "./reach.ts";
+import { callerRole, checkReach, plainRole, roleOf, warnReplaced } from "./reach.ts";
 import { checkServices, providerOf } from "./services.ts";
 import { takenBy } from "./taken.ts";
 
@@ -83,6 +83,7 @@ export function checkPlan(
 }
 
 function checkRoles(plan: PlanForm, names: readonly string[], faults: PlanReading["faults"]): void {
+  for (const [name] of plan.defaults?.env ?? []) warnReplaced(name, ["defaults", "env", name], faults);
   const usual = plan.defaults?.role;
   if (usual !== undefined && ![...names, plainRole, callerRole].includes(usual)) {
     const why = `there is no role \`${usual}\`; write it under \`roles\``;

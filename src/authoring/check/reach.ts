@@ -2,7 +2,7 @@
  * Holds every step against what the plan itself allows: programs, addresses, methods, the network, roles. The runtime denies
  * the same later; here the author is told at once, with the place and what would mend it.
  */
-import { variableFault } from "../../bundle/route-spec.ts";
+import { replacedVariables, variableFault } from "../../bundle/route-spec.ts";
 import { urlAllowed } from "../../policy/url-pattern.ts";
 import { type Faults, meant, type Path } from "../form/faults.ts";
 import type { WrittenStep } from "../matrix.ts";
@@ -42,6 +42,7 @@ export function checkReach(
   for (const [name] of form.env ?? []) {
     const fault = variableFault(name);
     if (fault !== undefined) faults.add("wrong-form", at("env", name), fault, "key");
+    warnReplaced(name, at("env", name), faults);
   }
   if (form.http !== undefined) checkRequest(step, form.http, plan, faults);
   const delegate = form.agent?.delegate;
@@ -49,6 +50,13 @@ export function checkReach(
     checkAddress(delegate, plan.policy?.agents, "policy.agents", at("agent", "delegate"), faults);
     checkNetwork(step, plan, faults);
   }
+}
+
+/** Where the runtime would not keep what is written. `path`: of the variable. */
+export function warnReplaced(name: string, path: Path, faults: Faults): void {
+  if (!replacedVariables.has(name)) return;
+  const why = `\`${name}\` is set by the runtime to a folder of the step's own; what is written here counts for nothing`;
+  faults.warn("env-replaced", path, why, "key");
 }
 
 function checkProgram(program: string, path: Path, { policy }: PlanForm, faults: Faults): void {

@@ -59,7 +59,7 @@ export const init = command({
       .replaceAll("__SCOPE__", scopeOf(args.scope, name))
       .replaceAll("__NAME__", name);
     const path = join(folder, "akc.yaml");
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     // A folder that somebody else has filled may hold a link: nothing is written where it leads.
     const own = await resolveConfined(folder, ".akc");
     await mkdir(own, { recursive: true });
@@ -110,6 +110,22 @@ function nameOf(given: string | undefined, folder: string): string {
     .replaceAll(/^[^a-z0-9]+|-+$/g, "")
     .slice(0, 64);
   return isIdentifier(plain) ? plain : "plan";
+}
+
+/** @throws AkcError USAGE where no folder can be called that; what this user may not do stays the system's word */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    const errno = errnoOf(cause) ?? "";
+    if (!["EEXIST", "ENAMETOOLONG", "ENOTDIR"].includes(errno)) throw cause;
+    throw new AkcError("USAGE", {
+      message: "no folder can be made there",
+      hint: "Name another: `akc init FOLDER`.",
+      details: { path, errno },
+      cause,
+    });
+  }
 }
 
 /** @throws AkcError FILE_EXISTS */

@@ -81,6 +81,18 @@ test("names that no scope or file could have are refused before anything is writ
   });
 });
 
+test("a folder that cannot be made is refused as what was typed, not as a fault of akc", async () => {
+  await inFolder(async (cwd) => {
+    await Bun.write(join(cwd, "file"), "mine\n");
+    for (const folder of ["a".repeat(300), "file", "file/below"]) {
+      const refused = await akc(["init", folder], { cwd });
+      expect(refused).toMatchObject({ exit: 2, stdout: "" });
+      expect(refused.stderr).toContain("no folder can be made there [USAGE]");
+    }
+    expect(await readdir(cwd)).toEqual(["file"]);
+  });
+});
+
 test("a link in a folder that somebody else has filled leads nowhere: nothing is written beyond it", async () => {
   await inFolder(async (folder) => {
     const elsewhere = join(folder, "elsewhere");

@@ -1,4 +1,4 @@
-/** `akc runtime autopilot` up to the point at which it would begin: help, --check, and every way to be wrong. From source. */
+/** `akc runtime autopilot` up to the point at which it would begin: help, --check, and every way to be wrong. */
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,25 +8,13 @@ import { commandHelp } from "../../src/cli/help.ts";
 import { autopilotArgs } from "../../src/cli/runtime/autopilot/flags.ts";
 import { autopilot } from "../../src/cli/runtime/autopilot.ts";
 import { flagName } from "../../src/cli/strict.ts";
+import { akc } from "../e2e/akc.ts";
 
-const root = join(import.meta.dir, "../..");
 const folder = mkdtempSync(join(tmpdir(), "akc-autopilot-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function akc(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const child = Bun.spawn([process.execPath, join(root, "src/main.ts"), "runtime", "autopilot", ...args], {
-    cwd: folder,
-    env: { PATH: "/usr/bin:/bin", HOME: folder, ...env },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [exit, stdout, stderr] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { exit, stdout, stderr };
-}
+const autopilotOf = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  akc(["runtime", "autopilot", ...args], { cwd: folder, env: { HOME: folder, ...env } });
 
 /** The flags of the old command, spec cli §14.2. */
 const documented =
@@ -74,7 +62,7 @@ test("--check shows what counts and who said so, and starts and writes nothing",
     path,
     "version: 1\noutputs_root: out\nprofile: living_loop_unattended_v1\nscopes: {overrides: {acme/shop: {mode: observe}}}\n",
   );
-  const { exit, stdout, stderr } = await akc(
+  const { exit, stdout, stderr } = await autopilotOf(
     ["--config", path, "--check", "-o", "json", "--max-mutations-per-day", "3", "--once"],
     { AKC_AUTOPILOT_LEASE_BACKEND: "filesystem", AKC_OPA_POLICY_PATH: "/p.rego" },
   );
@@ -99,20 +87,20 @@ test("--check shows what counts and who said so, and starts and writes nothing",
   expect(of("scopes.overrides.acme/shop.mode")).toMatchObject({ value: "observe", source: "file" });
   expect(of("interval")).toMatchObject({ value: "10m", source: "profile" });
   expect(readdirSync(join(place, "out"))).toEqual(["acme"]);
-  const text = await akc(["--config", path, "--check"]);
+  const text = await autopilotOf(["--config", path, "--check"]);
   expect(text.stdout).toContain("autopilot.yaml:2:15");
   expect(text.exit).toBe(0);
 }, 30_000);
 
 test("what is wrong is told at once, with exit code 2, before anything is begun", async () => {
-  const missing = await akc(["--outputs-root", "nowhere"]);
+  const missing = await autopilotOf(["--outputs-root", "nowhere"]);
   expect(missing.exit).toBe(2);
   expect(missing.stderr.match(/budgets\.\w+: is missing/g)?.length).toBe(7);
   const path = join(folder, "wrong.yaml");
   writeFileSync(path, "version: 1\nmodes: observe\noutput_root: x\n");
-  const wrong = await akc(["--config", path, "--check", "-o", "json"]);
+  const wrong = await autopilotOf(["--config", path, "--check", "-o", "json"]);
   expect(wrong.exit).toBe(2);
   expect(JSON.parse(wrong.stdout)).toMatchObject({ code: "AUTOPILOT_CONFIG_INVALID", issue_count: 2 });
-  const typed = await akc(["--max-mutation-per-day", "3"]);
+  const typed = await autopilotOf(["--max-mutation-per-day", "3"]);
   expect([typed.exit, typed.stderr.includes("Did you mean --max-mutations-per-day?")]).toEqual([2, true]);
 }, 30_000);

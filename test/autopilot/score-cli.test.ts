@@ -3,26 +3,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readSloTargets, usualTargets } from "../../src/autopilot/score/slo-targets.ts";
+import { akc, root } from "../e2e/akc.ts";
 import { world } from "./chronicle-world.ts";
 import { attempt, held, outcome, scope, shut } from "./made-entries.ts";
 
-const root = join(import.meta.dir, "../..");
 const day = 86_400_000;
-
-async function akc(...args: readonly string[]) {
-  const child = Bun.spawn([process.execPath, "run", join(root, "src/main.ts"), ...args], {
-    cwd: tmpdir(),
-    env: { PATH: "/usr/bin:/bin", HOME: tmpdir(), LANG: "C.UTF-8" },
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [exit, stdout, stderr] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { exit, stdout, stderr };
-}
 
 test("the scoreboard is shown from the memory alone: as a table, as data and as a picture", async () => {
   await using w = await world();
@@ -48,8 +33,8 @@ test("the scoreboard is shown from the memory alone: as a table, as data and as 
   const svg = join(w.root, "score.svg");
   const where = ["--outputs-root", w.root];
   const [text, json] = await Promise.all([
-    akc("autopilot", "scoreboard", ...where, "--svg", svg),
-    akc("autopilot", "scoreboard", ...where, "-o", "json", "--from", new Date(nowMs - day).toISOString()),
+    akc(["autopilot", "scoreboard", ...where, "--svg", svg]),
+    akc(["autopilot", "scoreboard", ...where, "-o", "json", "--from", new Date(nowMs - day).toISOString()]),
   ]);
   expect(text).toMatchObject({ exit: 0, stderr: "" });
   expect(text.stdout).toMatch(/acme\/shop +6 +5 +0 +1 +1 +85\.71 % +0\.1 s/);
@@ -87,8 +72,8 @@ test("a scope of which nothing is known has a scoreboard too, with no rate that 
   try {
     const args = ["autopilot", "scoreboard", "--outputs-root", empty];
     const [one, all] = await Promise.all([
-      akc(...args, "--tenant-id", "acme", "--repo-id", "shop", "-o", "json"),
-      akc(...args),
+      akc([...args, "--tenant-id", "acme", "--repo-id", "shop", "-o", "json"]),
+      akc(args),
     ]);
     expect(one.exit).toBe(0);
     expect(JSON.parse(one.stdout).scopes).toMatchObject([
@@ -130,15 +115,10 @@ async function gate(fill: (outputsRoot: string) => void, ...args: readonly strin
   const outputsRoot = mkdtempSync(join(tmpdir(), "akc-slo-gate-"));
   try {
     fill(outputsRoot);
-    const { exit, stdout, stderr } = await akc(
-      "autopilot",
-      "slo-gate",
-      "--outputs-root",
-      outputsRoot,
-      "--format",
-      "json",
+    const { exit, stdout, stderr } = await akc([
+      ...["autopilot", "slo-gate", "--outputs-root", outputsRoot, "--format", "json"],
       ...args,
-    );
+    ]);
     return { exit, stderr, report: JSON.parse(stdout) };
   } finally {
     rmSync(outputsRoot, { recursive: true });
@@ -231,7 +211,7 @@ test("scoreboards that akc writes pass its own checker", async () => {
     '{"kpi_targets":{"policy_compliance_rate":{"gte":1},"rollouts_kept_total":{"gte":0}}}',
   );
   const args = ["--outputs-root", w.root, "--targets-path", targets];
-  const { exit, stdout, stderr } = await akc("autopilot", "slo-gate", ...args);
+  const { exit, stdout, stderr } = await akc(["autopilot", "slo-gate", ...args]);
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
   expect(stdout).toBe("passed  1 scope, 2 windows each\n");
 });

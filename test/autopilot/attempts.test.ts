@@ -117,20 +117,13 @@ test("what a person has stopped stays stopped", async () => {
 });
 
 async function actionsOf(world: ScopeWorld, runtimeRunId: string) {
-  return world.store(async (store) => {
-    const reader = await store.openRun(runtimeRunId);
-    try {
-      return (await reader.actions())
-        .map(({ nodeId, phase, attempt }) => ({ nodeId, phase, attempt }))
-        .toSorted((one, other) => (one.nodeId < other.nodeId ? -1 : 1));
-    } finally {
-      await reader.close();
-    }
-  });
+  return (await world.actions(runtimeRunId))
+    .map(({ nodeId, phase, attempt }) => ({ nodeId, phase, attempt }))
+    .toSorted((one, other) => (one.nodeId < other.nodeId ? -1 : 1));
 }
 
 async function isDone(world: ScopeWorld, runtimeRunId: string, nodeId: string): Promise<boolean> {
-  const actions = await actionsOf(world, runtimeRunId).catch(() => []);
+  const actions = await world.actions(runtimeRunId).catch(() => []);
   return actions.some((action) => action.nodeId === nodeId && action.phase === "succeeded");
 }
 

@@ -6,12 +6,13 @@ import { createRollouts } from "../../src/autopilot/attempt/rollouts.ts";
 import type { ScopeConfig } from "../../src/autopilot/config/model.ts";
 import type { Attempt, Deployed, Fact, Offer, Sighting } from "../../src/autopilot/model.ts";
 import { createOffers } from "../../src/autopilot/offers.ts";
-import { type Visited, type VisitPorts, visit } from "../../src/autopilot/visit.ts";
+import type { VisitPorts } from "../../src/autopilot/visit.ts";
 import { AkcError } from "../../src/errors.ts";
 import { changing, deploying, standing } from "../e2e/services.ts";
 import { until } from "../e2e/world.ts";
 import { bundle, type Imagined, imagine, shop } from "./imagined.ts";
 import { host, inScope, never, type ScopeWorld } from "./scope-world.ts";
+import { visitor } from "./visitor.ts";
 
 const drifted: Sighting = {
   kind: "drifted",
@@ -19,23 +20,8 @@ const drifted: Sighting = {
 };
 
 /** Visits of one controller that keeps its right. @param ports in place of the world's */
-async function visiting(world: Imagined, ports: Partial<VisitPorts> = {}) {
-  const fence = await world.store.raiseFence(shop, "one", world.clock.nowMs());
-  const control = new AbortController();
-  const memory = { heldBy: new Map() };
-  return (more: Partial<ScopeConfig> = {}): Promise<Visited> =>
-    visit(
-      { ...world.ports, tell: () => {}, looked: () => {}, ...ports },
-      {
-        scope: world.config(more),
-        held: { fence, lost: control.signal },
-        memory,
-        nowMs: (floorMs) => Math.max(floorMs, world.clock.nowMs()),
-        stopping: () => false,
-        cut: control.signal,
-        takePlace: () => () => {},
-      },
-    );
+async function visiting(world: Imagined, ports?: Partial<VisitPorts>) {
+  return (await visitor(world, "one", ports)).visit;
 }
 
 function standsBy(sha256: string, runtimeRunId: string, atMs: number): Deployed {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "
 import { join } from "node:path";
 import { bundle, sh } from "../e2e/bundle.ts";
 import { until } from "../e2e/world.ts";
-import { drifted, type HookWorld, withHook } from "./hook-world.ts";
+import { commandHook, drifted, type HookWorld, withHook } from "./hook-world.ts";
 
 const work = bundle().started("work", sh("true"));
 const offering = `echo '{"bundle": ".akc/runtime/run-2.runtime_bundle.json"}'`;
@@ -328,13 +328,12 @@ test("a hook dies with the controller, and what slipped away is ended by the nex
 }, 30_000);
 
 function controllerOf({ world, hooks, env }: HookWorld) {
-  const script = join(hooks, "slow.sh");
-  writeFileSync(script, "#!/bin/sh\nsetsid sleep 600 &\necho $$ >pid\nsleep 600\n", { mode: 0o755 });
+  const script = "setsid sleep 600 &\necho $$ >pid\nsleep 600";
+  const recompile = commandHook(hooks, script, { timeoutMs: 60_000, outputBytesMax: 1_024 });
+  const asked = { scope: world.config({ recompile }), attemptId: "r1", triggers: [] };
   return Bun.spawn([process.execPath, join(import.meta.dir, "recompiling.child.ts")], {
     env,
-    stdin: Buffer.from(
-      JSON.stringify({ script, outputsRoot: world.outputsRoot, scopeRoot: world.scopeRoot }),
-    ),
+    stdin: Buffer.from(JSON.stringify({ outputsRoot: world.outputsRoot, asked })),
     stdout: "inherit",
     stderr: "inherit",
   });

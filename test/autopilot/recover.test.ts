@@ -31,18 +31,10 @@ function begunElsewhere(config: ScopeConfig, attempt: Attempt) {
 }
 
 async function attemptsOf(world: ScopeWorld, runtimeRunId: string): Promise<Record<string, string>> {
-  return world.store(async (store) => {
-    const reader = await store.openRun(runtimeRunId);
-    try {
-      const rows = (await reader.actions()).map(({ nodeId, phase, attempt }): [string, string] => [
-        nodeId,
-        `${phase} ${attempt}`,
-      ]);
-      return Object.fromEntries(rows);
-    } finally {
-      await reader.close();
-    }
-  });
+  const actions = await world.actions(runtimeRunId);
+  return Object.fromEntries(
+    actions.map(({ nodeId, phase, attempt }): [string, string] => [nodeId, `${phase} ${attempt}`]),
+  );
 }
 
 async function workDone(world: ScopeWorld, { runtimeRunId }: Attempt): Promise<void> {

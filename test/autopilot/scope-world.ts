@@ -13,13 +13,14 @@ import type { Attempt, Offer, ScopeState } from "../../src/autopilot/model.ts";
 import { fingerprint } from "../../src/json/fingerprint.ts";
 import { fromPlain } from "../../src/json/plain.ts";
 import type { RunHost } from "../../src/run/ready.ts";
-import type { Store } from "../../src/store/contract.ts";
+import type { RunReader, Store } from "../../src/store/contract.ts";
 import { openStore } from "../../src/store/sqlite/open.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { systemIds } from "../../src/system/ids.ts";
 import type { BundleBuilder } from "../e2e/bundle.ts";
 import { changing } from "../e2e/services.ts";
 import { processesBelow, until } from "../e2e/world.ts";
+import { someDefaults } from "./outside/config.ts";
 
 export const host: RunHost = { clock: systemClock, ids: systemIds, env: changing };
 export const never = new AbortController().signal;
@@ -39,6 +40,8 @@ export interface ScopeWorld {
   write(path: string, content: string): Promise<string>;
   attempt(offer: Offer, more?: Partial<Attempt>): Attempt;
   store<T>(work: (store: Store) => Promise<T>): Promise<T>;
+  /** The actions of a run, as they stand. */
+  actions(runtimeRunId: string): ReturnType<RunReader["actions"]>;
   /** Command lines of the services that run. */
   running(): readonly string[];
   /** Ends the service with this command line as somebody else would. */
@@ -73,6 +76,14 @@ function worldOf(outputsRoot: string, name: string): ScopeWorld {
     await writeFile(join(scopeRoot, path), content);
     return join(scopeRoot, path);
   };
+  const store: ScopeWorld["store"] = async (ask) => {
+    const opened = await openStore(scopeRoot, { create: false });
+    try {
+      return await ask(opened);
+    } finally {
+      await opened.close();
+    }
+  };
   const found = () => services(scopeRoot).filter(({ shown }) => shown !== "");
   return {
     outputsRoot,
@@ -97,14 +108,16 @@ function worldOf(outputsRoot: string, name: string): ScopeWorld {
       triggerIds: [],
       ...more,
     }),
-    async store(ask) {
-      const store = await openStore(scopeRoot, { create: false });
-      try {
-        return await ask(store);
-      } finally {
-        await store.close();
-      }
-    },
+    store,
+    actions: (runtimeRunId) =>
+      store(async (opened) => {
+        const reader = await opened.openRun(runtimeRunId);
+        try {
+          return await reader.actions();
+        } finally {
+          await reader.close();
+        }
+      }),
     running: () =>
       found()
         .map(({ shown }) => shown)
@@ -120,10 +133,9 @@ function worldOf(outputsRoot: string, name: string): ScopeWorld {
 
 function configOf(scopeRoot: string, scope: ScopeConfig["scope"]): ScopeConfig {
   return {
+    ...someDefaults.defaults,
     scope,
     scopeRoot,
-    mode: "enforce",
-    intervalMs: 60_000,
     budgets: {
       mutationsPerDay: 10,
       rollbacksPerDay: 4,
@@ -133,25 +145,7 @@ function configOf(scopeRoot: string, scope: ScopeConfig["scope"]): ScopeConfig {
       cooldownAfterFailureMs: 60_000,
       cooldownAfterPolicyDenyMs: 60_000,
     },
-    pluginsDirs: [],
-    triggers: { runtimeEvents: true, drift: true, validity: true, sources: [], intent: true },
-    gates: {
-      promotion: { require: "when_mutating", publicKeys: [] },
-      slo: {
-        enabled: false,
-        minRollouts: 5,
-        minPolicyComplianceRate: 0.98,
-        minRollbackSuccessRate: 0.95,
-        maxChangeInstability: 0.25,
-        insufficientHistory: "hold",
-      },
-      windows: [],
-      freezes: [],
-      approval: "never",
-    },
     rollout: { bakeMs: 0, bakeLookMs: 1_000, bindings: [] },
-    score: { windowMs: 7 * 86_400_000, slos: [] },
-    environment: "staging",
   };
 }
 

@@ -1,12 +1,10 @@
 /** One visit after another in one scope: what is recorded, in which order, and what is left when it is cut off. */
 import { expect, test } from "bun:test";
-import type { ScopeConfig } from "../../src/autopilot/config/model.ts";
 import type { GateAnswer } from "../../src/autopilot/gates/model.ts";
-import type { Held } from "../../src/autopilot/lease/contract.ts";
 import type { AttemptVerdict, Fact, RunOutcome, Sighting, Word } from "../../src/autopilot/model.ts";
-import { type Visited, visit } from "../../src/autopilot/visit.ts";
 import { AkcError } from "../../src/errors.ts";
 import { aTrigger, bundle, easyBudgets, type Imagined, imagine, recompileHook, shop } from "./imagined.ts";
+import { visitor } from "./visitor.ts";
 
 const drifted: Sighting = {
   kind: "drifted",
@@ -18,40 +16,6 @@ const shut = (gate: GateAnswer["gate"], reason: string): GateAnswer => ({
   reason,
   message: reason,
 });
-
-interface Visitor {
-  readonly held: Held;
-  readonly lose: AbortController;
-  readonly cut: AbortController;
-  visit(more?: Partial<ScopeConfig>): Promise<Visited>;
-}
-
-/** A controller's right to the scope, and its memory between visits. */
-async function visitor(world: Imagined, holder = "one"): Promise<Visitor> {
-  const lose = new AbortController();
-  const cut = new AbortController();
-  const fence = await world.store.raiseFence(shop, holder, world.clock.nowMs());
-  const held = { fence, lost: lose.signal };
-  const memory = { heldBy: new Map() };
-  return {
-    held,
-    lose,
-    cut,
-    visit: (more = {}) =>
-      visit(
-        { ...world.ports, tell: (told) => world.told.push(told), looked: () => {} },
-        {
-          scope: world.config(more),
-          held,
-          memory,
-          nowMs: (floorMs) => Math.max(floorMs, world.clock.nowMs()),
-          stopping: () => cut.signal.aborted,
-          cut: cut.signal,
-          takePlace: () => () => {},
-        },
-      ),
-  };
-}
 
 const typesOf = (facts: readonly Fact[]) => facts.map(({ type }) => type);
 const say = (world: Imagined, word: Word, bundleSha256?: string) =>

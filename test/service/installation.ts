@@ -2,7 +2,6 @@
  * The built binary as a service of a real systemd: installed as an operator does, with a scope whose services it deploys, and asked from
  * inside as an operator asks. Knows nothing of what a test wants to see; leaving it takes everything down.
  */
-import { commandLine } from "../../src/providers/systemd/unit-text.ts";
 import { unitName } from "../../src/service/unit.ts";
 import { binary } from "../e2e/akc.ts";
 import { bundle, type Json, sh } from "../e2e/bundle.ts";
@@ -210,5 +209,3 @@ const here = [
   `listen: { unix: ${socket} }`,
   "rollout: { bake: 0s }",
 ];
-
-export { commandLine };

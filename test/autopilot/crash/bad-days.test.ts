@@ -86,10 +86,7 @@ test.concurrent(
       const here = ["--scope", "acme/shop", "--reason", "a disk failed"];
       expect((await place.akc("autopilot", "ack", ...here)).code).not.toBe(0);
       const aside = await place.akc("autopilot", "set-aside", ...here);
-      expect({ code: aside.code, ...aside.report }).toMatchObject({
-        code: 0,
-        facts: before.length > 0 ? expect.any(Number) : 0,
-      });
+      expect({ code: aside.code, ...aside.report }).toMatchObject({ code: 0, facts: expect.any(Number) });
       expect(readFileSync(String(aside.report["path"]), "utf8")).toContain("r2");
       expect(place.shop.running()).toEqual([db, stone].toSorted());
       expect((await place.akc("autopilot", "ack", ...here)).code).toBe(0);

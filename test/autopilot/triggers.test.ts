@@ -20,7 +20,7 @@ import { startRun } from "../../src/run/start.ts";
 import { openStore } from "../../src/store/sqlite/open.ts";
 import type { Clock } from "../../src/system/clock.ts";
 import { systemIds } from "../../src/system/ids.ts";
-import { bundle, exec, sh } from "../e2e/bundle.ts";
+import { bundle, exec, hurried, sh } from "../e2e/bundle.ts";
 import { crashing, deploying } from "../e2e/services.ts";
 import { elsewhere, event, runRow, turn } from "../store/builders.ts";
 import { host, inScope, never, type ScopeWorld } from "./scope-world.ts";
@@ -104,7 +104,8 @@ async function run(
   runtimeRunId: string,
   failing: boolean | "tried" = true,
 ): Promise<void> {
-  const route = failing === true ? exec(["/usr/bin/env"]) : sh(failing === "tried" ? "exit 3" : "true");
+  const tried = failing === "tried" ? hurried(sh("exit 3")) : sh("true");
+  const route = failing === true ? exec(["/usr/bin/env"]) : tried;
   const offer = await world.place(`run-${runtimeRunId}`, bundle().started("work", route));
   const { bundlePath } = offer;
   const { outputsRoot } = world;

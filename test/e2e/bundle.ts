@@ -4,6 +4,7 @@
  */
 import { fingerprint } from "../../src/json/fingerprint.ts";
 import { fromPlain } from "../../src/json/plain.ts";
+import { limits } from "../../src/limits.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -19,6 +20,11 @@ export function sh(script: string, options: { readonly timeoutMs?: number } = {}
 export function exec(argv: unknown, options: { readonly timeoutMs?: number } = {}): StepRoute {
   const timeout = options.timeoutMs === undefined ? {} : { timeout_ms: options.timeoutMs };
   return { route: "subprocess", subprocess: { argv, ...timeout } };
+}
+
+/** The route, tried as often as any other, with hardly a wait between its tries. */
+export function hurried(route: StepRoute): StepRoute {
+  return { ...route, retry: { retries: limits.attemptsMax - 1, delay_ms: 1 } };
 }
 
 export function get(url: string): StepRoute {

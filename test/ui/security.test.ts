@@ -4,7 +4,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { autopilotStatePath } from "../../src/autopilot/state/file.ts";
 import { inFolder, shell } from "../e2e/akc.ts";
-import { bundle, sh } from "../e2e/bundle.ts";
+import { bundle, hurried, sh } from "../e2e/bundle.ts";
 import { inWorld } from "../e2e/world.ts";
 import { serveUi, serving } from "./served.ts";
 
@@ -143,7 +143,9 @@ test("paths lead nowhere else, and evidence is opened by its sealed name alone",
 test("looking writes nothing, and every page answers", async () => {
   await inWorld(async (world) => {
     await world.start(
-      bundle().step("only", sh("true")).step("bad", sh("exit 3"), "only"),
+      bundle()
+        .step("only", sh("true"))
+        .step("bad", hurried(sh("exit 3")), "only"),
       "--runtime-run-id",
       "r1",
     );

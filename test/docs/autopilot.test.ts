@@ -1,10 +1,10 @@
-/** What the pages about the autopilot say is so: every configuration is read, every command is there and works, every link leads somewhere. */
+/** What the pages about the autopilot say is so: every configuration is read, every command is there and works. */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHmac } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { readAutopilotFile } from "../../src/autopilot/config/file.ts";
 import { gateNames } from "../../src/autopilot/gates/model.ts";
 import { triggerKinds } from "../../src/autopilot/model.ts";
@@ -81,22 +81,6 @@ test("every command that is named is there, with every flag it is shown with", a
     const known = Object.entries(args).flatMap(([name, def]) => [name, ...aliasesOf(def)].map(flagName));
     const given = command.replaceAll(/"[^"]*"/g, "TEXT").match(/(?<=\s)--?[a-z][a-z-]*/g) ?? [];
     wrong.push(...given.filter((flag) => !known.includes(flag)).map((flag) => `${command}: ${flag}`));
-  }
-  expect(wrong).toEqual([]);
-});
-
-test("every link leads to a file, and to a heading of it", async () => {
-  const wrong: string[] = [];
-  for (const [path, text] of pages) {
-    for (const [, link = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
-      if (/^[a-z]+:/.test(link)) continue;
-      const [file = "", heading] = link.split("#");
-      const target = file === "" ? path : resolve(dirname(path), file);
-      const isThere =
-        existsSync(target) &&
-        (heading === undefined || headings(await Bun.file(target).text()).includes(heading));
-      if (!isThere) wrong.push(`${path}: ${link}`);
-    }
   }
   expect(wrong).toEqual([]);
 });
@@ -201,15 +185,6 @@ function leafOf(words: readonly string[]): Leaf | "group" | undefined {
     node = next;
   }
   return node.kind === "leaf" ? node : "group";
-}
-
-function headings(text: string): readonly string[] {
-  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
-    title
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9 _-]/g, "")
-      .replaceAll(" ", "-"),
-  );
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -82,9 +82,14 @@ test("the blocks that are not run say why, and name only commands and flags that
   expect(wrong).toEqual([]);
 });
 
+/** Read beside the book, and no part of it. */
+const ofExamples = [...new Bun.Glob("examples/**/README.md").scanSync(root)];
+
 test("every link leads to a file, and to a heading of it", async () => {
   const wrong: string[] = [];
-  for (const [name, text] of pages) {
+  expect(ofExamples).toContain("examples/autopilot/README.md");
+  for (const name of [...names, ...ofExamples]) {
+    const text = await Bun.file(join(root, name)).text();
     for (const [, link = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(link)) continue;
       const [file = "", heading] = link.split("#");

@@ -2,10 +2,11 @@
  * The built binary as a service of a real systemd: installed as an operator does, with a scope whose services it deploys, and asked from
  * inside as an operator asks. Knows nothing of what a test wants to see; leaving it takes everything down.
  */
+import { afterAll } from "bun:test";
 import { unitName } from "../../src/service/unit.ts";
 import { binary } from "../e2e/akc.ts";
 import { bundle, type Json, sh } from "../e2e/bundle.ts";
-import type { Ended, SystemdHost } from "../env/systemd.ts";
+import { type Ended, SystemdHost } from "../env/systemd.ts";
 
 export const program = "/usr/local/bin/akc";
 export const config = "/etc/akc/autopilot.yaml";
@@ -189,6 +190,21 @@ export class Installation {
       `never ${what}: ${JSON.stringify(this.show("ActiveState", "Result", "StatusText"))}\n${this.log()}`,
     );
   }
+}
+
+/**
+ * One for the tests of a file, taken down after them: `made`, or undefined where there is no such systemd, and `at` for whoever
+ * knows that there is. @param suite as `SystemdHost.up` takes it
+ */
+export function installation(suite?: string) {
+  const host = SystemdHost.up(suite);
+  const made = host === undefined ? undefined : new Installation(host);
+  afterAll(() => host?.down());
+  const at = (): Installation => {
+    if (made === undefined) throw new Error("there is no such systemd");
+    return made;
+  };
+  return { made, at };
 }
 
 /** Where the whole machine is busy, what runs in there has little of it. */

@@ -1,19 +1,12 @@
 /** The built binary under a real systemd, looked at from outside: probes that can fail, a signed delivery, a doctor, and no secret anywhere. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { Ended } from "../env/systemd.ts";
-import { SystemdHost } from "../env/systemd.ts";
-import { config, Installation, outputsRoot, socket, unitPath } from "./installation.ts";
+import { config, installation, outputsRoot, socket, unitPath } from "./installation.ts";
 
-const found = SystemdHost.up();
-const made = found === undefined ? undefined : new Installation(found);
-const at = () => {
-  if (made === undefined) throw new Error("there is no systemd");
-  return made;
-};
-afterAll(() => found?.down());
+const { made, at } = installation();
 
 const deploy = join(import.meta.dir, "../../deploy");
 const secret = "canary-of-the-webhook-8471";
@@ -104,7 +97,7 @@ async function shippedProbes(): Promise<Readonly<Record<"compose" | "livez" | "r
   };
 }
 
-describe.skipIf(found === undefined)("an autopilot that is looked at", () => {
+describe.skipIf(made === undefined)("an autopilot that is looked at", () => {
   test("takes a delivery that is signed with its credential, asks its hook, and rolls out what that offers", async () => {
     await started();
     // Nothing but the hook's answer leads to it.

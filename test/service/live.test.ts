@@ -1,15 +1,8 @@
 /** The built binary under a real systemd: what it was told to keep standing stands, whatever is done to the process that keeps it. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { SystemdHost } from "../env/systemd.ts";
-import { Installation, outputsRoot, unitPath } from "./installation.ts";
+import { beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { installation, outputsRoot, unitPath } from "./installation.ts";
 
-const found = SystemdHost.up();
-const made = found === undefined ? undefined : new Installation(found);
-const at = () => {
-  if (made === undefined) throw new Error("there is no systemd");
-  return made;
-};
-afterAll(() => found?.down());
+const { made, at } = installation();
 
 /** Of processes that are the unit's own and outlive its main process. */
 const outliving = ["KillMode=process"];
@@ -34,7 +27,7 @@ const facts = (type: string) =>
 const kept = (count: number) =>
   facts("attempt_ended").filter(({ verdict }) => verdict === "kept").length >= count;
 
-describe.skipIf(found === undefined)("the autopilot as a service", () => {
+describe.skipIf(made === undefined)("the autopilot as a service", () => {
   test("is exposed little while it runs, and gone without a trace but what it has kept", async () => {
     at().host.sh(`rm ${unitPath}.d/process-services.conf; systemctl daemon-reload`);
     at().place("v1", [{ id: "web", version: 1 }]);

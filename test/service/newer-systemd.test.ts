@@ -1,18 +1,11 @@
 /** The shipped unit, as it is shipped, in a systemd that knows all of its keys: a reload is over when it is over. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SystemdHost } from "../env/systemd.ts";
-import { Installation, unitPath } from "./installation.ts";
+import { installation, unitPath } from "./installation.ts";
 
 /** 254; the tests beside this one have the machine's own, which is older on Debian 12. */
-const found = SystemdHost.up("bookworm-backports");
-const made = found === undefined ? undefined : new Installation(found);
-const at = () => {
-  if (made === undefined) throw new Error("there is no such systemd");
-  return made;
-};
-afterAll(() => found?.down());
+const { made, at } = installation("bookworm-backports");
 
 beforeAll(() => {
   if (made === undefined) return;
@@ -22,7 +15,7 @@ beforeAll(() => {
 
 beforeEach(() => made?.anew());
 
-describe.skipIf(found === undefined)("under a systemd with Type=notify-reload", () => {
+describe.skipIf(made === undefined)("under a systemd with Type=notify-reload", () => {
   test("what is installed is the shipped file to the letter, and nothing in it is unknown", () => {
     const shipped = readFileSync(join(import.meta.dir, "../../deploy/systemd/akc-autopilot.service"), "utf8");
     expect(at().host.sh(`cat ${unitPath}`)).toBe(shipped);

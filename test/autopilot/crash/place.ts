@@ -12,6 +12,7 @@ import { binaries } from "../../crash/stage.ts";
 import type { BundleBuilder, Json } from "../../e2e/bundle.ts";
 import { changing, deploying, inShop, type Shop } from "../../e2e/services.ts";
 import { jsonObject, type Ran, until } from "../../e2e/world.ts";
+import { startAutopilot } from "../process.ts";
 
 /** What a machine with very much to do may take. */
 export const patienceMs = 120_000;
@@ -94,11 +95,9 @@ function placeOf(shop: Shop): Place {
   const config = join(base, "autopilot.yaml");
   const begin: Place["begin"] = ({ flags = [], failpoint, log, env = {} } = {}) => {
     const instrumented = failpoint !== undefined || log !== undefined;
-    const child = Bun.spawn(
-      [
-        instrumented ? binaries.failpoints : binaries.plain,
-        ...["runtime", "autopilot", "--config", config, "-o", "json", ...flags],
-      ],
+    const started = startAutopilot(
+      instrumented ? binaries.failpoints : binaries.plain,
+      ["--config", config, ...flags],
       {
         cwd: side,
         env: {
@@ -107,30 +106,9 @@ function placeOf(shop: Shop): Place {
           ...(failpoint === undefined ? {} : { AKC_FAILPOINT: failpoint }),
           ...(log === undefined ? {} : { AKC_FAILPOINT_LOG: log }),
         },
-        stdin: "ignore",
-        stdout: "pipe",
-        stderr: "pipe",
       },
     );
-    let said = "";
-    const heard = (async () => {
-      const decoder = new TextDecoder();
-      for await (const chunk of child.stderr) said += decoder.decode(chunk, { stream: true });
-    })();
-    return {
-      pid: child.pid,
-      kill: (signal) => child.kill(signal),
-      ended: Promise.all([child.exited, new Response(child.stdout).text(), heard]).then(([code, stdout]) => ({
-        code,
-        stdout,
-        stderr: said,
-      })),
-      lines: () =>
-        said
-          .split("\n")
-          .filter((line) => line.startsWith("{") && line.endsWith("}"))
-          .map(jsonObject),
-    };
+    return { ...started, lines: () => started.lines };
   };
   const place: Place = {
     shop,

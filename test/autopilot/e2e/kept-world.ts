@@ -14,6 +14,7 @@ import { binary } from "../../e2e/akc.ts";
 import type { BundleBuilder, Json } from "../../e2e/bundle.ts";
 import { changing, inShop, type Shop } from "../../e2e/services.ts";
 import { jsonObject, type Started, until } from "../../e2e/world.ts";
+import { type AutopilotProcess, type LogLine, startAutopilot } from "../process.ts";
 
 export interface Compiled {
   readonly path: string;
@@ -21,8 +22,6 @@ export interface Compiled {
   readonly sha256: string;
   readonly runId: string;
 }
-
-export type LogLine = Json & { readonly event?: unknown };
 
 /** An autopilot as a process. */
 export interface Autopilot {
@@ -152,7 +151,8 @@ function worldOn(shop: Shop) {
     configure,
     autopilot: (...flags) => world.autopilotIn(changing, ...flags),
     autopilotIn(env, ...flags) {
-      const autopilot = startAutopilot(base, ["--config", configPath, ...flags], env);
+      const flagsOfAll = ["--config", configPath, ...flags];
+      const autopilot = autopilotOf(startAutopilot(binary, flagsOfAll, { cwd: base, env }));
       started.push(autopilot);
       return autopilot;
     },
@@ -252,48 +252,27 @@ function sayings(started: readonly Autopilot[]): string {
   return started.flatMap(({ lines }) => lines.map((line) => JSON.stringify(line))).join("\n");
 }
 
-function startAutopilot(
-  cwd: string,
-  flags: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Autopilot {
-  const child = Bun.spawn([binary, "runtime", "autopilot", "-o", "json", ...flags], {
-    cwd,
-    env: { ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const lines: LogLine[] = [];
-  let stderr = "";
-  const reading = (async () => {
-    const decoder = new TextDecoder();
-    let rest = "";
-    for await (const chunk of child.stderr) {
-      const text = decoder.decode(chunk, { stream: true });
-      stderr += text;
-      const whole = (rest + text).split("\n");
-      rest = whole.pop() ?? "";
-      lines.push(...whole.filter((line) => line.startsWith("{")).map(jsonObject));
-    }
-  })();
-  const ended = Promise.all([child.exited, new Response(child.stdout).text(), reading]).then(
-    ([code, stdout]) => ({ code, report: jsonObject(stdout), stderr }),
-  );
+function autopilotOf(started: AutopilotProcess): Autopilot {
+  const { pid, lines } = started;
+  const ended = started.ended.then(({ code, stdout, stderr }) => ({
+    code,
+    report: jsonObject(stdout),
+    stderr,
+  }));
   return {
-    pid: child.pid,
+    pid,
     lines,
-    kill: (signal) => child.kill(signal),
+    kill: started.kill,
     async line(is, from = 0) {
       const found = () => lines.slice(from).find(is);
       await until("a line of the log", () => found() !== undefined).catch((cause) => {
-        throw new Error(`${cause.message}:\n${stderr}`);
+        throw new Error(`${cause.message}:\n${started.said()}`);
       });
       return found() ?? {};
     },
     ended,
     async stop() {
-      child.kill("SIGTERM");
+      started.kill("SIGTERM");
       return (await ended).code;
     },
   };

@@ -3,12 +3,13 @@
  * inside as an operator asks. Knows nothing of what a test wants to see; leaving it takes everything down.
  */
 import { afterAll } from "bun:test";
+import { dirname } from "node:path";
 import { unitName } from "../../src/service/unit.ts";
 import { binary } from "../e2e/akc.ts";
 import { bundle, type Json, sh } from "../e2e/bundle.ts";
 import { type Ended, SystemdHost } from "../env/systemd.ts";
 
-export const program = "/usr/local/bin/akc";
+const program = "/usr/local/bin/akc";
 export const config = "/etc/akc/autopilot.yaml";
 export const unitPath = `/etc/systemd/system/${unitName}`;
 export const outputsRoot = "/var/lib/akc/outputs";
@@ -32,7 +33,7 @@ export class Installation {
 
   constructor(host: SystemdHost) {
     this.host = host;
-    host.sh(`mkdir -p ${host.bring(binary) === "" ? "" : "/usr/local/bin"}; mv /opt/brought/akc ${program}`);
+    host.sh(`mkdir -p ${dirname(program)}; mv ${host.bring(binary)} ${program}`);
     host.write("/etc/akc/autopilot.env", "AKC_ENABLE_MUTATING_DEPLOYMENT_PROVIDER=1\n");
     this.dropIn("test", [
       "RestartSec=100ms",

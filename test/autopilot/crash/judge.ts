@@ -24,7 +24,7 @@ export async function chainFaults(place: Place, scope: ScopeId = shopScope): Pro
 }
 
 /** Entries of an older token never follow those of a newer one, and each token has one writer. */
-export function orderFaults(entries: readonly Entry[]): readonly string[] {
+function orderFaults(entries: readonly Entry[]): readonly string[] {
   const faults: string[] = [];
   const writers = new Map<number, string>();
   let newest = 0;
@@ -42,12 +42,8 @@ export function orderFaults(entries: readonly Entry[]): readonly string[] {
   return faults;
 }
 
-/** One is open at a time, and each ends once. @param open whether the last one may be open still */
-export function attemptFaults(
-  entries: readonly Entry[],
-  state?: ScopeState,
-  open: "none" | "one" = "none",
-): readonly string[] {
+/** One is open at a time, and each ends once. */
+function attemptFaults(entries: readonly Entry[], state: ScopeState): readonly string[] {
   const faults: string[] = [];
   let under: string | undefined;
   let counted = 0;
@@ -62,9 +58,9 @@ export function attemptFaults(
       if (fact.verdict === "not_started") counted -= 1;
     }
   }
-  if (under !== undefined && open === "none") faults.push(`${under} is open`);
-  if (state?.recompiling !== undefined) faults.push("a recompile is open");
-  if (state !== undefined && state.mutationsAtMs.length !== counted)
+  if (under !== undefined) faults.push(`${under} is open`);
+  if (state.recompiling !== undefined) faults.push("a recompile is open");
+  if (state.mutationsAtMs.length !== counted)
     faults.push(`${state.mutationsAtMs.length} mutations are counted, ${counted} were made`);
   return faults;
 }

@@ -104,10 +104,35 @@ test("what cannot be meant is refused before anything is stored", async () => {
         (cause: unknown) => (cause instanceof Error && "code" in cause ? cause.code : cause),
       );
     expect(await codeOf("--reason", "x")).toBe("USAGE");
-    expect(await codeOf("--tenant-id", "acme", "--repo-id", "nowhere", "--reason", "x")).toBe("USAGE");
+    expect(await codeOf("--tenant-id", "acme", "--repo-id", "nowhere", "--reason", "x")).toBe(
+      "FILE_NOT_FOUND",
+    );
     expect(await codeOf("--tenant-id", "../acme", "--repo-id", "shop", "--reason", "x")).toBe("USAGE");
     expect(await codeOf(...shop, "--reason", " ")).toBe("USAGE");
     expect(await codeOf(...shop, "--reason", "x", "--severity", "awful")).toBe("USAGE");
     expect((await typed(triggers, root)).stderr).toBe("no triggers here\n");
+  });
+});
+
+test("a scope that a controller was told of by name can be triggered before it has a folder; any other name is refused with those that are known", async () => {
+  await inOutputs(async (root) => {
+    const store = await openAutopilotStore(root);
+    await store.raiseFence({ tenantId: "acme", repoId: "named" }, "test", at);
+    await store.close();
+    expect(await typed(trigger, root, "--scope", "acme/named", "--reason", "x")).toMatchObject({ code: 0 });
+    for (const [word, ...more] of [[trigger, "--reason", "x"] as const, [triggers] as const]) {
+      const refused = await typed(word, root, "--scope", "acme/nowhere", ...more).catch(
+        (cause: unknown) => cause,
+      );
+      expect(refused).toMatchObject({
+        code: "AUTOPILOT_SCOPE_UNKNOWN",
+        details: { scope: "acme/nowhere", known: ["acme/named"] },
+      });
+    }
+    // Nothing has happened in this one yet, which is no fault.
+    expect(await typed(triggers, root, "--scope", "acme/shop")).toMatchObject({
+      code: 0,
+      stderr: "no triggers here\n",
+    });
   });
 });

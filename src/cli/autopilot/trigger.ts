@@ -1,6 +1,4 @@
 /** `akc autopilot trigger`: a person asks the autopilot to look into a scope. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { type ScopeId, scopeName, type Trigger } from "../../autopilot/model.ts";
 import { openAutopilotStore } from "../../autopilot/state/open.ts";
 import { makeTrigger } from "../../autopilot/triggers/trigger.ts";
@@ -11,7 +9,7 @@ import { command } from "../command.ts";
 import { printable } from "../render/text.ts";
 import { senderName } from "../sender.ts";
 import { settingsArgs, settingsEnvironment, settingsOf } from "./settings.ts";
-import { namedScope, type ScopeFlags, scopeArgs } from "./which-scopes.ts";
+import { hasFolder, namedScope, type ScopeFlags, scopeArgs, scopesMeant } from "./which-scopes.ts";
 
 const severities = ["low", "med", "high"] as const;
 
@@ -46,13 +44,7 @@ export const trigger = command({
     const scope = oneScope(args);
     if (args.reason.trim() === "") throw new AkcError("USAGE", { message: "--reason is empty" });
     const { outputsRoot } = await settingsOf(session.io, args);
-    if (!existsSync(join(outputsRoot, scope.tenantId, scope.repoId))) {
-      throw new AkcError("USAGE", {
-        message: `there is no scope ${scopeName(scope)}`,
-        hint: "Check the names and --outputs-root.",
-        details: { outputs_root: outputsRoot },
-      });
-    }
+    if (!hasFolder(outputsRoot, scope)) await refuseUnknown(outputsRoot, scope);
     const by = senderName();
     const nowMs = systemClock.nowMs();
     const id = systemIds.runtimeRunId();
@@ -82,6 +74,16 @@ export const trigger = command({
     return 0;
   },
 });
+
+/** A scope that a controller was told of by name is known before it has a folder. */
+async function refuseUnknown(outputsRoot: string, scope: ScopeId): Promise<void> {
+  const store = await openAutopilotStore(outputsRoot, { create: false });
+  try {
+    await scopesMeant(store, scope, false);
+  } finally {
+    await store.close();
+  }
+}
 
 async function put(
   outputsRoot: string,

@@ -15,7 +15,7 @@ import { printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";
 import { wholeNumber } from "../values.ts";
 import { settingsArgs, settingsEnvironment, settingsOf } from "./settings.ts";
-import { isMeant, namedScope, scopeArgs } from "./which-scopes.ts";
+import { hasFolder, isMeant, namedScope, scopeArgs, scopesMeant } from "./which-scopes.ts";
 
 const shownDefault = 100;
 const shownMax = 10_000;
@@ -81,6 +81,11 @@ async function allTriggers(
   const rows: Row[] = [];
   let leftOut = 0;
   try {
+    const { tenantId, repoId } = named;
+    // A misspelt name is not a scope in which all is well; one that nobody has visited yet may be.
+    if (tenantId !== undefined && repoId !== undefined && !hasFolder(outputsRoot, { tenantId, repoId })) {
+      await scopesMeant(store, named, false);
+    }
     for (const scope of await store.scopes()) {
       if (!isMeant(named, scope)) continue;
       try {

@@ -1,4 +1,6 @@
 /** Which scopes a command about the autopilot means: by tenant and repository, by `--scope`, or all. Reads names only. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { AutopilotStore } from "../../autopilot/contract.ts";
 import { type ScopeId, scopeName } from "../../autopilot/model.ts";
 import { isIdentifier } from "../../bundle/identifier.ts";
@@ -54,6 +56,11 @@ export function namedScope({ tenantId, repoId, scope }: ScopeFlags): Partial<Sco
 
 export function isMeant(named: Partial<ScopeId>, { tenantId, repoId }: ScopeId): boolean {
   return (named.tenantId ?? tenantId) === tenantId && (named.repoId ?? repoId) === repoId;
+}
+
+/** Whether something was put there, be it by a compiler; the autopilot need not have seen it yet. */
+export function hasFolder(outputsRoot: string, { tenantId, repoId }: ScopeId): boolean {
+  return existsSync(join(outputsRoot, tenantId, repoId));
 }
 
 /**

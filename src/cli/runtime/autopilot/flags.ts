@@ -1,7 +1,9 @@
 /** The flags of `akc runtime autopilot`, and the environment that it reads: data for help, completion and reading. */
+
 import type { ArgDef, ArgsDef } from "citty";
 import type { Flags } from "../../../autopilot/config/layers.ts";
 import { environments, modes } from "../../../autopilot/model.ts";
+import { AkcError } from "../../../errors.ts";
 import { pluginArgs, pluginEnvironment } from "../../plugin/plugin-args.ts";
 import { policyArgs } from "../../policy/policy-args.ts";
 import { flagName, valuesOf } from "../../strict.ts";
@@ -130,7 +132,7 @@ export const autopilotEnvironment = {
   ...pluginEnvironment,
 } as const;
 
-/** What was given on the command line, by the flags as they are typed. `--once` is one iteration. */
+/** What was given on the command line, by the flags as they are typed. `--once` is one iteration. @throws AkcError USAGE */
 export function flagsOf(args: Readonly<Record<string, unknown>>): Flags {
   const flags: Record<string, readonly string[]> = {};
   for (const [name, def] of Object.entries<ArgDef>(autopilotArgs)) {
@@ -139,6 +141,15 @@ export function flagsOf(args: Readonly<Record<string, unknown>>): Flags {
       if (value === true) flags[flagName(name)] = ["true"];
     } else if (typeof value === "string") flags[flagName(name)] = valuesOf(value);
   }
-  if (args["once"] === true) flags["--max-iterations"] ??= ["1"];
+  if (args["once"] === true) {
+    const passes = flags["--max-iterations"]?.join() ?? "1";
+    if (passes !== "1") {
+      throw new AkcError("USAGE", {
+        message: "--once is one pass, and --max-iterations says another number",
+        hint: "Use one of them.",
+      });
+    }
+    flags["--max-iterations"] = [passes];
+  }
   return flags;
 }

@@ -250,7 +250,8 @@ class Loop implements RunningController {
     const open = [...this.#ground.scopes.values()].some(
       ({ visits, visiting }) => visiting || visits < iterationsMax,
     );
-    if (!open) this.#stop({ by: "iterations", reason: `${iterationsMax} passes` });
+    if (!open)
+      this.#stop({ by: "iterations", reason: iterationsMax === 1 ? "1 pass" : `${iterationsMax} passes` });
   }
 
   #restMs(): number {

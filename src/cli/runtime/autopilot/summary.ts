@@ -21,7 +21,7 @@ export function summaryReport(status: ControllerStatus, end: ControllerEnd): Rep
     },
     text: () =>
       scopes.length === 0
-        ? "no scope was found: a scope is a folder TENANT/REPO below the outputs root in which akc has run something"
+        ? "no scope is watched: none was found below the outputs root in which akc has run something, or the registry names none"
         : `${counted(scopes.length, "scope")}\n\n${table<ScopeStatus>(
             scopes,
             [

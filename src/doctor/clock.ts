@@ -6,6 +6,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { databasePath } from "../store/sqlite/open.ts";
 import { kernelClock } from "../system/kernel-clock.ts";
 import type { Host } from "./host.ts";
 import type { Finding } from "./model.ts";
@@ -69,7 +70,7 @@ function scopesOf(outputsRoot: string): readonly string[] {
   const databases: string[] = [];
   for (const tenant of names(outputsRoot).slice(0, 20))
     for (const repo of names(join(outputsRoot, tenant)).slice(0, 20))
-      databases.push(join(outputsRoot, tenant, repo, ".akc", "runtime", "state.sqlite3"));
+      databases.push(databasePath(join(outputsRoot, tenant, repo)));
   return databases;
 }
 

@@ -5,7 +5,7 @@
  * Source: https://sqlite.org/wal.html, https://sqlite.org/compile.html
  */
 import { Database } from "bun:sqlite";
-import { oldestSqlite } from "../store/sqlite/connection.ts";
+import { isTooOld, oldestSqlite } from "../store/sqlite/connection.ts";
 import type { Finding } from "./model.ts";
 
 const check = "sqlite";
@@ -21,7 +21,7 @@ export async function sqlite(): Promise<readonly Finding[]> {
   );
   const details = { version };
   const findings: Finding[] = [];
-  if (isOlder(version)) {
+  if (isTooOld(version)) {
     findings.push({
       check,
       severity: "fault",
@@ -42,13 +42,4 @@ export async function sqlite(): Promise<readonly Finding[]> {
   }
   if (findings.length > 0) return findings;
   return [{ check, severity: "ok", says: `SQLite ${version} keeps what it is given`, details }];
-}
-
-function isOlder(version: string): boolean {
-  const parts = version.split(".").map(Number);
-  for (const [index, least] of oldestSqlite.entries()) {
-    const part = parts[index] ?? 0;
-    if (part !== least) return part < least;
-  }
-  return false;
 }

@@ -78,18 +78,23 @@ function configured(db: Database, path: string, settings: () => void): Database 
 
 function assertSqlite(db: Database): void {
   const text = db.prepare<{ v: string }, []>("SELECT sqlite_version() AS v").get()?.v ?? "0";
-  const [major = 0, minor = 0, patch = 0] = text.split(".").map(Number);
-  const [needMajor, needMinor, needPatch] = oldestSqlite;
-  const tooOld =
-    major < needMajor ||
-    (major === needMajor && (minor < needMinor || (minor === needMinor && patch < needPatch)));
-  if (tooOld) {
+  if (isTooOld(text)) {
     throw new AkcError("STORE_UNWRITABLE", {
       message: `this system's SQLite ${text} may corrupt a write-ahead log`,
       hint: `Use an akc built with SQLite ${oldestSqlite.join(".")} or newer.`,
       details: { sqlite: text },
     });
   }
+}
+
+/** Whether a version of SQLite, such as `3.51.2`, is from before `oldestSqlite`. */
+export function isTooOld(version: string): boolean {
+  const parts = version.split(".").map(Number);
+  for (const [index, least] of oldestSqlite.entries()) {
+    const part = parts[index] ?? 0;
+    if (part !== least) return part < least;
+  }
+  return false;
 }
 
 /** Closes for good: statements that were kept would otherwise hold the file, and the log beside it, until they are collected. */

@@ -39,7 +39,7 @@ export async function cgroups(): Promise<readonly Finding[]> {
       },
     ];
   }
-  const own = textOf("/proc/self/cgroup")?.match(/^0::(.+)$/m)?.[1];
+  const own = ownGroup();
   const delegated = own !== undefined && mayWrite(join(root, own, "cgroup.procs"));
   return [
     {
@@ -49,6 +49,11 @@ export async function cgroups(): Promise<readonly Finding[]> {
       details: { delegated },
     },
   ];
+}
+
+/** The group of version 2 that this process is in, as a path below `root`; undefined where there is none. */
+export function ownGroup(): string | undefined {
+  return textOf("/proc/self/cgroup")?.match(/^0::(.+)$/m)?.[1];
 }
 
 function textOf(path: string): string | undefined {

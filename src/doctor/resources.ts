@@ -1,5 +1,6 @@
 /** How much memory there is, and how many files a process may hold open. Reads files of the kernel only. */
 import { readFileSync } from "node:fs";
+import { ownGroup } from "./cgroups.ts";
 import type { Finding } from "./model.ts";
 
 /** A run of a hundred thousand steps takes about so much. */
@@ -48,9 +49,9 @@ export async function openFiles(): Promise<readonly Finding[]> {
 
 /** `memory.max` of this process's group; undefined where there is none. */
 function groupLimit(): number | undefined {
+  const own = ownGroup();
+  if (own === undefined) return undefined;
   try {
-    const own = /^0::(.+)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
-    if (own === undefined) return undefined;
     const most = Number(readFileSync(`/sys/fs/cgroup${own}/memory.max`, "utf8"));
     return Number.isFinite(most) ? most : undefined;
   } catch {

@@ -59,7 +59,7 @@ export function createSubprocessRunner(deps: SubprocessDeps): SubprocessRunner {
       const sweeping = killStrays(runKey);
       if (sweeping !== undefined) await sweeping;
       const { files } = request.route;
-      const inputs = files === undefined ? undefined : await placeInputs(request, files);
+      const inputs = files === undefined ? {} : await placeInputs(request, files);
       const spawnId = newSpawnId(runKey);
       const folder =
         request.handoffs.length === 0
@@ -83,11 +83,11 @@ export function createSubprocessRunner(deps: SubprocessDeps): SubprocessRunner {
     request: SubprocessRequest,
     files: StepFiles,
     result: ActionResult,
-    inputs: JsonObject | undefined,
+    inputs: JsonObject,
   ): Promise<ActionResult> {
     const outputs = {
       ...result.outputs,
-      ...(inputs === undefined || files.inputs.length === 0 ? {} : { inputs }),
+      ...(files.inputs.length === 0 ? {} : { inputs }),
     };
     if (result.status !== "succeeded") return { ...result, outputs };
     try {

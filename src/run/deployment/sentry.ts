@@ -6,8 +6,7 @@
  */
 
 import { createInMemoryProvider, inMemoryProviderId } from "../../providers/in-memory.ts";
-import type { Wanted } from "../../reconciler/look.ts";
-import { wantedOf } from "../../reconciler/look.ts";
+import { type Wanted, wantedOf } from "../../reconciler/look.ts";
 import { type Glance, glance } from "../../reconciler/reconcile.ts";
 import type { Lease } from "../../store/contract.ts";
 import { prepareRun } from "../prepare.ts";

@@ -5,7 +5,7 @@
 
 import { judgeHandovers } from "../bundle/handovers.ts";
 import { operationalParams } from "../bundle/intent/operational-params.ts";
-import { parseIr } from "../bundle/ir/document.ts";
+import { readIr } from "../bundle/ir/document.ts";
 import { buildGraph } from "../bundle/ir/graph.ts";
 import { member, objectAt, objectsAt, textAt } from "../bundle/member.ts";
 import { readHttp, readSubprocess } from "../bundle/route-spec.ts";
@@ -82,7 +82,7 @@ function criteriaIssues(document: JsonObject): readonly Issue[] {
 function loadedIssues(document: JsonObject): readonly Issue[] {
   try {
     const embedded = member(document, "system_ir");
-    const ir = isJsonObject(embedded) ? parseIr(embedded, "/system_ir").ir : undefined;
+    const ir = isJsonObject(embedded) ? readIr(embedded).ir : undefined;
     const inline = member(document, "coordination_spec");
     const graph = buildGraph(document, ir, { coordinated: isJsonObject(inline) });
     const orchestration = member(document, "orchestration_spec");

@@ -13,7 +13,7 @@ import { type BundleSource, bundleFolder } from "./files.ts";
 import { judgeHandovers } from "./handovers.ts";
 import { pathInRepo } from "./identifier.ts";
 import { intentAuthority } from "./intent/authority.ts";
-import { parseIr, type ScopedIr } from "./ir/document.ts";
+import { parseIr, readIr, type ScopedIr } from "./ir/document.ts";
 import { buildGraph } from "./ir/graph.ts";
 import { member, objectAt, requiredText, textAt } from "./member.ts";
 import { assembleMetadata } from "./metadata.ts";
@@ -159,7 +159,7 @@ async function loadIr(document: JsonObject, scope: Scope, source: BundleSource):
   const ref = objectAt(document, "system_ir_ref");
   const embedded = member(document, "system_ir");
   const path = textAt(ref, "path");
-  if (isJsonObject(embedded)) return verifiedIr(parseIr(embedded, "/system_ir"), ref, scope);
+  if (isJsonObject(embedded)) return verifiedIr(readIr(embedded), ref, scope);
   if (path === undefined) return { implied: false, warnings: [] };
   const relative = pathInRepo(path, bundleFolder(source));
   const value = await source.files.read(relative);

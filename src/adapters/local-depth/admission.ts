@@ -9,17 +9,25 @@ import { type ErrorCode, errorCodes } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { executableAllowed } from "../../policy/executables.ts";
 import type { ContainmentLevel, SubprocessLane } from "../../policy/model.ts";
-import { findExecutable } from "../../system/executable.ts";
+import { type ExecutablePlace, findExecutable } from "../../system/executable.ts";
 import { atLeast } from "../../system/sandbox.ts";
 
 export type Admission =
   | { readonly kind: "admitted"; readonly executable: string }
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string };
 
-/** @param level what this host gives its children. */
-export function admit(route: SubprocessRoute, lane: SubprocessLane, level: ContainmentLevel): Admission {
+/**
+ * @param level what this host gives its children
+ * @param find looks for the executable; whoever asks about many steps at one moment may look once for each program
+ */
+export function admit(
+  route: SubprocessRoute,
+  lane: SubprocessLane,
+  level: ContainmentLevel,
+  find: (argv0: string) => ExecutablePlace = findExecutable,
+): Admission {
   const [argv0 = ""] = route.argv;
-  const found = findExecutable(argv0);
+  const found = find(argv0);
   const answer =
     found.kind === "found"
       ? executableAllowed(argv0, found.real, lane, found.foundAs)

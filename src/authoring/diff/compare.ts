@@ -64,7 +64,11 @@ function membersOf(
   return [...names].flatMap((member) => {
     const one = before.get(member);
     const other = after.get(member);
-    if (one !== undefined && other !== undefined && canonicalJson(one) === canonicalJson(other)) return [];
+    if (
+      one === other ||
+      (one !== undefined && other !== undefined && canonicalJson(one) === canonicalJson(other))
+    )
+      return [];
     return [memberChange(section, member, one, other)];
   });
 }
@@ -134,6 +138,7 @@ function directionOf(
 
 /** What the sections do not show: place by place. */
 function documentChanges(before: Bundle, after: Bundle): readonly SubjectChange[] {
+  if (before.sha256 === after.sha256) return [];
   const members = membersOf("other", leavesOf(before.document), leavesOf(after.document));
   return members.length === 0 ? [] : [{ section: "other", id: "document", kind: "changed", members }];
 }

@@ -22,15 +22,15 @@ export interface ScopedIr {
   readonly repoId: string;
 }
 
-/** @throws AkcError IR_PARSE with every issue; pointers start at `base`. */
-export function parseIr(value: JsonValue, base = ""): ScopedIr {
-  const issues = issuesOf(value, irDocument, base);
+/** @throws AkcError IR_PARSE with every issue */
+export function parseIr(value: JsonValue): ScopedIr {
+  const issues = issuesOf(value, irDocument);
   if (issues.length > 0 || !isJsonObject(value)) throw new AkcError("IR_PARSE", { issues });
   return readIr(value);
 }
 
-/** A document that has passed `irDocument`. */
-function readIr(value: JsonObject): ScopedIr {
+/** A document that has passed `irDocument`, as the embedded one of a bundle has that was judged. */
+export function readIr(value: JsonObject): ScopedIr {
   const nodes = objectsAt(value, "nodes")
     .map(readIrNode)
     .sort((a, b) => compareCodePoints(a.id, b.id));

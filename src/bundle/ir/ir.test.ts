@@ -96,20 +96,20 @@ test("a document that breaks a rule is refused with every issue", () => {
     { schema_kind: "ir", format_version: "1.0" },
   );
   try {
-    parseIr(json(broken), "/system_ir");
+    parseIr(json(broken));
     throw new Error("accepted");
   } catch (error) {
     if (!(error instanceof AkcError)) throw error;
     expect(error.code).toBe("IR_PARSE");
     expect(error.issues.map((issue) => issue.path)).toEqual([
-      "/system_ir/nodes/0/provenance/0/tenant_id",
-      "/system_ir/nodes/0/tenant_id",
-      "/system_ir/nodes/1/depends_on",
-      "/system_ir/nodes/1/id",
-      "/system_ir/nodes/1/kind",
-      "/system_ir/nodes/2/properties",
-      "/system_ir/schema_kind",
-      "/system_ir/schema_version",
+      "/nodes/0/provenance/0/tenant_id",
+      "/nodes/0/tenant_id",
+      "/nodes/1/depends_on",
+      "/nodes/1/id",
+      "/nodes/1/kind",
+      "/nodes/2/properties",
+      "/schema_kind",
+      "/schema_version",
     ]);
   }
 });

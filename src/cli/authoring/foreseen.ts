@@ -11,6 +11,7 @@ import { resolveRoute } from "../../bundle/routing.ts";
 import { AkcError, type ErrorCode } from "../../errors.ts";
 import { type BundleInspection, inspectBundle } from "../../policy/inspect.ts";
 import type { Prepared } from "../../run/prepare.ts";
+import { type ExecutablePlace, findExecutable } from "../../system/executable.ts";
 import { strongestContainment } from "../../system/sandbox.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 
@@ -51,8 +52,13 @@ export async function foresee(prepared: Prepared, host: Foreseeing): Promise<For
   const refusals = new Map<string, Refusal>();
   const acted: readonly ActedOn[] = [...inspection.steps, ...inspection.nodes];
   const nodes = new Map(bundle.nodes.map((node) => [node.nodeId, node]));
+  const find = foundOnce();
   for (const action of acted) {
-    const refusal = refusalOf(prepared, action, hostRefusal(prepared, action, nodes.get(action.nodeId)));
+    const refusal = refusalOf(
+      prepared,
+      action,
+      hostRefusal(prepared, action, nodes.get(action.nodeId), find),
+    );
     if (refusal !== undefined) refusals.set(nameOf(action), refusal);
   }
   const stuck = new Set(refusals.keys());
@@ -79,12 +85,23 @@ function hostRefusal(
   { bundle, policy }: Prepared,
   action: ActedOn,
   node: GraphNode | undefined,
+  find: (argv0: string) => ExecutablePlace,
 ): { readonly code: ErrorCode; readonly why: string } | undefined {
   if (!action.permission.allowed || action.route.kind !== "subprocess") return undefined;
   const route = resolveRoute(action.actionType, node, bundle.metadata);
   if (route.kind !== "subprocess") return undefined;
-  const admission = admit(route, policy.subprocess, strongestContainment());
+  const admission = admit(route, policy.subprocess, strongestContainment(), find);
   return admission.kind === "admitted" ? undefined : { code: admission.code, why: admission.message };
+}
+
+/** Thousands of steps start the same few programs: each is looked for once while one picture is drawn. */
+function foundOnce(): (argv0: string) => ExecutablePlace {
+  const places = new Map<string, ExecutablePlace>();
+  return (argv0) => {
+    const place = places.get(argv0) ?? findExecutable(argv0);
+    places.set(argv0, place);
+    return place;
+  };
 }
 
 async function servicesOf(

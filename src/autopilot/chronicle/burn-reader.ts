@@ -1,12 +1,20 @@
 /**
- * How objectives stand, looked up again and again: each fact is read once and in pages, and only those are kept that objectives are
- * measured by, since a month of facts read whole at each look costs more with every day. All of it may be lost. Writes nothing.
+ * How objectives stand, looked up again and again: each fact is read once and in pages, and only how many were good and bad is kept,
+ * in buckets of time, since a month of facts that is read or held whole costs more with every day. All of it may be lost. Writes nothing.
  */
 import { limits } from "../../limits.ts";
 import type { SloDefinition } from "../config/model.ts";
 import type { AutopilotStore } from "../contract.ts";
 import { type Entry, type ScopeId, scopeName } from "../model.ts";
 import { type Burn, burnOf } from "../score/burn.ts";
+import {
+  bucketOf,
+  inBuckets,
+  measuredOf,
+  recompileSamples,
+  rolloutSamples,
+  type Sample,
+} from "../score/samples.ts";
 
 export interface BurnReader {
   /** @throws AkcError of the store */
@@ -16,32 +24,33 @@ export interface BurnReader {
 }
 
 interface Kept {
-  /** What it was read for. */
-  readonly rollouts: boolean;
-  readonly recompiles: boolean;
   /** Up to which all was read; its digest says whether the chain is still the one that was read. */
   readonly last: Pick<Entry, "seq" | "sha256">;
-  readonly entries: readonly Entry[];
+  /** Buckets before this one may be missing. */
+  readonly sinceMs: number;
+  readonly rollouts: readonly Sample[];
+  readonly recompiles: readonly Sample[];
+  /** The beginnings of attempts whose ends were not read yet. */
+  readonly begun: readonly Entry[];
 }
+
+const nothing: Kept = { last: { seq: 0, sha256: "" }, sinceMs: 0, rollouts: [], recompiles: [], begun: [] };
 
 export function createBurnReader(store: Pick<AutopilotStore, "entries" | "tallies">): BurnReader {
   const kept = new Map<string, Kept>();
 
   const readOn = async (scope: ScopeId, from: Kept): Promise<Kept> => {
-    let { last } = from;
-    const fresh: Entry[] = [];
+    let read = from;
     for (;;) {
+      const { last } = read;
       // With the last one that is known in front.
       const [known, ...page] = await store.entries(scope, last.seq - 1, limits.storePageRows);
       const begins = last.seq === 0;
       // Another chain, or one whose beginning was removed meanwhile: all that there is is read again.
-      if (!begins && (known?.seq !== last.seq || known.sha256 !== last.sha256))
-        return readOn(scope, nothingOf(from));
-      const read = begins && known !== undefined ? [known, ...page] : page;
-      const newest = read.at(-1);
-      if (newest === undefined) return { ...from, last, entries: [...from.entries, ...fresh] };
-      fresh.push(...read.flatMap((entry) => measuring(entry, from)));
-      last = { seq: newest.seq, sha256: newest.sha256 };
+      if (!begins && (known?.seq !== last.seq || known.sha256 !== last.sha256)) return readOn(scope, nothing);
+      const fresh = begins && known !== undefined ? [known, ...page] : page;
+      if (fresh.length === 0) return read;
+      read = withRead(read, fresh);
       // What is due in the process comes first.
       await Bun.sleep(0);
     }
@@ -51,18 +60,14 @@ export function createBurnReader(store: Pick<AutopilotStore, "entries" | "tallie
     async burns(scope, slos, nowMs) {
       if (slos.length === 0) return [];
       const key = scopeName(scope);
-      const fromMs = Math.max(0, nowMs - Math.max(...slos.map(({ periodMs }) => periodMs)));
-      const wanted = {
-        rollouts: slos.some(({ indicator }) => indicator === "rollouts"),
-        recompiles: slos.some(({ indicator }) => indicator === "recompiles"),
-      };
-      const known = kept.get(key);
-      const isFor = known?.rollouts === wanted.rollouts && known.recompiles === wanted.recompiles;
-      const read = await readOn(scope, isFor ? known : nothingOf(wanted));
-      const entries = within(read.entries, fromMs);
-      kept.set(key, { ...read, entries });
-      const tallies = await store.tallies(scope, fromMs, Number.MAX_SAFE_INTEGER);
-      return slos.map((slo) => burnOf(slo, { entries, tallies }, nowMs));
+      const sinceMs = bucketOf(Math.max(0, nowMs - Math.max(...slos.map(({ periodMs }) => periodMs))));
+      const known = kept.get(key) ?? nothing;
+      // A longer period, or a clock that was set back, asks for what is forgotten.
+      const read = since(await readOn(scope, sinceMs < known.sinceMs ? nothing : known), sinceMs);
+      kept.set(key, read);
+      const tallies = await store.tallies(scope, sinceMs, Number.MAX_SAFE_INTEGER);
+      const measured = { ...measuredOf([], tallies), rollouts: read.rollouts, recompiles: read.recompiles };
+      return slos.map((slo) => burnOf(slo, measured, nowMs));
     },
     keepOnly(scopes) {
       const names = new Set(scopes.map(scopeName));
@@ -71,38 +76,21 @@ export function createBurnReader(store: Pick<AutopilotStore, "entries" | "tallie
   };
 }
 
-function nothingOf({ rollouts, recompiles }: Pick<Kept, "rollouts" | "recompiles">): Kept {
-  return { rollouts, recompiles, last: { seq: 0, sha256: "" }, entries: [] };
+/** @param fresh what stands behind all that was read */
+function withRead(kept: Kept, fresh: readonly Entry[]): Kept {
+  const entries = [...kept.begun, ...fresh];
+  const over = new Set(fresh.flatMap(({ fact }) => (fact.type === "attempt_ended" ? [fact.attemptId] : [])));
+  const { seq, sha256 } = fresh.at(-1) ?? kept.last;
+  return {
+    last: { seq, sha256 },
+    sinceMs: kept.sinceMs,
+    rollouts: inBuckets([...kept.rollouts, ...rolloutSamples(entries)]),
+    recompiles: inBuckets([...kept.recompiles, ...recompileSamples(fresh)]),
+    begun: entries.filter(({ fact }) => fact.type === "attempt_started" && !over.has(fact.attempt.attemptId)),
+  };
 }
 
-/** The entry as far as an objective is measured by it. Repairs say nothing of one. */
-function measuring(entry: Entry, { rollouts, recompiles }: Kept): readonly Entry[] {
-  const { fact } = entry;
-  switch (fact.type) {
-    case "attempt_started":
-      // What gates have said is the most of it, and of no use here.
-      return rollouts && fact.attempt.kind === "rollout"
-        ? [{ ...entry, fact: { ...fact, answers: [] } }]
-        : [];
-    case "attempt_ended":
-      return rollouts ? [entry] : [];
-    case "recompile_ended":
-      return recompiles ? [entry] : [];
-    default:
-      return [];
-  }
-}
-
-/** Since then; of attempts those that have not ended before it, with their beginnings, and no end without a beginning. */
-function within(entries: readonly Entry[], fromMs: number): readonly Entry[] {
-  const over = new Set<string>();
-  const begun = new Set<string>();
-  for (const { fact, atMs } of entries) {
-    if (fact.type === "attempt_started") begun.add(fact.attempt.attemptId);
-    if (fact.type === "attempt_ended" && atMs < fromMs) over.add(fact.attemptId);
-  }
-  return entries.filter(({ fact, atMs }) => {
-    if (fact.type === "attempt_started") return !over.has(fact.attempt.attemptId);
-    return atMs >= fromMs && (fact.type !== "attempt_ended" || begun.has(fact.attemptId));
-  });
+function since(kept: Kept, sinceMs: number): Kept {
+  const within = (samples: readonly Sample[]) => samples.filter((sample) => sample.fromMs >= sinceMs);
+  return { ...kept, sinceMs, rollouts: within(kept.rollouts), recompiles: within(kept.recompiles) };
 }

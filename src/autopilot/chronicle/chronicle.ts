@@ -19,6 +19,7 @@ import { emptyState, fold } from "../machine.ts";
 import { type Entry, type OpenAttempt, type ScopeId, type ScopeState, scopeName } from "../model.ts";
 import { burnOf } from "../score/burn.ts";
 import { burnJson } from "../score/burn-json.ts";
+import { bucketOf, measuredOf } from "../score/samples.ts";
 import { scoreboardJson, scoreboardOf } from "../score/scoreboard.ts";
 import { type DueWindow, dueWindow } from "../score/windows.ts";
 import { appendHistory } from "./history-file.ts";
@@ -184,10 +185,13 @@ export function createChronicle(deps: ChronicleDeps): Chronicle {
     // What started within the window belongs to it: it is written when that has ended.
     if (state.attempt !== undefined && state.attempt.startedAtMs < endMs) return undefined;
     const { slos } = config.score;
-    const fromMs = Math.min(startMs, ...slos.map(({ periodMs }) => endMs - periodMs));
-    const entries = await entriesSince(deps.store, scope, Math.max(0, fromMs));
-    const tallies = await deps.store.tallies(scope, Math.max(0, fromMs), endMs);
-    const before = { entries: entries.filter(({ atMs }) => atMs < endMs), tallies };
+    const fromMs = bucketOf(Math.max(0, Math.min(startMs, ...slos.map(({ periodMs }) => endMs - periodMs))));
+    const entries = await entriesSince(deps.store, scope, fromMs);
+    const tallies = await deps.store.tallies(scope, fromMs, endMs);
+    const before = measuredOf(
+      entries.filter(({ atMs }) => atMs < endMs),
+      tallies,
+    );
     const artifact = scoreboardJson(scope, scoreboardOf(entries, due.window, tallies), {
       slos: slos.map((slo) => burnJson(burnOf(slo, before, endMs))),
       ...(due.idle === undefined

@@ -5,6 +5,7 @@ import type { SloDefinition } from "../config/model.ts";
 import type { AutopilotStore } from "../contract.ts";
 import type { Entry, ScopeId } from "../model.ts";
 import { type Burn, burnOf } from "../score/burn.ts";
+import { bucketOf, measuredOf } from "../score/samples.ts";
 import { type Kpi, scoreboardOf } from "../score/scoreboard.ts";
 
 /**
@@ -53,11 +54,9 @@ export async function burnsOf(
   nowMs: number,
 ): Promise<readonly Burn[]> {
   if (slos.length === 0) return [];
-  const fromMs = Math.max(0, nowMs - Math.max(...slos.map(({ periodMs }) => periodMs)));
-  const measured = {
-    entries: await entriesSince(store, scope, fromMs),
-    tallies: await store.tallies(scope, fromMs, Number.MAX_SAFE_INTEGER),
-  };
+  const sinceMs = bucketOf(Math.max(0, nowMs - Math.max(...slos.map(({ periodMs }) => periodMs))));
+  const entries = await entriesSince(store, scope, sinceMs);
+  const measured = measuredOf(entries, await store.tallies(scope, sinceMs, Number.MAX_SAFE_INTEGER));
   return slos.map((slo) => burnOf(slo, measured, nowMs));
 }
 

@@ -5,6 +5,7 @@ import { prettyJson } from "../../json/canonical.ts";
 import type { SloDefinition } from "../config/model.ts";
 import { type Burn, burnOf, tiersOf } from "./burn.ts";
 import { burnJson } from "./burn-json.ts";
+import { measuredOf } from "./samples.ts";
 
 const minute = 60_000;
 const day = 86_400_000;
@@ -48,20 +49,29 @@ test("the tiers are those of the workbook at 30 days, and the same shares of any
 test("a fast fire burns at the fast tier at once, and no more when it is out", () => {
   const fire = burnOf(
     standing,
-    { entries: [], tallies: looks(2 * day, (ago) => (ago <= 60 * minute ? 5 : 0)) },
+    measuredOf(
+      [],
+      looks(2 * day, (ago) => (ago <= 60 * minute ? 5 : 0)),
+    ),
     nowMs,
   );
   expect(fire.tiers.map(({ verdict }) => verdict)[0]).toBe("inconclusive");
   const hour = { ...standing, minSamples: 30 };
   const burning = burnOf(
     hour,
-    { entries: [], tallies: looks(2 * day, (ago) => (ago <= 60 * minute ? 5 : 0)) },
+    measuredOf(
+      [],
+      looks(2 * day, (ago) => (ago <= 60 * minute ? 5 : 0)),
+    ),
     nowMs,
   );
   expect(burning.tiers[0]).toMatchObject({ name: "5m/1h", verdict: "burning", severity: "page" });
   const out = burnOf(
     hour,
-    { entries: [], tallies: looks(2 * day, (ago) => (ago <= 60 * minute && ago > 15 * minute ? 5 : 0)) },
+    measuredOf(
+      [],
+      looks(2 * day, (ago) => (ago <= 60 * minute && ago > 15 * minute ? 5 : 0)),
+    ),
     nowMs,
   );
   expect(out.tiers[0]?.verdict).toBe("ok");
@@ -72,14 +82,20 @@ test("a slow leak shows at the slowest tier alone, with the day on which nothing
   // 2 % bad looks where 1 % is granted: twice as fast as the budget allows, for three days of thirty.
   const leak = burnOf(
     standing,
-    { entries: [], tallies: looks(3 * day, (ago) => (ago % (50 * minute) === 0 ? 1 : 0)) },
+    measuredOf(
+      [],
+      looks(3 * day, (ago) => (ago % (50 * minute) === 0 ? 1 : 0)),
+    ),
     nowMs,
   );
   expect(leak.tiers.map(({ verdict }) => verdict)).toEqual(["inconclusive", "ok", "ok", "burning"]);
   expect(leak.verdict).toBe("exhausted");
   const healed = burnOf(
     standing,
-    { entries: [], tallies: looks(30 * day, (ago) => (ago <= 3 * day && ago % (50 * minute) === 0 ? 1 : 0)) },
+    measuredOf(
+      [],
+      looks(30 * day, (ago) => (ago <= 3 * day && ago % (50 * minute) === 0 ? 1 : 0)),
+    ),
     nowMs,
   );
   expect(healed.verdict).toBe("burning");
@@ -90,7 +106,7 @@ test("a slow leak shows at the slowest tier alone, with the day on which nothing
 test("too little is neither good nor bad, and nothing that could not be seen counts", () => {
   const unseen = looks(30 * day, () => 5).map((tally) => ({ ...tally, drifted: 0, unseen: 5 }));
   for (const tallies of [[], looks(30 * minute, () => 5), unseen]) {
-    const burn = burnOf(standing, { entries: [], tallies }, nowMs);
+    const burn = burnOf(standing, measuredOf([], tallies), nowMs);
     expect(burn.verdict).toBe("inconclusive");
     expect(burn.budgetLeft).toBeNull();
     expect(burn.exhaustedInMs).toBeNull();
@@ -118,10 +134,10 @@ test("one bad rollout of few does not page; stopped ones and repairs do not coun
       run: outcome({ healthy: false }),
     }),
   ]);
-  const burn = burnOf(rollouts, { entries, tallies: [] }, nowMs);
+  const burn = burnOf(rollouts, measuredOf(entries, []), nowMs);
   expect(burn.seen).toMatchObject({ good: 1, bad: 1 });
   expect(burn.verdict).toBe("inconclusive");
-  expect(burnOf({ ...rollouts, minSamples: 2 }, { entries, tallies: [] }, nowMs).verdict).toBe("exhausted");
+  expect(burnOf({ ...rollouts, minSamples: 2 }, measuredOf(entries, []), nowMs).verdict).toBe("exhausted");
 });
 
 test("whatever was seen, an answer is whole: a share of the budget with a verdict that fits it, and no number without a form", () => {
@@ -145,7 +161,7 @@ test("whatever was seen, an answer is whole: a share of the budget with a verdic
           drifted: bad,
           unseen: 0,
         }));
-        const burn: Burn = burnOf(slo, { entries: [], tallies }, nowMs);
+        const burn: Burn = burnOf(slo, measuredOf([], tallies), nowMs);
         const within = tallies.filter(({ fromMs }) => fromMs >= nowMs - slo.periodMs);
         const bad = within.reduce((sum, one) => sum + one.drifted, 0);
         const all = within.reduce((sum, one) => sum + one.standing, bad);
@@ -158,5 +174,37 @@ test("whatever was seen, an answer is whole: a share of the budget with a verdic
       },
     ),
     { numRuns: 300 },
+  );
+});
+
+test("however many recompiles there were, they are held in buckets of time, and counted as if each was", () => {
+  const ended = fc.record({ agoMs: fc.integer({ min: 0, max: 3 * day }), failed: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(ended, { maxLength: 200 }), fc.integer({ min: 1, max: 60 }), (all, hours) => {
+      const entries = entriesOf(
+        all
+          .toSorted((one, other) => other.agoMs - one.agoMs)
+          .map(({ agoMs, failed }, at) => [
+            nowMs - agoMs,
+            {
+              type: "recompile_ended",
+              attemptId: `r${at}`,
+              result: failed ? "failed" : "unchanged",
+              durationMs: 1,
+            },
+          ]),
+      );
+      const { recompiles } = measuredOf(entries, []);
+      expect(new Set(recompiles.map(({ fromMs }) => fromMs)).size).toBe(recompiles.length);
+      expect(recompiles.every(({ fromMs }) => fromMs % (5 * minute) === 0)).toBe(true);
+      const slo: SloDefinition = { ...standing, indicator: "recompiles", periodMs: hours * 60 * minute };
+      // `nowMs` and the period are whole buckets.
+      const within = all.filter(({ agoMs }) => agoMs <= slo.periodMs);
+      const bad = within.filter(({ failed }) => failed).length;
+      expect(burnOf(slo, measuredOf(entries, []), nowMs).seen).toMatchObject({
+        good: within.length - bad,
+        bad,
+      });
+    }),
   );
 });

@@ -6,15 +6,7 @@
  */
 import { limits } from "../../limits.ts";
 import type { SloDefinition } from "../config/model.ts";
-import type { Tally } from "../contract.ts";
-import type { Entry } from "../model.ts";
-import { endedAttempts } from "./history-row.ts";
-
-/** What an objective is measured by: entries of one scope, and tallies of its looks. */
-export interface Measured {
-  readonly entries: readonly Entry[];
-  readonly tallies: readonly Tally[];
-}
+import { bucketOf, type Measured, type Sample } from "./samples.ts";
 
 /** What was seen in a stretch of time. */
 export interface Seen {
@@ -73,9 +65,9 @@ export function tiersOf(periodMs: number) {
   return workbook.map((tier) => ({ ...tier, shortMs: scaled(tier.shortMs), longMs: scaled(tier.longMs) }));
 }
 
-/** @param measured at least of the period before `nowMs`; what an attempt that ended within it began with belongs to it */
+/** @param measured at least of the period before `nowMs`, and of nothing after it */
 export function burnOf(slo: SloDefinition, measured: Measured, nowMs: number): Burn {
-  const samples = samplesOf(slo, measured);
+  const samples = measured[slo.indicator];
   const budget = 1 - slo.objective;
   const look = (windowMs: number) => seenSince(samples, nowMs - windowMs, budget);
   const seen = look(slo.periodMs);
@@ -120,16 +112,10 @@ function tierVerdict(short: Seen, long: Seen, factor: number, minSamples: number
   return fast(long) && fast(short) ? "burning" : "ok";
 }
 
-interface Sample {
-  readonly atMs: number;
-  readonly good: number;
-  readonly bad: number;
-}
-
 function seenSince(samples: readonly Sample[], sinceMs: number, budget: number): Seen {
   // A bucket is known as a whole only, so a window begins where the bucket of its first moment does.
-  const fromMs = Math.floor(sinceMs / bucketMs) * bucketMs;
-  const within = samples.filter(({ atMs }) => atMs >= fromMs);
+  const sinceBucketMs = bucketOf(sinceMs);
+  const within = samples.filter(({ fromMs }) => fromMs >= sinceBucketMs);
   const good = within.reduce((total, sample) => total + sample.good, 0);
   const bad = within.reduce((total, sample) => total + sample.bad, 0);
   return { good, bad, rate: good + bad === 0 ? null : rateOf(bad / (good + bad), budget) };
@@ -138,27 +124,4 @@ function seenSince(samples: readonly Sample[], sinceMs: number, budget: number):
 function rateOf(badRatio: number, budget: number): number {
   if (badRatio === 0) return 0;
   return budget <= 0 ? Number.POSITIVE_INFINITY : badRatio / budget;
-}
-
-function samplesOf({ indicator }: SloDefinition, { entries, tallies }: Measured): readonly Sample[] {
-  switch (indicator) {
-    case "standing":
-      return tallies.map(({ fromMs, standing, drifted }) => ({ atMs: fromMs, good: standing, bad: drifted }));
-    case "rollouts":
-      return endedAttempts(entries).flatMap(({ started, ended, endedAtMs }) =>
-        started.attempt.kind === "rollout" && ended.verdict !== "stopped" && ended.verdict !== "not_started"
-          ? [sample(endedAtMs, ended.verdict === "kept")]
-          : [],
-      );
-    case "recompiles":
-      return entries.flatMap(({ fact, atMs }) =>
-        fact.type === "recompile_ended" && fact.result !== "cut_off"
-          ? [sample(atMs, fact.result !== "failed")]
-          : [],
-      );
-  }
-}
-
-function sample(atMs: number, good: boolean): Sample {
-  return good ? { atMs, good: 1, bad: 0 } : { atMs, good: 0, bad: 1 };
 }

@@ -100,7 +100,7 @@ async function openedByMan(roff: string): Promise<boolean> {
   }
 }
 
-/** @throws AkcError FILE_UNWRITABLE, DISK_FULL */
+/** @throws AkcError USAGE where nothing may be written, DISK_FULL */
 async function writeAll({ print }: Session, folder: string): Promise<ExitCode> {
   const pages = await allPages(tree);
   try {

@@ -20,15 +20,19 @@ async function withMetrics(work: (world: World, url: string) => Promise<void>): 
 }
 
 /** A server that takes requests and never answers. */
-async function withSilent(work: (url: string) => Promise<void>): Promise<void> {
+async function withSilent(work: (url: string, asked: Promise<void>) => Promise<void>): Promise<void> {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     idleTimeout: 60,
-    fetch: () => new Promise<Response>(() => undefined),
+    fetch: () => {
+      resolve();
+      return new Promise<Response>(() => undefined);
+    },
   });
   try {
-    await work(`http://127.0.0.1:${server.port}/api/v1/query`);
+    await work(`http://127.0.0.1:${server.port}/api/v1/query`, asked);
   } finally {
     await server.stop(true);
   }
@@ -155,13 +159,15 @@ test("on a terminal it is shown who has not answered, and nothing of that is lef
   ));
 
 test("a signal ends asking by hand at once, and what was answered until then is shown", () =>
-  withSilent((silent) =>
+  withSilent((silent, asked) =>
     withMetrics(async (world, url) => {
       const path = await registry(world, {
         "slo.answers": promql(url, "errors"),
         "slo.silent": promql(silent, "errors"),
       });
       const live = world.live(["validate", "run", "--validator-bindings", path]);
+      await asked;
+      // Time for the other one's answer, which both were asked for together.
       await Bun.sleep(1_000);
       live.kill("SIGINT");
       const ran = await live.ended;

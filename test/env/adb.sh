@@ -6,7 +6,9 @@ NAME=adb
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-is_up() { pid_of server >/dev/null && HOME=$STATE/home adb -P "$(cat "$STATE/port")" devices >/dev/null 2>&1; }
+# `adb devices` would start another server where this one does not listen yet, and wait for it.
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$(cat "$STATE/port")") 2>/dev/null; }
+is_up() { pid_of server >/dev/null && listens && HOME=$STATE/home timeout 10 adb -P "$(cat "$STATE/port")" devices >/dev/null 2>&1; }
 start() {
   packages adb
   mkdir -p "$STATE/home"

@@ -1,8 +1,11 @@
 /** What a scope's store says of its deployment is read again when it may have changed, and only then. */
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { statSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { createRollouts } from "../../src/autopilot/attempt/rollouts.ts";
 import { scopeRecords } from "../../src/run/deployment/scope-record.ts";
+import { applicationId, migrations, readableVersion } from "../../src/store/sqlite/migrate.ts";
 import { databasePath } from "../../src/store/sqlite/open.ts";
 import { deploying, standing } from "../e2e/services.ts";
 import { host, inScope, never, type ScopeWorld } from "./scope-world.ts";
@@ -46,3 +49,26 @@ test("a database that was written a moment ago is opened again, whatever its tim
     await expect(recordNow()).rejects.toMatchObject({ code: "STORE_DAMAGED" });
   });
 });
+
+test("a database of an earlier shape is looked at as it is, and not brought to a newer one", async () => {
+  await inScope(async ({ scopeRoot }) => {
+    for (const version of [readableVersion, readableVersion - 1]) {
+      const path = databasePath(scopeRoot);
+      shapedAs(path, version);
+      const before = readFileSync(path);
+      const look = scopeRecords(scopeRoot)();
+      if (version < readableVersion) await expect(look).rejects.toMatchObject({ code: "STORE_UNWRITABLE" });
+      else expect(await (await look).owned()).toEqual([]);
+      expect(readFileSync(path).equals(before)).toBe(true);
+    }
+  });
+});
+
+function shapedAs(path: string, version: number): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, "");
+  using db = new Database(path, { readwrite: true, strict: true });
+  for (const { sql } of migrations.slice(0, version)) db.run(sql);
+  db.run(`PRAGMA application_id = ${applicationId}`);
+  db.run(`PRAGMA user_version = ${version}`);
+}

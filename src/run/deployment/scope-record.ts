@@ -25,7 +25,11 @@ interface Read {
   readonly lease: Lease | null;
 }
 
-/** The next look at the scope. @throws AkcError STORE_DAMAGED, STORE_TOO_NEW, STORE_BUSY, PATH_UNSAFE */
+/**
+ * The next look at the scope.
+ * @throws AkcError STORE_DAMAGED, STORE_TOO_NEW, STORE_BUSY, PATH_UNSAFE; STORE_UNWRITABLE where the database is of a shape so early that
+ *   it has to be brought up before anybody reads it
+ */
 export function scopeRecords(scopeRoot: string): () => Promise<ScopeRecord> {
   let kept: { readonly stamp: string; readonly read: Read } | undefined;
   return async () => {
@@ -53,7 +57,7 @@ function recordOf({ owned, rollouts, rolloutOpen, lease }: Read): ScopeRecord {
 async function readScope(scopeRoot: string): Promise<Read> {
   let store: Awaited<ReturnType<typeof openStore>>;
   try {
-    store = await openStore(scopeRoot, { create: false });
+    store = await openStore(scopeRoot, { readOnly: true });
   } catch (cause) {
     if (!(cause instanceof AkcError) || cause.code !== "RUN_NOT_FOUND") throw cause;
     // Nothing was ever deployed here.

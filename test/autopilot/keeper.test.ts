@@ -34,7 +34,11 @@ async function controller(
   clock: HandClock,
   id: string,
   config: Partial<LeaseConfig> = {},
-  changes: { readonly backend?: (real: LeaseBackend) => LeaseBackend; readonly hangs?: boolean } = {},
+  changes: {
+    readonly backend?: (real: LeaseBackend) => LeaseBackend;
+    readonly hangs?: boolean;
+    readonly random?: number;
+  } = {},
 ): Promise<Controller> {
   const store = await openAutopilotStore(root);
   const lease = { backend: "sqlite" as const, ttlMs, ...config };
@@ -51,7 +55,7 @@ async function controller(
     ttlMs,
     nameOf: leaseNames(lease),
     onAnswer: (scope, answer, streak) => answers.push(`${scope.repoId} ${answer.kind} ${streak}`),
-    random: () => 0.5,
+    random: () => changes.random ?? 0.5,
   });
   if (changes.hangs !== true) opened.push(keeper, store);
   return { keeper, backend, store, answers };
@@ -115,6 +119,33 @@ describe.each(kinds)("a %s lease", (backend) => {
       expect(code).toBe("LEASE_LOST");
       await other.keeper.close();
       await other.store.close();
+    }
+  });
+
+  test("of a holder that is gone is taken at its very end, wherever a standby's looks fall between the renewals", async () => {
+    using place = outputs();
+    for (const random of [0, 0.999]) {
+      for (let phaseMs = 0; phaseMs < 6_000; phaseMs += 500) {
+        const clock = new HandClock(startMs);
+        const one = await controller(place.root, clock, "one", { backend });
+        const other = await controller(place.root, clock, "other", { backend }, { random });
+        const beganMs = clock.monotonicMs();
+        await one.keeper.hold(shop);
+        await clock.pass(phaseMs);
+        // Just after it has moved its lease on.
+        while (clock.monotonicMs() - beganMs <= (5 * ttlMs) / 3) {
+          expect(await other.keeper.hold(shop)).toBeUndefined();
+          await clock.pass(250);
+        }
+        deadFor(one);
+        const diedMs = clock.monotonicMs();
+        while ((await other.keeper.hold(shop)) === undefined && clock.monotonicMs() - diedMs < 60_000)
+          await clock.pass(250);
+        // Beside the end itself what keeps standbys apart, and how often they were asked here.
+        expect(clock.monotonicMs() - diedMs).toBeLessThanOrEqual(ttlMs + ttlMs / 30 + 250);
+        await other.keeper.close();
+        await other.store.close();
+      }
     }
   });
 

@@ -47,8 +47,8 @@ interface Lease extends Renewable {
 }
 
 /**
- * `hold` is cheap while a scope is somebody else's: it asks the backend once in a third of the time to live at most, so a standby calls
- * it as often as it likes, every second or so. Ask `Held.lost` anew wherever something begins: reading it looks at the clocks.
+ * `hold` is cheap while a scope is somebody else's: it asks the backend once in a third of the time to live at most, and once more at the
+ * end of a lease that was not moved on, so a standby calls it as often as it likes, every second or so. Ask `Held.lost` anew wherever something begins: reading it looks at the clocks.
  */
 export function createLeaseKeeper(parts: KeeperParts): LeaseKeeper {
   const { store, backend, holder, clock, ttlMs, nameOf, random = Math.random } = parts;
@@ -133,7 +133,8 @@ export function createLeaseKeeper(parts: KeeperParts): LeaseKeeper {
   const nextLook = (monotonicMs: number, wallMs: number, answer: LeaseAnswer): number => {
     const thirdMs = ttlMs / 3;
     const overMs = answer.kind === "taken" ? answer.expiresAtMs - wallMs : 0;
-    const atItsEnd = overMs >= thirdMs && overMs < 2 * thirdMs;
+    // One that is moved on has more than two thirds left, whenever it is looked at.
+    const atItsEnd = overMs > 0 && overMs < 2 * thirdMs;
     return monotonicMs + (atItsEnd ? overMs + random() * (ttlMs / 30) : thirdMs * (1 + random() / 5));
   };
 

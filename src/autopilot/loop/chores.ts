@@ -113,7 +113,7 @@ const clockSetForward =
   "the wall clock was set forward, or the host slept: what has become due by it is done now";
 
 const noScope =
-  "no scope is watched: name one by tenant and repository, or see which ones are found with --check";
+  "no scope is watched: `--check` shows which ones are found; one without a folder is named by tenant and repository";
 
 /** Takes up what is new and lets go of what is not there any more. */
 function watch(ground: Ground, found: Discovered): void {

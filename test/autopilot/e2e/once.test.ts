@@ -45,7 +45,7 @@ test("an outputs root that is not there is made, and no scope is said to be ther
     world.configure(`outputs_root: ${root}`, "scopes: {discover: true}");
     const { code, report, stderr } = await world.autopilot("--once").ended;
     expect([code, report["scopes"]]).toEqual([0, []]);
-    expect(stderr).toContain("no scope is watched");
+    expect(stderr).toContain("no scope is watched: `--check` shows which ones are found;");
     expect(existsSync(root)).toBe(true);
   });
 }, 60_000);

@@ -1045,6 +1045,11 @@ export class AkcError extends Error {
   }
 }
 
+/** Its message with the file that it is about, for where no details are shown. */
+export function messageWithPath({ message, details: { path } }: AkcError): string {
+  return typeof path !== "string" || message.includes(path) ? message : `${message}: ${path}`;
+}
+
 /** Exit code of each class (docs/exit-codes.md): 1 the work failed, 2 asked wrongly or denied, 5 held by another. */
 const exitCodeOf: Record<ErrorClass, number> = {
   usage: 2,

@@ -84,6 +84,12 @@ describe("a hook that is a service", () => {
       writeFileSync(secretFile, "\n");
       expect(await askBy(http("http://127.0.0.1:1/", { secretFile }))).toMatchObject({
         code: "AUTOPILOT_CONFIG_INVALID",
+        message: expect.stringContaining(`a secret is empty: ${secretFile}`),
+      });
+      const missing = join(hooks, "none");
+      expect(await askBy(http("http://127.0.0.1:1/", { secretFile: missing }))).toMatchObject({
+        code: "FILE_NOT_FOUND",
+        message: expect.stringContaining(missing),
       });
     });
   });

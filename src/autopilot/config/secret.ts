@@ -29,6 +29,6 @@ export async function readSecret(
   throw new AkcError("AUTOPILOT_CONFIG_INVALID", {
     message: "a secret is empty",
     hint: "Write the secret into the file; one line.",
-    details: { place },
+    details: { path: place },
   });
 }

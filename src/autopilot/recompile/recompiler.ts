@@ -4,7 +4,7 @@
  *
  * Source: spec cli §15.3; cli:W-25, cli:W-29, cli:W-58.
  */
-import { AkcError, unreachable } from "../../errors.ts";
+import { AkcError, messageWithPath, unreachable } from "../../errors.ts";
 import { redactText } from "../../evidence/redact.ts";
 import { canonicalJson } from "../../json/canonical.ts";
 import type { JsonObject } from "../../json/value.ts";
@@ -136,7 +136,8 @@ function failure(cause: unknown, secrets: readonly string[]): RecompileAnswer {
   const code = error?.code ?? "RECOMPILE_FAILED";
   const [issue] = error?.issues ?? [];
   const why = issue === undefined ? "" : ` (${issue.path}: ${issue.message})`;
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const said =
+    error !== undefined ? messageWithPath(error) : cause instanceof Error ? cause.message : String(cause);
   const hint = error?.hint === undefined ? "" : `. ${error.hint}`;
   return { result: "failed", code, message: safe(`${said}${why}${hint}`, secrets) };
 }

@@ -2,7 +2,7 @@
  * What a visit finds before it decides: a bundle that lies there, what stood before anybody watched, triggers, and what stands now.
  * All of it is stored before it is acted on. A sense that fails is told of and never keeps the others from being used.
  */
-import { AkcError } from "../../errors.ts";
+import { AkcError, messageWithPath } from "../../errors.ts";
 import { redactText } from "../../evidence/redact.ts";
 import { sha256Hex } from "../../json/fingerprint.ts";
 import { limits } from "../../limits.ts";
@@ -184,7 +184,8 @@ function movedOn(known: readonly Cursor[], found: readonly Cursor[]): readonly C
 
 /** What went wrong, for the state and the log; a fault of akc's own is told as such and is no reason to stop. */
 export function faultOf(cause: unknown, what: string): VisitFault {
-  const { code, message } = cause instanceof AkcError ? cause : new AkcError("INTERNAL", { cause });
-  const detail = cause instanceof AkcError || !(cause instanceof Error) ? message : cause.message;
+  const error = cause instanceof AkcError ? cause : new AkcError("INTERNAL", { cause });
+  const { code } = error;
+  const detail = cause === error || !(cause instanceof Error) ? messageWithPath(error) : cause.message;
   return { code, message: oneLine(redactText(`${what}: ${detail}`, [])) };
 }

@@ -5,7 +5,7 @@
  * Source: OTLP specification 1.x, OTLP/HTTP (responses, failures, throttling).
  */
 import * as v from "valibot";
-import { AkcError } from "../../errors.ts";
+import { AkcError, messageWithPath } from "../../errors.ts";
 import { toPlain } from "../../json/plain.ts";
 import { parseJson } from "../../json/read.ts";
 import { limits } from "../../limits.ts";
@@ -72,8 +72,9 @@ export async function sendOtlp(
     if (!passing.has(status)) return { kind: "refused", why: `HTTP ${status}` };
     return { kind: "later", why: `HTTP ${status}`, afterMs: retryAfterMs(headers.get("retry-after"), nowMs) };
   } catch (cause) {
-    const code = cause instanceof AkcError ? cause.code : "INTERNAL";
-    return { kind: lasting.has(code) ? "refused" : "later", why: code };
+    if (!(cause instanceof AkcError)) return { kind: "later", why: "INTERNAL" };
+    const why = `${cause.code}: ${messageWithPath(cause)}`;
+    return { kind: lasting.has(cause.code) ? "refused" : "later", why };
   }
 }
 

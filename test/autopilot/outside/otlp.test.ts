@@ -156,13 +156,22 @@ test("headers come from a file, read anew for each request, and are not sent aft
   expect(other.requests).toEqual([]);
   await other.stop();
   expect(notes.toSorted().toReversed()).toEqual([
-    "warn traces are not taken by the collector: HTTP_REDIRECT_REFUSED",
-    "warn metrics are not taken by the collector: HTTP_REDIRECT_REFUSED",
+    "warn traces are not taken by the collector: HTTP_REDIRECT_REFUSED: the server redirected to a place that is not allowed",
+    "warn metrics are not taken by the collector: HTTP_REDIRECT_REFUSED: the server redirected to a place that is not allowed",
   ]);
   writeFileSync(headersFile, "secret-without-a-colon\n");
   const refused = await headersOf(headersFile).catch((cause: unknown) => cause);
   expect(refused).toMatchObject({ code: "TELEMETRY_REFUSED", details: { line: 1 } });
   expect(JSON.stringify(refused)).not.toContain("secret-without");
+});
+
+test("a file with headers that is not there is named", async () => {
+  const headersFile = join(folder, "no-headers");
+  const telemetry = begin({ otlp: { endpoint: collector.endpoint, intervalMs: 60_000, headersFile } });
+  await telemetry.close();
+  expect(notes.toSorted().at(0)).toBe(
+    `warn metrics are not taken by the collector: FILE_NOT_FOUND: the file does not exist: ${headersFile}`,
+  );
 });
 
 /** A clock whose sleeping is remembered and takes no time; the loops' own pauses end with the export. */
@@ -223,8 +232,8 @@ test("with nobody there the queue is bounded, the loss is counted, and the contr
   expect(exported("dropped")).toBe(many);
   expect(exported("sent")).toBe(0);
   expect(notes.toSorted()).toEqual([
-    "warn metrics are not taken by the collector: HTTP_UNREACHABLE",
-    "warn traces are not taken by the collector: HTTP_UNREACHABLE",
+    "warn metrics are not taken by the collector: HTTP_UNREACHABLE: the server could not be reached: nothing listens there",
+    "warn traces are not taken by the collector: HTTP_UNREACHABLE: the server could not be reached: nothing listens there",
   ]);
 });
 

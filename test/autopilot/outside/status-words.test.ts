@@ -59,6 +59,27 @@ test("status shows a scope whole while no controller runs", async () => {
   );
 });
 
+test("status of a scope whose hook fails names the command that shows what it said", async () => {
+  const { root } = memory();
+  const attemptId = Bun.randomUUIDv7();
+  await happen(
+    { type: "recompile_started", attemptId, triggerIds: [] },
+    {
+      type: "recompile_ended",
+      attemptId,
+      result: "failed",
+      errorCode: "RECOMPILE_FAILED",
+      message: "no licence is left",
+      durationMs: 1,
+    },
+  );
+  const [item] = itemsOf(await akc(["autopilot", "status", "--outputs-root", root, "-o", "json"]));
+  expect(item).toMatchObject({ phase: "failing", why: "the recompile hook failed" });
+  expect(String(item?.["way_out"])).toMatch(/^akc autopilot history --scope acme\/shop --outputs-root /);
+  const history = await akc(["autopilot", "history", "--scope", "acme/shop", "--outputs-root", root]);
+  expect(history.out).toContain("no licence is left");
+});
+
 test("status shows who beats, the bake of an open attempt, and what only the controller knows", async () => {
   const { root, store } = memory();
   const attemptId = Bun.randomUUIDv7();

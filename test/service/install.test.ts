@@ -120,6 +120,10 @@ describe.skipIf(found === undefined)("akc service", () => {
     const failed = service("install", "--binary", "/bin/false", "--now");
     expect([failed.code, failed.report["code"]]).toEqual([1, "SERVICE_MANAGER_FAILED"]);
     expect(failed.report["details"]).toMatchObject({ failed_at: `${unitName} started` });
+    expect(String(failed.report["error"])).toMatch(
+      /exited with error code; See "systemctl status .*" for details$/,
+    );
+    expect(String(failed.report["hint"])).toStartWith(`\`journalctl -u ${unitName}\` says why;`);
     expect([exists(unitPath), exists(config), is("active")]).toEqual([false, false, "inactive"]);
 
     install("--now");

@@ -93,9 +93,13 @@ export class ServiceManager {
   async tell(...args: readonly string[]): Promise<ToolEnd> {
     const end = await this.#run("systemctl", "AKC_SYSTEMCTL", args);
     if (end.exitCode === 0) return end;
-    const said = end.stderr.trim().split("\n").slice(-saidLinesMax).join("; ");
+    // Its lines are sentences.
+    const lines = end.stderr.trim().split("\n").slice(-saidLinesMax);
+    const said = lines.map((line) => line.replace(/\.$/, "")).join("; ");
     throw new AkcError("SERVICE_MANAGER_FAILED", {
       message: `systemctl ${args[0]} failed: ${said === "" ? `exit ${end.exitCode}` : said}`,
+      // It is there, and the service would not start.
+      ...((args[0] === "start" || args[0] === "restart") && end.exitCode === 1 ? { hint: startHint } : {}),
       details: { args: [...args] },
     });
   }
@@ -118,3 +122,4 @@ export class ServiceManager {
 }
 
 const saidLinesMax = 3;
+const startHint = `\`journalctl -u ${unitName}\` says why; \`akc runtime autopilot --config FILE --check\` reads a configuration alone. Nothing half done was left.`;

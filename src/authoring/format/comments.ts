@@ -25,7 +25,9 @@ export function markComments(text: string): string {
     const isComment = !isScalar && lexeme.startsWith("#");
     if (isComment) {
       const before = text.slice(lineStart, offset);
-      const afterGap = /\n[ \t]*\n[ \t]*$/.test(text.slice(0, offset)) ? blank : "";
+      // From the end of the line before the last: to look through the whole text for each comment took a file of many 15 s.
+      const above = text.slice(text.lastIndexOf("\n", Math.max(0, lineStart - 2)), offset);
+      const afterGap = /^\n[ \t]*\n[ \t]*$/.test(above) ? blank : "";
       out += `#${mark}${before.trim() === "" ? "" : "i"}${before.length}${mark}${afterGap}${lexeme.slice(1)}`;
     } else out += lexeme;
     isScalar = false;

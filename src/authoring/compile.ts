@@ -24,6 +24,9 @@ export interface PlanSource {
 
 /** The text of a plan, read once for all that is asked of it. */
 export interface OpenPlan {
+  readonly source: PlanSource;
+  /** Why the text cannot be read at all; empty where it can, whatever else is wrong with it. */
+  readonly unreadable: readonly PlacedIssue[];
   /**
    * Paths of the files that the plan refers to, relative to its own folder and below it, each once, sorted. What is faulty is
    * left to `compiled`: a text that cannot be read names none.
@@ -42,6 +45,8 @@ export interface OpenPlan {
 export function openPlan(source: PlanSource): OpenPlan {
   const read = readPlan(source.text);
   return {
+    source,
+    unreadable: read.kind === "read" ? [] : read.issues,
     filesNamed: read.kind === "read" ? filesNamedBy(read.reading) : [],
     compiled: (files) => compiledOf(source, read, files),
   };

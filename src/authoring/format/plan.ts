@@ -12,11 +12,11 @@ import {
   isScalar,
   isSeq,
   LineCounter,
+  type Node,
   type Pair,
   type ParseOptions,
   parseDocument,
   type SchemaOptions,
-  visit,
   type YAMLMap,
   type YAMLSeq,
 } from "yaml";
@@ -50,28 +50,31 @@ const roundsMax = 6;
  * @throws AkcError INTERNAL where the form would say something else
  */
 export function formatPlan(text: string): string {
-  let formed = formedOnce(text);
-  if (formed === text) return text;
-  const meaning = meaningOf(parsed(text));
-  for (let round = 1; round < roundsMax; round++) {
-    const again = formedOnce(formed);
-    if (again === formed) break;
-    formed = again;
+  const first = roundOf(text);
+  if (first.formed === text) return text;
+  let { formed } = first;
+  for (let round = 1; ; round++) {
+    const again = roundOf(formed);
+    if (again.formed === formed || round === roundsMax) {
+      if (canonicalJson(fromPlain(again.meaning)) === canonicalJson(fromPlain(first.meaning))) return formed;
+      throw new AkcError("INTERNAL", { message: "the plan would mean something else once formatted" });
+    }
+    formed = again.formed;
   }
-  if (meaningOf(parsed(formed)) !== meaning) {
-    throw new AkcError("INTERNAL", { message: "the plan would mean something else once formatted" });
-  }
-  return formed;
 }
 
-function parsed(text: string): Document {
-  return parseDocument(text.replaceAll("\r\n", "\n"), reading);
+interface Round {
+  readonly formed: string;
+  /** Of the text that came in. */
+  readonly meaning: unknown;
 }
 
-function formedOnce(text: string): string {
+function roundOf(text: string): Round {
   const lines = new LineCounter();
   const marked = markComments(text.replaceAll("\r\n", "\n"));
   const document = parseDocument(marked, { ...reading, lineCounter: lines });
+  // Before anything is moved. A mark that came into a value would be seen here like any other change of it.
+  const meaning = meaningOf(document);
   if (isMap(document.contents)) {
     const outer = settle(document.contents, (offset) => lines.linePos(offset).col - 1);
     if (outer !== "") document.comment = joined(outer, document.comment);
@@ -82,7 +85,7 @@ function formedOnce(text: string): string {
   }
   thin(document);
   const written = document.toString({ indent: 2, lineWidth: 0, flowCollectionPadding: false });
-  return `${unmarkComments(written).trimEnd()}\n`;
+  return { formed: `${unmarkComments(written).trimEnd()}\n`, meaning };
 }
 
 /**
@@ -114,25 +117,34 @@ function joined(one: string, other: string | null | undefined): string {
   return [one, other].filter(Boolean).join("\n");
 }
 
-/** Independent of the order of members, but for the keys that an author chooses: steps keep theirs. */
-function meaningOf(document: Document): string {
+/** As canonical JSON independent of the order of members, but for the keys that an author chooses: steps keep theirs. */
+function meaningOf(document: Document): unknown {
   const value: unknown = document.toJS({ maxAliasCount: aliasesMax });
   const own = ["steps", "roles", "services"].map((key) => {
     const map = document.get(key);
     return isMap(map) ? map.items.map(wordOf) : [];
   });
-  return canonicalJson(fromPlain([value, own]));
+  return [value, own];
 }
 
 function hasAlias(document: Document): boolean {
   let found = false;
-  visit(document, {
-    Alias: () => {
-      found = true;
-      return visit.BREAK;
-    },
+  eachNode(document.contents, (node) => {
+    found ||= isAlias(node);
   });
   return found;
+}
+
+/** All nodes, each before those that it holds. The library's `visit` freezes a path for each of them, which nobody needs here. */
+function eachNode(node: unknown, see: (node: Node) => void): void {
+  if (!isNode(node)) return;
+  see(node);
+  if (isSeq(node)) for (const item of node.items) eachNode(item, see);
+  if (!isMap(node)) return;
+  for (const { key, value } of node.items) {
+    eachNode(key, see);
+    eachNode(value, see);
+  }
 }
 
 /** What stands above the file and is set apart from its first member, and the line for editors, stay at its top. */
@@ -178,20 +190,16 @@ function space(top: YAMLMap): void {
 /** Never two empty lines in a row, nor one at the end of a map: there it stands before what comes next. */
 function thin(document: Document): void {
   const thinned = (comment: string) => comment.replaceAll(/\n{3,}/g, "\n\n").replace(/\n+$/, "");
-  visit(document, {
-    Map: (_, { items }) => {
-      for (const [index, { key }] of items.entries()) {
-        const before = items[index - 1]?.value;
+  eachNode(document.contents, (node) => {
+    if (isMap(node)) {
+      // What a map holds is thinned after the map, so the line end that asks for an empty line is still there.
+      for (const [index, { key }] of node.items.entries()) {
+        const before = node.items[index - 1]?.value;
         if (isScalar(key) && isNode(before) && before.comment?.endsWith("\n")) key.spaceBefore = true;
       }
-    },
-  });
-  visit(document, {
-    Node: (_, node) => {
-      if (!isNode(node)) return;
-      if (node.commentBefore) node.commentBefore = thinned(node.commentBefore);
-      if (node.comment) node.comment = thinned(node.comment);
-    },
+    }
+    if (node.commentBefore) node.commentBefore = thinned(node.commentBefore);
+    if (node.comment) node.comment = thinned(node.comment);
   });
   if (document.comment) document.comment = thinned(document.comment);
   if (document.commentBefore) document.commentBefore = thinned(document.commentBefore);

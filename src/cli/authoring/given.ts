@@ -4,9 +4,8 @@
  */
 import { realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { openPlan } from "../../authoring/compile.ts";
+import { type OpenPlan, openPlan } from "../../authoring/compile.ts";
 import type { Compiled, NamedFile } from "../../authoring/model.ts";
-import { readPlan as readText } from "../../authoring/read.ts";
 import { AkcError, type FaultySource, type Issue } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { readFileBounded, resolveConfined } from "../../system/files.ts";
@@ -59,9 +58,14 @@ export async function readGiven(path: string = usualPlan): Promise<Given> {
 }
 
 /** Compiles the text of a plan. @throws AkcError as `readGiven` */
-export async function readPlan(path: string, text: string): Promise<GivenPlan> {
+export function readPlan(path: string, text: string): Promise<GivenPlan> {
+  return compileOpen(openPlan({ text, path }));
+}
+
+/** As `readPlan`, for a text that was read already. */
+export async function compileOpen(plan: OpenPlan): Promise<GivenPlan> {
+  const { path, text } = plan.source;
   const folder = await realpath(dirname(resolve(path)));
-  const plan = openPlan({ text, path });
   const files = await namedFiles(folder, plan.filesNamed);
   try {
     return { kind: "plan", path, folder, text, compiled: plan.compiled(files) };
@@ -75,11 +79,10 @@ export async function readPlan(path: string, text: string): Promise<GivenPlan> {
  * The text of a plan that is to be formatted: it need not compile, but it must be YAML.
  * @throws AkcError PLAN_INVALID with the places where it is not, JSON_NOT_UTF8
  */
-export function refuseUnreadable(path: string, bytes: Uint8Array): string {
-  const text = textOf(bytes, path);
-  const reading = readText(text);
-  if (reading.kind === "read") return text;
-  throw invalid({ path, text }, reading.issues);
+export function openReadable(path: string, bytes: Uint8Array): OpenPlan {
+  const plan = openPlan({ text: textOf(bytes, path), path });
+  if (plan.unreadable.length > 0) throw invalid(plan.source, plan.unreadable);
+  return plan;
 }
 
 function invalid(source: FaultySource, issues: readonly Issue[], cause?: AkcError): AkcError {

@@ -1,12 +1,13 @@
 /** `akc bundle fmt`: plans and bundles in their one form. Changes how a file looks and never what it says. */
 import { realpath } from "node:fs/promises";
+import { type OpenPlan, openPlan } from "../../authoring/compile.ts";
 import { formatPlan } from "../../authoring/format/plan.ts";
 import { AkcError } from "../../errors.ts";
 import { prettyJson } from "../../json/canonical.ts";
 import { parseJson } from "../../json/read.ts";
 import { limits } from "../../limits.ts";
 import { readFileBounded, writeFileAtomic } from "../../system/files.ts";
-import { readPlan, refuseUnreadable, usualPlan, withoutPlan } from "../authoring/given.ts";
+import { compileOpen, openReadable, usualPlan, withoutPlan } from "../authoring/given.ts";
 import { isBundleText } from "../authoring/kind.ts";
 import { command } from "../command.ts";
 import { readStdin } from "../read-json.ts";
@@ -47,24 +48,24 @@ export const fmt = command({
         });
       }
       const bytes = await readStdin(limits.jsonTextBytesMax);
-      const text = formOf("-", bytes);
+      const { text } = formOf("-", bytes);
       if (!check) await session.io.out(text);
       return check && text !== new TextDecoder().decode(bytes) ? 1 : 0;
     }
     const files = [];
-    // Every file is read before one is written: a fault in the last leaves the first as it was.
+    // Every file is read and compared before one is written: a fault in the last leaves the first as it was.
     for (const path of paths) {
       const bytes = await readFileBounded(path, limits.jsonTextBytesMax).catch((cause) => {
         throw withoutPlan(path, cause);
       });
-      const text = formOf(path, bytes);
-      files.push({ path, text, changed: text !== new TextDecoder().decode(bytes) });
+      const { text, plan } = formOf(path, bytes);
+      const changed = text !== new TextDecoder().decode(bytes);
+      if (changed && !check && plan !== undefined) await sameBundle(plan, text);
+      files.push({ path, text, changed });
     }
     for (const { path, text, changed } of files) {
-      if (!changed || check) continue;
-      if (!isBundleText(text, path)) await sameBundle(path, text);
       // A link stays one, and leads to what was formatted.
-      await writeFileAtomic(await realpath(path), text);
+      if (changed && !check) await writeFileAtomic(await realpath(path), text);
     }
     const changed = files.filter((file) => file.changed);
     await session.print({
@@ -81,23 +82,28 @@ export const fmt = command({
   },
 });
 
-/** @throws AkcError PLAN_INVALID, or a code of the JSON reader with the path */
-function formOf(path: string, bytes: Uint8Array): string {
-  if (isBundleText(bytes, path)) return `${prettyJson(parseJson(bytes))}\n`;
-  return formatPlan(refuseUnreadable(path, bytes));
+/**
+ * The text in its form, and the plan as it was before; a bundle has none.
+ * @throws AkcError PLAN_INVALID, or a code of the JSON reader with the path
+ */
+function formOf(path: string, bytes: Uint8Array): { readonly text: string; readonly plan?: OpenPlan } {
+  if (isBundleText(bytes, path)) return { text: `${prettyJson(parseJson(bytes))}\n` };
+  const plan = openReadable(path, bytes);
+  return { text: formatPlan(plan.source.text), plan };
 }
 
 /**
  * A plan that compiles is written only if it compiles to the same bytes as before; one that does not may be formatted all the
  * same, as long as it is YAML.
  */
-async function sameBundle(path: string, formed: string): Promise<void> {
-  const compiledOf = (text: string) => readPlan(path, text).catch(() => undefined);
-  const before = await compiledOf(
-    new TextDecoder().decode(await readFileBounded(path, limits.yamlTextBytesMax)),
-  );
-  const after = await compiledOf(formed);
-  if (before?.compiled.sha256 === after?.compiled.sha256) return;
+async function sameBundle(plan: OpenPlan, formed: string): Promise<void> {
+  const { path } = plan.source;
+  const sha256Of = (open: OpenPlan) =>
+    compileOpen(open).then(
+      ({ compiled }) => compiled.sha256,
+      () => undefined,
+    );
+  if ((await sha256Of(plan)) === (await sha256Of(openPlan({ path, text: formed })))) return;
   throw new AkcError("INTERNAL", {
     message: "the plan would compile to another bundle once formatted",
     details: { path },

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { limits } from "../../../src/limits.ts";
 import { akc, inFolder, onTerminal, root, shell } from "../../e2e/akc.ts";
 
 const plan = `version: 1
@@ -90,6 +91,15 @@ test("formatting: in place, by standard input, and only looked at; all files are
     expect((await akc(["bundle", "fmt", "c.json"], { cwd })).exit).toBe(0);
     const formed = '{\n  "a": "\\u00e9",\n  "b": 1.0,\n  "schema_version": 4\n}\n';
     expect(await Bun.file(join(cwd, "c.json")).text()).toBe(formed);
+  });
+});
+
+test("a plan of more than a mebibyte is formatted in place", async () => {
+  await inFolder(async (cwd) => {
+    const note = `# ${"long ".repeat(limits.yamlTextBytesMax / 4)}end\n`;
+    await Bun.write(join(cwd, "akc.yaml"), `${note}${plan}`);
+    expect(await akc(["bundle", "fmt"], { cwd })).toMatchObject({ exit: 0, stdout: "akc.yaml\n" });
+    expect(await Bun.file(join(cwd, "akc.yaml")).text()).toStartWith(note);
   });
 });
 

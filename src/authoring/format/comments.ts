@@ -9,33 +9,35 @@ const mark = "\uE0C7";
 const marked = /^\uE0C7(i?)(\d+)\uE0C7/;
 const blank = "\uE0C8";
 
-/** `text` with every comment marked by its column, or as standing behind something; empty lines before one as well. */
-export function markComments(text: string): string {
-  if (text.includes(mark) || text.includes(blank)) return text;
+/**
+ * The lexer's tokens of `text`, for the library's parser: every comment is marked by its column, or as standing behind something;
+ * empty lines before one as well.
+ */
+export function* markedTokens(text: string): Generator<string> {
+  const isMarkable = !text.includes(mark) && !text.includes(blank);
   let offset = 0;
   let lineStart = 0;
   let isScalar = false;
-  let out = "";
   for (const lexeme of new Lexer().lex(text)) {
     // Signs of the lexer that are no part of the text; the one for a scalar says that the next is its value.
     if (lexeme === "\u0002" || lexeme === "\u0018" || lexeme === "\u001f") {
       isScalar = lexeme === "\u001f";
+      yield lexeme;
       continue;
     }
     const isComment = !isScalar && lexeme.startsWith("#");
-    if (isComment) {
+    if (isComment && isMarkable) {
       const before = text.slice(lineStart, offset);
       // From the end of the line before the last: to look through the whole text for each comment took a file of many 15 s.
       const above = text.slice(text.lastIndexOf("\n", Math.max(0, lineStart - 2)), offset);
       const afterGap = /^\n[ \t]*\n[ \t]*$/.test(above) ? blank : "";
-      out += `#${mark}${before.trim() === "" ? "" : "i"}${before.length}${mark}${afterGap}${lexeme.slice(1)}`;
-    } else out += lexeme;
+      yield `#${mark}${before.trim() === "" ? "" : "i"}${before.length}${mark}${afterGap}${lexeme.slice(1)}`;
+    } else yield lexeme;
     isScalar = false;
     offset += lexeme.length;
     const lastBreak = lexeme.lastIndexOf("\n");
     if (lastBreak >= 0) lineStart = offset - (lexeme.length - lastBreak - 1);
   }
-  return out;
 }
 
 /** Lines of the comment behind a map, parted: those that stand at least `column` deep, and those that belong further out. */

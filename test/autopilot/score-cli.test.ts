@@ -67,6 +67,26 @@ test("the scoreboard is shown from the memory alone: as a table, as data and as 
   expect(picture).not.toMatch(/<script|href|url\((?!#)|@import/);
 });
 
+test("the scoreboard and its checker go where the controller's configuration says, as a flag or a variable names it", async () => {
+  await using w = await world();
+  const nowMs = Date.now();
+  for (const [atMs, fact] of attempt({ id: "r", startMs: nowMs - 9, endMs: nowMs - 1 }))
+    await w.commit(atMs, fact);
+  board(w.root, 1, {});
+  board(w.root, 2, {});
+  const config = join(w.root, "autopilot.yaml");
+  writeFileSync(config, "version: 1\nmode: observe\noutputs_root: .\n");
+  const env = { AKC_AUTOPILOT_CONFIG: config };
+  const commands = [["scoreboard", "--scope", "acme/shop"], ["slo-gate"]];
+  for (const command of commands) {
+    const args = ["autopilot", ...command, "-o", "json"];
+    const [byFlag, byVariable] = await Promise.all([akc([...args, "--config", config]), akc(args, { env })]);
+    expect(byFlag).toMatchObject({ exit: 0, stderr: "" });
+    expect(byVariable).toMatchObject({ exit: 0, stderr: "" });
+    expect(byFlag.stdout).toContain(command[0] === "slo-gate" ? "acme/shop" : '"rollouts_total": 1');
+  }
+});
+
 test("a scope of which nothing is known has a scoreboard too, with no rate that was not measured", async () => {
   const empty = mkdtempSync(join(tmpdir(), "akc-score-"));
   try {

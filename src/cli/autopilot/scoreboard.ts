@@ -1,7 +1,4 @@
 /** `akc autopilot scoreboard`: how rollouts and repairs went, and how the objectives stand. */
-import type { AutopilotConfig } from "../../autopilot/config/model.ts";
-import { scopeConfigOf } from "../../autopilot/config/scope-config.ts";
-import { usualSlos } from "../../autopilot/config/scope-settings.ts";
 import { scopeName } from "../../autopilot/model.ts";
 import { burnJson } from "../../autopilot/score/burn-json.ts";
 import { chartSvg } from "../../autopilot/score/chart/chart.ts";
@@ -9,23 +6,20 @@ import { kpiJson } from "../../autopilot/score/scoreboard.ts";
 import { systemClock } from "../../system/clock.ts";
 import { writeFileAtomic } from "../../system/files.ts";
 import { command } from "../command.ts";
-import type { Io } from "../io.ts";
-import { outputsRootOf } from "../outputs-root.ts";
-import { readProject } from "../project.ts";
 import { type Plain, plainOf } from "../render/output.ts";
-import { locatingArgs, locatingEnvironment } from "../runtime/locate.ts";
 import { readScores, type Scores } from "./score/read-scores.ts";
 import { scoresText } from "./score/score-text.ts";
 import { windowArgs, windowOfArgs } from "./score/window-args.ts";
-import { watchesOf } from "./watches.ts";
+import { settingsArgs, settingsEnvironment, settingsOf } from "./settings.ts";
+import { namedScope, scopeArgs } from "./which-scopes.ts";
 
 export const scoreboard = command({
   path: "autopilot scoreboard",
   summary: "Show how rollouts and repairs went, and how objectives stand.",
   notes: [
     "Everything is counted from the autopilot's own memory, at this moment; nothing has to run and no file is needed. A rollout belongs to the window in which it began.",
-    "With --config, scopes that are no longer watched are marked; what they did in the window counts all the same.",
-    "Objectives are those of --config, else rollouts 95 % and standing 99 % over 30 days. An objective of which too little was seen is inconclusive: neither good nor bad.",
+    "With the controller's configuration, scopes that are no longer watched are marked; what they did in the window counts all the same.",
+    "Objectives are those of the configuration, else rollouts 95 % and standing 99 % over 30 days. An objective of which too little was seen is inconclusive: neither good nor bad.",
   ],
   examples: [
     { command: "akc autopilot scoreboard", says: "The last week, all scopes." },
@@ -39,27 +33,26 @@ export const scoreboard = command({
     },
   ],
   exits: [0, 1, 2],
-  environment: locatingEnvironment,
+  environment: settingsEnvironment,
   args: {
-    ...locatingArgs,
+    ...settingsArgs,
+    ...scopeArgs,
     ...windowArgs,
-    config: {
-      type: "string",
-      valueHint: "FILE",
-      description: "The autopilot's configuration: its objectives, and which scopes it watches.",
-    },
     svg: { type: "string", valueHint: "FILE", description: "Write a picture as well." },
   },
   async run(args, session) {
     const { io } = session;
     const nowMs = systemClock.nowMs();
-    const config = await configOf(io, args);
+    const named = namedScope(args);
+    const window = windowOfArgs(args, nowMs);
+    const { outputsRoot, slos, watches } = await settingsOf(io, args);
     const scores = await readScores(io, {
-      where: args,
-      window: windowOfArgs(args, nowMs),
+      outputsRoot,
+      named,
+      window,
       nowMs,
-      slosOf: (scope) => (config === undefined ? usualSlos : scopeConfigOf(config, scope).score.slos),
-      watches: await watchesOf(config),
+      slosOf: slos,
+      watches: await watches(),
     });
     if (args.svg !== undefined) await writeFileAtomic(args.svg, svgOf(scores));
     await session.print({ data: dataOf(scores), text: () => scoresText(scores, io.stdout) });
@@ -67,22 +60,6 @@ export const scoreboard = command({
     return scores.leftOut === 0 ? 0 : 1;
   },
 });
-
-async function configOf(
-  io: Io,
-  args: { readonly config?: string | undefined; readonly outputsRoot?: string | undefined },
-): Promise<AutopilotConfig | undefined> {
-  if (args.config === undefined) return undefined;
-  const { readAutopilotConfig } = await import("../../autopilot/config/read.ts");
-  const cwd = process.cwd();
-  return readAutopilotConfig({
-    flags: { "--config": [args.config], "--outputs-root": [await outputsRootOf(io, args.outputsRoot)] },
-    env: io.env,
-    cwd,
-    project: await readProject(cwd),
-    onlyShown: true,
-  });
-}
 
 function svgOf({ scopes, bars }: Scores): string {
   const [only] = scopes;

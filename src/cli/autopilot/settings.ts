@@ -3,9 +3,10 @@
  * configuration that is not valid, or not known, keeps nobody from looking at the state or from saying a word.
  */
 
-import type { AutopilotConfig, Listen } from "../../autopilot/config/model.ts";
+import type { AutopilotConfig, Listen, ScoreConfig } from "../../autopilot/config/model.ts";
 import { configNames } from "../../autopilot/config/names.ts";
 import { readAutopilot } from "../../autopilot/config/read.ts";
+import { usualSlos } from "../../autopilot/config/scope-settings.ts";
 import { type Budgets, type ScopeId, scopeName } from "../../autopilot/model.ts";
 import { AkcError } from "../../errors.ts";
 import type { Io } from "../io.ts";
@@ -25,7 +26,7 @@ export const settingsArgs = {
     type: "string",
     valueHint: "FILE",
     description:
-      "The controller's configuration; else AKC_AUTOPILOT_CONFIG. Limits and address are read off it.",
+      "The controller's configuration; else AKC_AUTOPILOT_CONFIG. Limits, objectives and address are read off it.",
   },
 } as const;
 
@@ -40,6 +41,8 @@ export interface AutopilotSettings {
   readonly listen?: Listen | undefined;
   budgets(scope: ScopeId): Budgets | undefined;
   mode(scope: ScopeId): string | undefined;
+  /** Objectives; those that hold without a configuration where none is known. */
+  slos(scope: ScopeId): ScoreConfig["slos"];
   /** By the configuration alone; what a running controller says counts for more. */
   watches(): Promise<Watches>;
 }
@@ -59,6 +62,7 @@ export async function settingsOf(
     listen: config?.listen,
     budgets: (scope) => own(scope)?.budgets ?? config?.defaults.budgets,
     mode: (scope) => own(scope)?.mode ?? config?.defaults.mode,
+    slos: (scope) => own(scope)?.score?.slos ?? config?.defaults.score.slos ?? usualSlos,
     watches: () => watchesOf(config === undefined ? undefined : { ...config, outputsRoot }),
   };
 }
@@ -82,7 +86,7 @@ async function configOf(
   } catch (cause) {
     const error = asAkcError(cause);
     if (error.class === "internal") throw error;
-    io.words(`warning: ${printable(error.message)} [${error.code}]; limits and the address are not known\n`);
+    io.words(`warning: ${printable(error.message)} [${error.code}]; what it says is not known\n`);
     return undefined;
   }
 }

@@ -11,12 +11,12 @@ import { limits } from "../../limits.ts";
 import { readFileBounded } from "../../system/files.ts";
 import { command, commonArgs } from "../command.ts";
 import type { Place } from "../io.ts";
-import { outputsRootOf } from "../outputs-root.ts";
 import { styleOf } from "../render/style.ts";
 import { table } from "../render/table.ts";
 import { printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";
-import { locatingArgs, locatingEnvironment } from "../runtime/locate.ts";
+import { settingsArgs, settingsEnvironment, settingsOf } from "./settings.ts";
+import { namedScope, scopeArgs } from "./which-scopes.ts";
 
 const shippedPath = "configs/slo/reliability_scoreboard_targets.json";
 
@@ -36,9 +36,10 @@ export const sloGate = command({
     },
   ],
   exits: [0, 2],
-  environment: locatingEnvironment,
+  environment: settingsEnvironment,
   args: {
-    ...locatingArgs,
+    ...settingsArgs,
+    ...scopeArgs,
     output: { ...commonArgs.output, alias: ["o", "format"] },
     targetsPath: {
       type: "string",
@@ -47,13 +48,14 @@ export const sloGate = command({
     },
   },
   async run(args, session) {
+    const named = namedScope(args);
     const path = args.targetsPath ?? (existsSync(shippedPath) ? shippedPath : undefined);
     const targets =
       path === undefined
         ? usualTargets
         : readSloTargets(await readFileBounded(path, limits.autopilotScoreboardBytesMax), path);
-    const root = await outputsRootOf(session.io, args.outputsRoot);
-    const { boards, unreadable } = await readScoreboards(root, args);
+    const { outputsRoot } = await settingsOf(session.io, args);
+    const { boards, unreadable } = await readScoreboards(outputsRoot, named);
     const report = checkSlos(boards, unreadable, targets);
     for (const { path: file, why } of unreadable) {
       session.io.words(`warning: ${printable(file)}: ${printable(why)}\n`);

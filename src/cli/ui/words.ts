@@ -2,7 +2,6 @@
  * How the commands call things, for the live page: the same functions that `akc lease list` and `akc autopilot status` answer
  * by. Reads only; what a command would say on stderr is not said for every look.
  */
-import { usualSlos } from "../../autopilot/config/scope-settings.ts";
 import { openAutopilotStore } from "../../autopilot/state/open.ts";
 import { AkcError } from "../../errors.ts";
 import { systemClock } from "../../system/clock.ts";
@@ -34,7 +33,7 @@ export function wordsOf(io: Io, settings: AutopilotSettings): Words {
       const nowMs = systemClock.nowMs();
       const window = { startMs: nowMs - windowMs, endMs: nowMs };
       const watches = await settings.watches();
-      return readScores(quiet, { where: { outputsRoot }, window, nowMs, slosOf: () => usualSlos, watches });
+      return readScores(quiet, { outputsRoot, named: {}, window, nowMs, slosOf: settings.slos, watches });
     },
   };
 }

@@ -11,14 +11,12 @@ import type { BarWindow } from "../../../autopilot/score/chart/bars.ts";
 import type { ScoreWindow } from "../../../autopilot/score/kpi.ts";
 import { type Scoreboard, type Scored, totalOf } from "../../../autopilot/score/scoreboard.ts";
 import { openAutopilotStore } from "../../../autopilot/state/open.ts";
-import { isIdentifier } from "../../../bundle/identifier.ts";
 import { AkcError } from "../../../errors.ts";
 import type { Io } from "../../io.ts";
-import { outputsRootOf } from "../../outputs-root.ts";
 import { asAkcError } from "../../render/error.ts";
 import { printable } from "../../render/text.ts";
-import type { Where } from "../../runtime/locate.ts";
 import type { Watches } from "../watches.ts";
+import { isMeant } from "../which-scopes.ts";
 
 export interface ScopeScore {
   readonly scope: ScopeId;
@@ -39,7 +37,9 @@ export interface Scores {
 const barsShown = 12;
 
 export interface ScoreQuestion {
-  readonly where: Where;
+  /** Absolute. */
+  readonly outputsRoot: string;
+  readonly named: Partial<ScopeId>;
   readonly window: ScoreWindow;
   readonly nowMs: number;
   slosOf(scope: ScopeId): ScoreConfig["slos"];
@@ -48,21 +48,19 @@ export interface ScoreQuestion {
 
 export async function readScores(
   io: Io,
-  { where, window, nowMs, slosOf, watches }: ScoreQuestion,
+  { outputsRoot, named, window, nowMs, slosOf, watches }: ScoreQuestion,
 ): Promise<Scores> {
-  const store = await openAutopilotStore(await outputsRootOf(io, where.outputsRoot), { create: false }).catch(
-    (cause: unknown) => {
-      if (cause instanceof AkcError && cause.code === "FILE_NOT_FOUND") return undefined;
-      throw cause;
-    },
-  );
+  const store = await openAutopilotStore(outputsRoot, { create: false }).catch((cause: unknown) => {
+    if (cause instanceof AkcError && cause.code === "FILE_NOT_FOUND") return undefined;
+    throw cause;
+  });
   try {
     const lengthMs = window.endMs - window.startMs;
     const fromMs = Math.max(0, window.endMs - barsShown * lengthMs);
     const scopes: ScopeScore[] = [];
     const all: Scored[] = [];
     let leftOut = 0;
-    for (const scope of await scopesOf(store, where)) {
+    for (const scope of await scopesOf(store, named)) {
       try {
         const scored = await scoredOf(store, scope, fromMs, window.endMs);
         const burns = await burnsOf(store ?? nothing, scope, slosOf(scope), nowMs);
@@ -109,19 +107,11 @@ async function scoredOf(
 const nothing = { entriesBetween: async () => [], tallies: async () => [] };
 
 /** One that is named is shown, whether or not anything is known of it. */
-async function scopesOf(store: AutopilotStore | undefined, where: Where): Promise<readonly ScopeId[]> {
-  const { tenantId, repoId } = where;
-  for (const [flag, id] of [
-    ["--tenant-id", tenantId],
-    ["--repo-id", repoId],
-  ] as const) {
-    if (id !== undefined && !isIdentifier(id))
-      throw new AkcError("USAGE", { message: `${flag} cannot be "${printable(id)}"` });
-  }
+async function scopesOf(
+  store: AutopilotStore | undefined,
+  named: Partial<ScopeId>,
+): Promise<readonly ScopeId[]> {
+  const { tenantId, repoId } = named;
   if (tenantId !== undefined && repoId !== undefined) return [{ tenantId, repoId }];
-  return ((await store?.scopes()) ?? []).filter(
-    (scope) =>
-      (tenantId === undefined || scope.tenantId === tenantId) &&
-      (repoId === undefined || scope.repoId === repoId),
-  );
+  return ((await store?.scopes()) ?? []).filter((scope) => isMeant(named, scope));
 }

@@ -105,6 +105,13 @@ test("a scope of which nothing is known has a scoreboard too, with no rate that 
   }
 });
 
+test("a window that ends before it begins is refused in words that say which moment is wrong", async () => {
+  const args = ["autopilot", "scoreboard", "--from", "2200-01-01"];
+  const [open, closed] = await Promise.all([akc(args), akc([...args, "--to", "2199-01-01"])]);
+  expect(open).toMatchObject({ exit: 2, stderr: expect.stringContaining("--from is in the future") });
+  expect(closed).toMatchObject({ exit: 2, stderr: expect.stringContaining("--from is not before --to") });
+});
+
 /** A scoreboard as the old runtime writes it. */
 function board(
   outputsRoot: string,

@@ -43,7 +43,9 @@ export function windowOfArgs(
   const startMs = moment("--from", args.from);
   const endMs = args.to === undefined ? nowMs : moment("--to", args.to);
   if (startMs < endMs) return { startMs, endMs };
-  throw new AkcError("USAGE", { message: "--from is not before its end" });
+  throw new AkcError("USAGE", {
+    message: args.to === undefined ? "--from is in the future" : "--from is not before --to",
+  });
 }
 
 const written = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z)?$/;

@@ -1,5 +1,5 @@
 /**
- * Where a scope stands, as one word and one sentence, from its state alone: the first of what holds it up, what is under way and what it
+ * Where a scope stands, as one word and one sentence, from its state: the first of what holds it up, what is under way and what it
  * has. Pure.
  */
 
@@ -28,7 +28,8 @@ export interface Standing {
   readonly why: string;
 }
 
-export function standingOf(state: ScopeState): Standing {
+/** @param hookFault why the recompile hook failed the last time, where that is known */
+export function standingOf(state: ScopeState, hookFault?: string): Standing {
   const { escalated, paused, attempt, recompiling, proposal, approval, held, fault, candidate, deployed } =
     state;
   if (escalated !== undefined) return { phase: "escalated", why: escalated.message };
@@ -48,7 +49,7 @@ export function standingOf(state: ScopeState): Standing {
   if (shut !== undefined) return { phase: "held", why: `${shut.gate}: ${shut.message}` };
   if (fault !== undefined) return { phase: "failing", why: `${fault.message} [${fault.code}]` };
   if (state.consecutiveCompileFailures > 0) {
-    return { phase: "failing", why: hookFailed(state.consecutiveCompileFailures) };
+    return { phase: "failing", why: hookFailed(state.consecutiveCompileFailures, hookFault) };
   }
   if (candidate !== undefined) return { phase: "candidate", why: `${short(candidate.bundleSha256)} is next` };
   if (deployed !== undefined) return { phase: "deployed", why: `${short(deployed.bundleSha256)} stands` };
@@ -62,8 +63,10 @@ export function asSeen(standing: Standing, sighting: string | null | undefined, 
   return sighting === "drifted" ? { ...standing, why: "what stands has drifted" } : standing;
 }
 
-function hookFailed(times: number): string {
-  return times === 1 ? "the recompile hook failed" : `the recompile hook failed ${times} times in a row`;
+function hookFailed(times: number, fault: string | undefined): string {
+  const failed = "the recompile hook failed";
+  if (times === 1) return fault === undefined ? failed : `${failed}: ${fault}`;
+  return `${failed} ${times} times in a row${fault === undefined ? "" : `, the last time: ${fault}`}`;
 }
 
 /** Those that did not open, in their order. */

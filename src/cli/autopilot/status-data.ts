@@ -149,7 +149,7 @@ async function scopeView(
     const state = await store.state(scope);
     return {
       ...common,
-      ...asSeen(standingOf(state), live?.sighting, live?.next?.why),
+      ...asSeen(standingOf(state, await hookFault(store, scope, state)), live?.sighting, live?.next?.why),
       state,
       budgets: live?.budgets ?? budgetsOf(state, settings, scope, nowMs),
       wayOut: await wayOut(io, scope, state, settings.outputsRoot),
@@ -167,6 +167,23 @@ async function scopeView(
           : undefined,
     };
   }
+}
+
+/** What the hook failed of the last time: of the one fact that the state points at, so it costs one look. */
+async function hookFault(
+  store: Pick<AutopilotStore, "entriesBetween">,
+  scope: ScopeId,
+  { lastCompileFailureAtMs: atMs }: ScopeState,
+): Promise<string | undefined> {
+  if (atMs === undefined) return undefined;
+  const facts = (await store.entriesBetween(scope, atMs, atMs + 1)).map(({ fact }) => fact);
+  const failed = facts.findLast((fact) => fact.type === "recompile_ended" && fact.result === "failed");
+  if (failed?.type !== "recompile_ended") return undefined;
+  const { message, errorCode } = failed;
+  const words = [message, errorCode === undefined ? undefined : `[${errorCode}]`].filter(
+    (word) => word !== undefined,
+  );
+  return words.length === 0 ? undefined : words.join(" ");
 }
 
 /** Where the limits are not known, what is used is. */

@@ -74,10 +74,32 @@ test("status of a scope whose hook fails names the command that shows what it sa
     },
   );
   const [item] = itemsOf(await akc(["autopilot", "status", "--outputs-root", root, "-o", "json"]));
-  expect(item).toMatchObject({ phase: "failing", why: "the recompile hook failed" });
+  expect(item).toMatchObject({
+    phase: "failing",
+    why: "the recompile hook failed: no licence is left [RECOMPILE_FAILED]",
+  });
   expect(String(item?.["way_out"])).toMatch(/^akc autopilot history --scope acme\/shop --outputs-root /);
   const history = await akc(["autopilot", "history", "--scope", "acme/shop", "--outputs-root", root]);
   expect(history.out).toContain("no licence is left");
+});
+
+test("of a hook that fails it is said what it failed of the last time", async () => {
+  const { root } = memory();
+  for (const [attemptId, message] of [
+    ["a", "it was cut off after 60 s"],
+    ["b", "it ended with exit code 3: no such target"],
+  ] as const) {
+    const failed = { result: "failed", errorCode: "RECOMPILE_FAILED", message, durationMs: 5 } as const;
+    await happen(
+      { type: "recompile_started", attemptId, triggerIds: [] },
+      { type: "recompile_ended", attemptId, ...failed },
+    );
+  }
+  const [item] = itemsOf(await akc(["autopilot", "status", "--outputs-root", root, "-o", "json"]));
+  expect(item).toMatchObject({
+    phase: "failing",
+    why: "the recompile hook failed 2 times in a row, the last time: it ended with exit code 3: no such target [RECOMPILE_FAILED]",
+  });
 });
 
 test("status shows who beats, the bake of an open attempt, and what only the controller knows", async () => {

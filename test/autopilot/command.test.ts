@@ -162,3 +162,14 @@ test("one pass ends with a summary on stdout; an address that is taken with exit
   expect(await refused.child.exited).toBe(5);
   expect(JSON.parse(await refused.stdout())).toMatchObject({ code: "LISTEN_REFUSED" });
 }, 60_000);
+
+test("a pass that found a scope taken names in its summary who has it", async () => {
+  const holding = start();
+  await holding.line(({ event }) => event === "lease_held");
+  const once = start("--once");
+  expect(await once.child.exited).toBe(0);
+  const { scopes } = JSON.parse(await once.stdout());
+  expect(scopes).toMatchObject([
+    { repo_id: "shop", held_by: expect.stringContaining(`:${holding.child.pid}:`) },
+  ]);
+}, 60_000);

@@ -111,6 +111,7 @@ export class Visits {
     const bounds = { clock: ports.clock, signals: [cut] };
     const held = await ask("taking the lease", limits.autopilotAskMsMax, bounds, () => keeper.hold(scope.id));
     scope.holding = held !== undefined;
+    scope.refusal = held === undefined ? keeper.last(scope.id) : undefined;
     if (held === undefined) return this.#standBy(scope);
     const visited = await visit(ports, {
       scope: config,

@@ -3,7 +3,7 @@
  */
 
 import type { ScopeStatus } from "../contract.ts";
-import type { LeaseKeeper } from "../lease/contract.ts";
+import type { LeaseAnswer, LeaseKeeper } from "../lease/contract.ts";
 import { emptyState } from "../machine.ts";
 import type { AttemptVerdict, Entry, ScopeId, ScopeState, Sighting } from "../model.ts";
 import type { Visited, VisitMemory } from "../visiting/model.ts";
@@ -24,6 +24,8 @@ export interface Watched {
   /** It is not to be watched any more, once that visit has ended. */
   gone: boolean;
   holding: boolean;
+  /** The answer because of which it is not held: it is also told when the leases are given back, of which nothing is kept then. */
+  refusal: LeaseAnswer | undefined;
   /** Visits in all that came to their end. */
   visits: number;
   /** Visits in a row in which something went wrong. */
@@ -52,6 +54,7 @@ export function watchedScope(id: ScopeId, key: string, time: ScopeTime): Watched
     again: false,
     gone: false,
     holding: false,
+    refusal: undefined,
     visits: 0,
     failures: 0,
     faultTold: undefined,
@@ -72,7 +75,7 @@ export function statusOf(
   isHeld: boolean,
   dueMs: number | undefined,
 ): ScopeStatus {
-  const last = keeper.last(scope.id);
+  const last = keeper.last(scope.id) ?? scope.refusal;
   const { next, verdicts } = scope;
   return {
     scope: scope.id,

@@ -229,6 +229,16 @@ test("a broken source is recorded once for as long as it is broken, and keeps no
   expect(typesOf(await world.facts()).at(-1)).toBe("visit_recovered");
 });
 
+test("of a file that cannot be used it is said which one it is", async () => {
+  await using world = await imagine();
+  const newest = () => Promise.reject(new AkcError("FILE_NOT_FOUND", { details: { path: "/srv/b.json" } }));
+  const one = await visitor(world, "one", { offers: { ...world.ports.offers, newest } });
+  expect((await one.visit()).fault).toMatchObject({
+    code: "FILE_NOT_FOUND",
+    message: "looking for the newest bundle: the file does not exist: /srv/b.json",
+  });
+});
+
 test("a look that hangs has seen nothing, and repairs nothing", async () => {
   await using world = await imagine();
   const at = world.place(shop);

@@ -86,7 +86,9 @@ async function configOf(
   } catch (cause) {
     const error = asAkcError(cause);
     if (error.class === "internal") throw error;
-    io.words(`warning: ${printable(error.message)} [${error.code}]; what it says is not known\n`);
+    io.words(
+      `warning: ${printable(named)}: ${printable(error.message)} [${error.code}]; what it says is not known\n`,
+    );
     return undefined;
   }
 }

@@ -31,6 +31,7 @@ test("the scoreboard is shown from the memory alone: as a table, as data and as 
   ];
   for (const [atMs, fact] of facts) await w.commit(atMs, fact);
   const svg = join(w.root, "score.svg");
+  const hours = join(w.root, "hours.svg");
   const where = ["--outputs-root", w.root];
   const [text, json] = await Promise.all([
     akc(["autopilot", "scoreboard", ...where, "--svg", svg]),
@@ -63,6 +64,9 @@ test("the scoreboard is shown from the memory alone: as a table, as data and as 
   const picture = readFileSync(svg, "utf8");
   expect(picture).toStartWith('<svg xmlns="http://www.w3.org/2000/svg"');
   expect(picture).toContain("6 rollouts, 5 kept, 0 failed, 1 rolled back");
+  // Windows of an hour are all of one day or two: their dates alone would say nothing.
+  await akc(["autopilot", "scoreboard", ...where, "--window", "1h", "--svg", hours]);
+  expect(readFileSync(hours, "utf8")).toMatch(/began, (\d{4}-\d\d-\d\d \d\d:\d\d( to )?){2} UTC</);
   // Nothing is loaded from anywhere, nothing runs.
   expect(picture).not.toMatch(/<script|href|url\((?!#)|@import/);
 });
@@ -241,4 +245,7 @@ test("scoreboards that akc writes pass its own checker", async () => {
   const { exit, stdout, stderr } = await akc(["autopilot", "slo-gate", ...args]);
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
   expect(stdout).toBe("passed  1 scope, 2 windows each\n");
+  writeFileSync(targets, '{"window":{"required_consecutive_windows":1},"kpi_targets":{}}');
+  const one = await akc(["autopilot", "slo-gate", ...args]);
+  expect(one.stdout).toBe("passed  1 scope, 1 window each\n");
 });

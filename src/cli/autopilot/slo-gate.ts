@@ -13,7 +13,7 @@ import { command, commonArgs } from "../command.ts";
 import type { Place } from "../io.ts";
 import { styleOf } from "../render/style.ts";
 import { table } from "../render/table.ts";
-import { printable } from "../render/text.ts";
+import { counted, printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";
 import { settingsArgs, settingsEnvironment, settingsOf } from "./settings.ts";
 import { namedScope, scopeArgs } from "./which-scopes.ts";
@@ -70,8 +70,8 @@ export const sloGate = command({
 
 function reportText(report: SloReport, place: Place): string {
   const style = styleOf(place.color);
-  const scopes = report.scopes_evaluated.length;
-  const about = `${scopes} ${scopes === 1 ? "scope" : "scopes"}, ${report.required_consecutive_windows} windows each`;
+  const { scopes_evaluated: scopes, required_consecutive_windows: windows } = report;
+  const about = `${counted(scopes.length, "scope")}, ${counted(windows, "window")} each`;
   if (report.passed) return `${style.good("passed")}  ${about}`;
   const rows = table<SloFailure>(
     report.failures,

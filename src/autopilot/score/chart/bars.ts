@@ -77,7 +77,7 @@ function bar(window: BarWindow, left: number, slot: number, bottom: number, scal
     "g",
     {},
     titled(
-      `${dateOf(window.startMs)} to ${dateOf(window.endMs)}: ${window.kept} kept, ${window.failed} failed, ${window.rolledBack} rolled back`,
+      `${spanOf(window, window)}: ${window.kept} kept, ${window.failed} failed, ${window.rolledBack} rolled back`,
     ),
     ...parts,
     text({ class: "value middle", x: left + slot / 2, y: y - 6 }, total === 0 ? "–" : String(total)),
@@ -112,8 +112,15 @@ function endLabel({ startMs, endMs }: ScoreWindow): string {
   return endMs - startMs >= 86_400_000 ? end.slice(5, 10) : end.slice(11, 16);
 }
 
-export function dateOf(ms: number): string {
-  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString().slice(0, 10) : String(ms);
+/** From the start of one window to the end of a later one, as fine as their length needs it. */
+export function spanOf(first: ScoreWindow, last: ScoreWindow): string {
+  const isOfDays = last.endMs - last.startMs >= 86_400_000;
+  const told = (ms: number) => {
+    if (Math.abs(ms) > 8.64e15) return String(ms);
+    const text = new Date(ms).toISOString();
+    return isOfDays ? text.slice(0, 10) : `${text.slice(0, 10)} ${text.slice(11, 16)}`;
+  };
+  return `${told(first.startMs)} to ${told(last.endMs)} UTC`;
 }
 
 /** An even number of few digits, not below. */

@@ -4,7 +4,7 @@
  * Pure; text from scopes and configuration can never become markup.
  */
 import { tiersOf } from "../burn.ts";
-import { type BarWindow, barsOf, dateOf, legend, patterns, totalOf } from "./bars.ts";
+import { type BarWindow, barsOf, legend, patterns, spanOf, totalOf } from "./bars.ts";
 import { type Objective, objectiveRow, objectivesHead, objectiveWords, rowHeight } from "./objectives.ts";
 import { element, escaped, text } from "./svg.ts";
 
@@ -25,9 +25,8 @@ export function chartSvg({ about, windows, objectives }: Chart): string {
   const shown = objectives.slice(0, objectivesShownMax);
   const more = objectives.length - shown.length;
   const height = headAt + 20 + Math.max(1, shown.length) * rowHeight + (more > 0 ? 24 : 0);
-  const first = windows[0]?.startMs ?? 0;
-  const last = windows.at(-1)?.endMs ?? 0;
-  const span = `${dateOf(first)} to ${dateOf(last)} UTC`;
+  const nothing = { startMs: 0, endMs: 0 };
+  const span = spanOf(windows[0] ?? nothing, windows.at(-1) ?? nothing);
   const title = `Rollouts and objectives of ${about}`;
   const all = (of: (window: BarWindow) => number) => windows.reduce((sum, window) => sum + of(window), 0);
   const words = [

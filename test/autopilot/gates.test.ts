@@ -1,5 +1,7 @@
 /** The gates before an attempt, with bundles, manifests, packets and keys on disk: each says why, and what would open it. */
 import { describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import type { ScopeConfig } from "../../src/autopilot/config/model.ts";
 import type { GateQuestion } from "../../src/autopilot/contract.ts";
@@ -55,6 +57,23 @@ async function answerOf(asked: GateQuestion, gate: GateName, by = gates): Promis
   if (answer.verdict === "closed" || answer.verdict === "error") expect(answer.opens).toBeTruthy();
   return answer;
 }
+
+test("a packet or a compile manifest that cannot be read is named", async () => {
+  await inScope(async (world) => {
+    const offer = await world.place("run-1", promoting());
+    await promote(world, offer, sealed(unsealed(offer, nowMs)));
+    rmSync(join(world.scopeRoot, packetPath));
+    expect(await answerOf(question(world, offer), "promotion")).toMatchObject({
+      reason: "promotion_packet_unreadable",
+      message: expect.stringContaining(`${packetPath}: the file does not exist`),
+    });
+    rmSync(offer.manifestPath);
+    expect(await answerOf(question(world, offer), "promotion")).toMatchObject({
+      reason: "compile_manifest_unreadable",
+      message: "manifest: .akc/run/run-1.manifest.json cannot be read: the file does not exist",
+    });
+  });
+});
 
 test("a rollout on this host that nothing speaks against finds every gate open", async () => {
   await inScope(async (world) => {

@@ -58,7 +58,9 @@ export async function weighPromotion(input: PromotionInput): Promise<Promotion> 
   const issues: Issue[] = [...rollbackIssues(bundle)];
   const manifest = await readBelow(scopeRoot, manifestPathOf(bundle), limits.jsonTextBytesMax);
   const against = (path: string, message: string) => [...issues, { path, message }];
-  if (manifest.kind === "faulty") return { issues: against("manifest:", manifest.why) };
+  if (manifest.kind === "faulty") {
+    return { issues: against("manifest:", `${manifestPathOf(bundle)} cannot be read: ${manifest.why}`) };
+  }
   if (!isJsonObject(manifest.value)) return { issues: against("manifest:", "must be an object") };
   const found = { manifest: manifest.value };
   const ref = packetRefOf(found.manifest, bundle, issues);
@@ -66,7 +68,9 @@ export async function weighPromotion(input: PromotionInput): Promise<Promotion> 
   const packet = await readBelow(scopeRoot, ref.path, limits.promotionPacketBytesMax);
   if (packet.kind === "faulty") {
     const path = "manifest:/control_plane/promotion_packet_ref/path";
-    return { ...found, issues: against(path, `names a packet that cannot be read: ${packet.why}`) };
+    // The answer is kept: a manifest cannot make it long.
+    const named = ref.path.slice(0, shownPathChars);
+    return { ...found, issues: against(path, `names a packet that cannot be read, ${named}: ${packet.why}`) };
   }
   const question = { packet: packet.value, ref, manifest: found.manifest, bundle, kind, nowMs, demands };
   return {
@@ -75,6 +79,8 @@ export async function weighPromotion(input: PromotionInput): Promise<Promotion> 
     issues: [...issues, ...packetIssues(question)],
   };
 }
+
+const shownPathChars = 200;
 
 function manifestPathOf({ runId }: PromotedBundle): string {
   return `.akc/run/${runId}.manifest.json`;

@@ -49,6 +49,15 @@ test("a packet that is bound and signed opens the gate, and one that was changed
     const unbound = akc("bundle", "sign-packet", packet, "--key", key);
     expect([unbound.exitCode, unbound.stderr]).toEqual([2, expect.stringContaining("--bundle")]);
 
+    const unnamed = await world.write("unnamed.json", "{}");
+    const issuedText = await Bun.file(packet).text();
+    const nowhere = ["--key", key, "--bundle", offer.bundlePath, "--manifest", unnamed];
+    expect(akc("bundle", "sign-packet", packet, ...nowhere)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("the manifest names no packet"),
+    });
+    expect(await Bun.file(packet).text()).toBe(issuedText);
+
     const signing = ["--key", key, "--bundle", offer.bundlePath, "--manifest", offer.manifestPath];
     const signed = akc("bundle", "sign-packet", packet, ...signing, "-o", "json");
     expect(signed).toMatchObject({ exitCode: 0, stderr: "" });

@@ -43,13 +43,14 @@ export const signPacket = command({
   async run(args, session) {
     const path = resolve(args.packet);
     const before = await objectIn(path, limits.promotionPacketBytesMax);
+    const manifest = args.manifest === undefined ? undefined : await manifestIn(resolve(args.manifest));
     const bundleSha256 = args.bundle === undefined ? undefined : fingerprint(await readJson(args.bundle));
     const bound = boundTo(before, bundleSha256);
     const { packet, keyId } = signedPacket(bound, await readPrivateKey(resolve(args.key)));
     await writeFileAtomic(path, prettyJson(packet));
     // Signatures are left out of it: another one changes nothing of what the manifest names.
     const sha256 = fingerprint(without(packet, [signaturesKey]));
-    if (args.manifest !== undefined) await rename(resolve(args.manifest), sha256);
+    if (manifest !== undefined) await rename(manifest, sha256);
     await session.print({
       data: {
         kind: "PacketSigning",
@@ -103,13 +104,28 @@ function refuseChanged(packet: JsonObject): void {
   });
 }
 
+interface Manifest {
+  readonly path: string;
+  readonly content: JsonObject;
+  readonly ref: JsonObject;
+}
+
+/** Read before anything is signed: a digest in a manifest that says of no packet where it lies promotes nothing. @throws AkcError USAGE */
+async function manifestIn(path: string): Promise<Manifest> {
+  const content = await objectIn(path, limits.jsonTextBytesMax);
+  const ref = objectAt(objectAt(content, "control_plane"), "promotion_packet_ref");
+  if (textAt(ref, "path") !== undefined) return { path, content, ref };
+  throw new AkcError("USAGE", {
+    message: "the manifest names no packet: its control_plane.promotion_packet_ref.path is missing",
+    hint: "Let the compile name it, by its path below the scope, such as .akc/promotion/step-1.packet.json.",
+    details: { path },
+  });
+}
+
 /** Writes the packet's new digest into the manifest that names it. */
-async function rename(path: string, sha256: string): Promise<void> {
-  const manifest = await objectIn(path, limits.jsonTextBytesMax);
-  const plane = objectAt(manifest, "control_plane");
-  const ref = { ...objectAt(plane, "promotion_packet_ref"), sha256 };
-  const after = { ...manifest, control_plane: { ...plane, promotion_packet_ref: ref } };
-  await writeFileAtomic(path, prettyJson(after));
+async function rename({ path, content, ref }: Manifest, sha256: string): Promise<void> {
+  const named = { ...objectAt(content, "control_plane"), promotion_packet_ref: { ...ref, sha256 } };
+  await writeFileAtomic(path, prettyJson({ ...content, control_plane: named }));
 }
 
 async function objectIn(path: string, bytesMax: number): Promise<JsonObject> {

@@ -206,6 +206,7 @@ function gateLines(answer: GateAnswer, style: Style): readonly string[] {
   const mark = isOpen ? style.good("✓") : style.bad("✗");
   const line = `  ${mark} ${gate}  ${isOpen ? printable(message) : `${printable(message)} [${printable(reason)}]`}`;
   if (isOpen || (opens === undefined && opensAtMs === undefined)) return [line];
-  const until = opensAtMs === undefined ? "" : ` at ${instant(opensAtMs)}`;
+  const at = opensAtMs === undefined ? undefined : instant(opensAtMs);
+  const until = at === undefined || opens?.includes(at) === true ? "" : ` at ${at}`;
   return [line, `      opens: ${printable(opens ?? "by itself")}${until}`];
 }

@@ -26,6 +26,14 @@ test("status shows a scope whole while no controller runs", async () => {
       opens: "the oldest leaves the window",
       opensAtMs: 1_795_348_155_000,
     },
+    {
+      gate: "freeze",
+      verdict: "closed",
+      reason: "frozen",
+      message: "nothing is changed now",
+      opens: "The freeze ends 2026-11-22T11:49:15.000Z, or is taken out.",
+      opensAtMs: 1_795_348_155_000,
+    },
   ];
   await happen(
     {
@@ -43,6 +51,7 @@ test("status shows a scope whole while no controller runs", async () => {
     "✓ policy",
     "✗ budget  8 of 8 are used [max_mutations_per_day_exceeded]",
     "opens: the oldest leaves the window at 2026-11-22T11:49:15.000Z",
+    "opens: The freeze ends 2026-11-22T11:49:15.000Z, or is taken out.\n",
     "mutations_per_day 0",
   ])
     expect(held.out).toContain(words);

@@ -265,7 +265,8 @@ test("a manifest behind a link that leads outside is not read", async () => {
 
 test("a scope that has no folder yet has nothing promoted", async () => {
   const error = await refusal(ask(join(tmpdir(), `akc-none-${crypto.randomUUID()}`)));
-  expect(error.issues).toEqual([{ path: "manifest:", message: "the scope's folder does not exist" }]);
+  const message = ".akc/run/run-1.manifest.json cannot be read: the scope's folder does not exist";
+  expect(error.issues).toEqual([{ path: "manifest:", message }]);
 });
 
 test("a packet larger than its bound is not read", async () => {

@@ -68,9 +68,7 @@ export async function weighPromotion(input: PromotionInput): Promise<Promotion> 
   const packet = await readBelow(scopeRoot, ref.path, limits.promotionPacketBytesMax);
   if (packet.kind === "faulty") {
     const path = "manifest:/control_plane/promotion_packet_ref/path";
-    // The answer is kept: a manifest cannot make it long.
-    const named = ref.path.slice(0, shownPathChars);
-    return { ...found, issues: against(path, `names a packet that cannot be read, ${named}: ${packet.why}`) };
+    return { ...found, issues: against(path, `names a packet that cannot be read: ${packet.why}`) };
   }
   const question = { packet: packet.value, ref, manifest: found.manifest, bundle, kind, nowMs, demands };
   return {
@@ -79,8 +77,6 @@ export async function weighPromotion(input: PromotionInput): Promise<Promotion> 
     issues: [...issues, ...packetIssues(question)],
   };
 }
-
-const shownPathChars = 200;
 
 function manifestPathOf({ runId }: PromotedBundle): string {
   return `.akc/run/${runId}.manifest.json`;

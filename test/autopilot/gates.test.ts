@@ -58,14 +58,15 @@ async function answerOf(asked: GateQuestion, gate: GateName, by = gates): Promis
   return answer;
 }
 
-test("a packet or a compile manifest that cannot be read is named", async () => {
+test("a key or a compile manifest that cannot be read is named", async () => {
   await inScope(async (world) => {
     const offer = await world.place("run-1", promoting());
     await promote(world, offer, sealed(unsealed(offer, nowMs)));
-    rmSync(join(world.scopeRoot, packetPath));
-    expect(await answerOf(question(world, offer), "promotion")).toMatchObject({
-      reason: "promotion_packet_unreadable",
-      message: expect.stringContaining(`${packetPath}: the file does not exist`),
+    const gone = join(world.scopeRoot, "gone.pub");
+    const signed = question(world, offer, { promotion: { require: "signed", publicKeys: [gone] } });
+    expect(await answerOf(signed, "promotion")).toMatchObject({
+      verdict: "error",
+      message: `the file does not exist: ${gone}`,
     });
     rmSync(offer.manifestPath);
     expect(await answerOf(question(world, offer), "promotion")).toMatchObject({

@@ -5,7 +5,7 @@
  * Source: spec cli §14.7 gates 1–3, spec bundle §10.
  */
 import { textAt } from "../../bundle/member.ts";
-import { AkcError } from "../../errors.ts";
+import { AkcError, messageWithPath } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { needsPromotion } from "../../policy/deployment/kinds.ts";
 import type { PacketDemands } from "../../policy/deployment/packet-demands.ts";
@@ -51,8 +51,14 @@ export async function promotionGate(
       : skipped("promotion", "promotion_not_required", "what is deployed needs no promotion packet here");
     return { answer, ...(compileApply === undefined ? {} : { compileApply }) };
   } catch (cause) {
-    const { code, message, hint } = cause instanceof AkcError ? cause : new AkcError("INTERNAL", { cause });
-    const refusal = { reason: code.toLowerCase(), message, opens: hint, details: { code } };
+    const error = cause instanceof AkcError ? cause : new AkcError("INTERNAL", { cause });
+    const { code, hint } = error;
+    const refusal = {
+      reason: code.toLowerCase(),
+      message: messageWithPath(error),
+      opens: hint,
+      details: { code },
+    };
     return { answer: unable("promotion", refusal) };
   }
 }

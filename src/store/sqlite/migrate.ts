@@ -53,9 +53,13 @@ export function versionAt(path: string, series: Series = stateSeries): number {
   return patiently(path, () => {
     using db = openReadOnly(path);
     db.run("PRAGMA busy_timeout = 2000");
-    const version = pragma(db, "user_version");
-    const owner = pragma(db, "application_id");
-    if (version === 0 && owner === 0 && isEmpty(db)) return 0;
+    // In one transaction: while somebody makes it, a file without a version would be seen with another's tables.
+    const { version, owner, empty } = db.transaction(() => ({
+      version: pragma(db, "user_version"),
+      owner: pragma(db, "application_id"),
+      empty: isEmpty(db),
+    }))();
+    if (version === 0 && owner === 0 && empty) return 0;
     if (owner !== series.applicationId) {
       throw new AkcError("STORE_DAMAGED", {
         message: "the file in the place of the state database belongs to another program",

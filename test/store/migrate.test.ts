@@ -1,9 +1,11 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { thisProcess } from "../../src/store/sqlite/holder.ts";
+import { schemaVersion, versionAt } from "../../src/store/sqlite/migrate.ts";
 import { initial } from "../../src/store/sqlite/migrations/0001-initial.ts";
 import { artifactsRoot, databasePath, openStore } from "../../src/store/sqlite/open.ts";
 import { allEvents, chainHolds, codeOf, event, runRow, scope, startedAtMs, turn } from "./builders.ts";
@@ -157,3 +159,26 @@ function madeByVersion1(scopeRoot: string): void {
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
+
+test("a database that is being made has no version until it has its own, whenever somebody looks", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "akc-making-"));
+  const count = 200;
+  const maker = Bun.spawn(
+    [process.execPath, join(import.meta.dir, "making.child.ts"), folder, String(count)],
+    { stdin: "ignore", stdout: "ignore", stderr: "inherit" },
+  );
+  try {
+    for (let at = 0; at < count; at += 1) {
+      const path = join(folder, `${at}.sqlite3`);
+      while (versionAt(path) !== schemaVersion) {
+        if (maker.exitCode !== null && !existsSync(path)) throw new Error(`it ended with ${maker.exitCode}`);
+        // Lets the end of the process be heard of.
+        if (!existsSync(path)) await Bun.sleep(0);
+      }
+    }
+    expect(await maker.exited).toBe(0);
+  } finally {
+    maker.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -12,18 +12,14 @@
  */
 const reluctance = 1_000;
 
-/** How often the engine drops the code that is not running, with what it noted of it, and gives back what is free: some 12 ms of work. */
+/** How often the engine drops the code that is not running, with what it noted of it, and gives back what is free. */
 const dropEveryMs = 30_000;
 
 /** For this thread. Returns how to stop it; never keeps the process alive. */
 export function staySmall(): () => void {
   Bun.unsafe.setJITPolicy(reluctance);
-  const timer = setInterval(() => {
-    // It only asks for it: the engine does so when it is idle next. Nothing else drops code; once it does nothing, what is lost is room.
-    Bun.shrink();
-    // By itself the engine looks at what is old only once the heap has grown a lot; until then what died old stays, and holds its blocks.
-    Bun.gc(true);
-  }, dropEveryMs);
+  // It only asks for it: the engine does so when it is idle next. Nothing else drops code; once it does nothing, what is lost is room.
+  const timer = setInterval(() => Bun.shrink(), dropEveryMs);
   timer.unref();
   return () => {
     clearInterval(timer);

@@ -4,8 +4,8 @@
  */
 import { readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { processExists } from "../store/sqlite/holder.ts";
 import { temporaryOwner } from "../system/files.ts";
+import { processExists } from "../system/process-owner.ts";
 
 /** Never fails: what cannot be removed is only wasted space. @param folders absolute; only what lies right in them goes */
 export async function removeHalfDone(folders: readonly string[]): Promise<void> {

@@ -14,7 +14,7 @@ import { memoryOfTree } from "../system/process-table.ts";
 import { confinementOf, environmentOf, resourcesOf } from "./confinement.ts";
 import { type CallOptions, Connection } from "./connection.ts";
 import type { FoundPlugin, Granted } from "./contract.ts";
-import { spawnKeyOf } from "./leftovers.ts";
+import { spawnKey } from "./leftovers.ts";
 import { initializeParams, type Negotiated, outputWindowBytes, readInitializeResult } from "./negotiate.ts";
 import type { PluginLog } from "./plugin-log.ts";
 import { bunEnvironment, bunOptions, programOf } from "./runtime.ts";
@@ -197,7 +197,7 @@ class Started implements PluginProcess {
     const { executable, argv, output } = program;
     const env = environmentOf({ granted, program, workdir }, own);
     try {
-      return launch(launcherOf(files), spawnKey, {
+      return launch(launcherOf(files), spawnKey(), {
         executable,
         argv,
         workdir,
@@ -278,8 +278,6 @@ class Started implements PluginProcess {
   }
 }
 
-/** Of this akc; see `leftovers.ts`. */
-const spawnKey = spawnKeyOf(process.pid);
 const closedGraceMs = 100;
 const drainMs = 200;
 /** What runs into the kernel's own bound between two looks was nearly there at the last one. */

@@ -5,8 +5,9 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { limits } from "../../src/limits.ts";
-import { pidPlace, thisProcess } from "../../src/store/sqlite/holder.ts";
+import { thisProcess } from "../../src/store/sqlite/holder.ts";
 import { artifactsRoot, databasePath, openStore } from "../../src/store/sqlite/open.ts";
+import { ownerName } from "../../src/system/process-owner.ts";
 import { action, codeOf, runRow, scope, startedAtMs, turn } from "./builders.ts";
 
 const inlineMax = limits.artifactInlineBytesMax;
@@ -103,10 +104,10 @@ test("what is discarded leaves nothing, and what a dead process left half-writte
   const incoming = join(artifactsRoot(place.scopeRoot), "incoming");
   mkdirSync(incoming, { recursive: true });
   const gone = Bun.spawnSync(["true"]).pid;
-  const ofDead = `${gone}.${pidPlace()}.x`;
-  const ofLiving = `${process.ppid}.${pidPlace()}.x`;
+  const ofDead = `${ownerName(gone)}.x`;
+  const ofLiving = `${ownerName(process.ppid)}.x`;
   // A number that says nothing here: that process may well be there.
-  const ofElsewhere = `${gone}.00000000.x`;
+  const ofElsewhere = `${gone}-00000000.x`;
   for (const name of [ofDead, ofLiving, ofElsewhere]) writeFileSync(join(incoming, name), "half");
   const store = await openStore(place.scopeRoot);
   const writer = await store.createRun(runRow("r"), thisProcess(), Date.now());

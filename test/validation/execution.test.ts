@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { AkcError } from "../../src/errors.ts";
 import { limits } from "../../src/limits.ts";
 import { systemClock } from "../../src/system/clock.ts";
+import { ownerName } from "../../src/system/process-owner.ts";
 import type { Binding } from "../../src/validation/bindings/model.ts";
 import type { BindingObservation } from "../../src/validation/execution/model.ts";
 import { observeAsked } from "../../src/validation/execution/observe.ts";
@@ -22,7 +23,7 @@ import {
 } from "./execution-world.ts";
 
 const workdirs = () =>
-  readdirSync(tmpdir()).filter((name) => name.startsWith(`akc-validator-${process.pid}-`));
+  readdirSync(tmpdir()).filter((name) => name.startsWith(`akc-validator-${ownerName(process.pid)}-`));
 const workdirsBefore = workdirs();
 afterAll(() => expect(workdirs().filter((name) => !workdirsBefore.includes(name))).toEqual([]));
 

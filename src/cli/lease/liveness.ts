@@ -3,7 +3,8 @@
  * nothing from anybody.
  */
 import type { Lease } from "../../store/contract.ts";
-import { isHeld, processExists, thisProcess } from "../../store/sqlite/holder.ts";
+import { isHeld, thisProcess } from "../../store/sqlite/holder.ts";
+import { processExists } from "../../system/process-owner.ts";
 import type { Plain } from "../render/output.ts";
 import { printable } from "../render/text.ts";
 import { instant } from "../render/time.ts";

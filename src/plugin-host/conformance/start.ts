@@ -10,7 +10,7 @@ import { launch } from "../../system/launch.ts";
 import { strongestContainment } from "../../system/sandbox.ts";
 import { confinementOf, environmentOf, resourcesOf } from "../confinement.ts";
 import { doorOnly, type FoundPlugin, type Granted } from "../contract.ts";
-import { spawnKeyOf } from "../leftovers.ts";
+import { spawnKey } from "../leftovers.ts";
 import { type LogEntry, PluginLog } from "../plugin-log.ts";
 import { bunEnvironment, bunOptions, programOf } from "../runtime.ts";
 import type { RuntimeFiles } from "../runtime-files.ts";
@@ -53,7 +53,7 @@ export function startWire({ plugin, files, scratch, env: own, onLog }: StartInpu
     args: [...bunOptions, files.path("launcher.js")],
     env: bunEnvironment,
   };
-  const child = launch(launcher, spawnKeyOf(process.pid), {
+  const child = launch(launcher, spawnKey(), {
     executable: program.executable,
     argv: program.argv,
     workdir,

@@ -1,10 +1,8 @@
 /**
  * Who holds a lease, and whether that process can still be there. It never takes or breaks a lease.
  */
-import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { errnoOf } from "../../system/files.ts";
-import { isZombie } from "../../system/process-table.ts";
+import { processExists, thisBoot } from "../../system/process-owner.ts";
 import type { Lease, LeaseHolder } from "../contract.ts";
 
 /** This process. */
@@ -17,19 +15,6 @@ export function thisProcess(): LeaseHolder {
     bootId: thisBoot(),
   };
 }
-
-/** This start of the host and the pid namespace, without which a pid means nothing. */
-function thisBoot(): string {
-  return `${firstLine("/proc/sys/kernel/random/boot_id")}/${linkTarget("/proc/self/ns/pid")}`;
-}
-
-/** Eight hex digits for where pids mean what they mean here: the host, its start, the pid namespace. */
-export function pidPlace(): string {
-  place ??= Bun.SHA256.hash(`${hostname()}\n${thisBoot()}`, "hex").slice(0, 8);
-  return place;
-}
-
-let place: string | undefined;
 
 /**
  * Whether the holder may still write. A lease that has not expired counts as held unless its process is provably gone:
@@ -47,34 +32,4 @@ export function isHeld(lease: Lease, here: LeaseHolder, nowMs: number): boolean 
 
 function bootOf(bootId: string): string {
   return bootId.split("/", 1)[0] ?? "";
-}
-
-/**
- * Whether this pid namespace has the pid. True also for a process of another user. One that has died and that nobody has
- * collected yet is gone: in a container whose first process collects nobody it would seem to live for ever.
- */
-export function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !isZombie(pid);
-  } catch (cause) {
-    return errnoOf(cause) !== "ESRCH";
-  }
-}
-
-// Absent outside Linux: an empty answer only means that expiry alone decides.
-function firstLine(path: string): string {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch {
-    return "";
-  }
-}
-
-function linkTarget(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
 }

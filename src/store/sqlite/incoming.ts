@@ -1,18 +1,18 @@
 /**
- * Names of files that one process uses for itself, `<root>/incoming/<pid>.<place of the pid>.<uuid>`, and what becomes of
+ * Names of files that one process uses for itself, `<root>/incoming/<owner>.<uuid>`, and what becomes of
  * those whose process is no more. Knows nothing of what is in them.
  */
 import { mkdirSync, readdirSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { limits } from "../../limits.ts";
+import { ownerName, ownerState } from "../../system/process-owner.ts";
 import { guarded } from "./faults.ts";
-import { pidPlace, processExists } from "./holder.ts";
 
 /** A name that nobody has yet, in a folder that exists. */
 export function newIncomingPath(root: string): string {
   const folder = incomingFolder(root);
   guarded(folder, () => mkdirSync(folder, { recursive: true }));
-  return join(folder, `${process.pid}.${pidPlace()}.${crypto.randomUUID()}`);
+  return join(folder, `${ownerName(process.pid)}.${crypto.randomUUID()}`);
 }
 
 /** Removes what processes that are no more left behind. Of processes elsewhere nothing is known: theirs goes when it is old. */
@@ -29,8 +29,8 @@ export function sweepIncoming(root: string, nowMs: number): void {
 }
 
 function isLeftOver(name: string, path: string, nowMs: number): boolean {
-  const [pid = "", place = ""] = name.split(".");
-  if (place === pidPlace()) return Number(pid) !== process.pid && !processExists(Number(pid));
+  const state = ownerState(name.split(".", 1)[0] ?? "");
+  if (state !== "elsewhere") return state === "gone";
   // Not mtime: a second name of an old file has that file's.
   return nowMs - statSync(path).ctimeMs > limits.incomingFileAgeMsMax;
 }

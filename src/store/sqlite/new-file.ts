@@ -16,8 +16,8 @@ import {
 import { basename, dirname, join } from "node:path";
 import { AkcError } from "../../errors.ts";
 import { errnoOf } from "../../system/files.ts";
+import { ownerName, ownerState } from "../../system/process-owner.ts";
 import { storeFault } from "./faults.ts";
-import { processExists } from "./holder.ts";
 
 /** Who may read the file; what it says is as secret as the state it was made from. */
 const ownerOnly = 0o600;
@@ -41,7 +41,10 @@ export async function buildFile<T>(
   if (!force && setAside === undefined && lstatSync(path, { throwIfNoEntry: false }) !== undefined)
     throw exists(path);
   sweep(path);
-  const temporary = join(dirname(path), `${prefixOf(path)}${process.pid}.${crypto.randomUUID().slice(0, 8)}`);
+  const temporary = join(
+    dirname(path),
+    `${prefixOf(path)}${ownerName(process.pid)}.${crypto.randomUUID().slice(0, 8)}`,
+  );
   try {
     place(path, () => closeSync(openSync(temporary, "wx", ownerOnly)));
     const built = await build(temporary);
@@ -112,8 +115,8 @@ function sweep(path: string): void {
   if (!existsSync(folder)) return;
   for (const name of namesIn(folder)) {
     if (!name.startsWith(prefixOf(path))) continue;
-    const pid = Number.parseInt(name.slice(prefixOf(path).length), 10);
-    if (Number.isInteger(pid) && !processExists(pid)) removeIfThere(join(folder, name));
+    const [owner = ""] = name.slice(prefixOf(path).length).split(".", 1);
+    if (ownerState(owner) === "gone") removeIfThere(join(folder, name));
   }
 }
 

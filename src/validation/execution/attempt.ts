@@ -9,6 +9,7 @@ import { AkcError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { WireContext } from "../../sdk/protocol.ts";
 import type { Clock } from "../../system/clock.ts";
+import { ownerName } from "../../system/process-owner.ts";
 import type { Answer, RecordingDoor, Validator, Validators } from "../../validators/contract.ts";
 import type { Binding } from "../bindings/model.ts";
 import { checkedAnswer } from "./checked-answer.ts";
@@ -87,7 +88,9 @@ async function tryOnce(
   if (signal.aborted) return ended(overAnswer(signal, binding), "akc");
   const time = timeOf(binding, clock, signal);
   // Named after this process: should it be killed, another one sees that nobody needs it any more.
-  const workdir = await mkdtemp(join(tmpdir(), `akc-validator-${process.pid}-`)).catch(() => undefined);
+  const workdir = await mkdtemp(join(tmpdir(), `akc-validator-${ownerName(process.pid)}-`)).catch(
+    () => undefined,
+  );
   try {
     if (workdir === undefined) return ended(errorAnswer("system", "no folder could be made for it"), "akc");
     const opened = await doorOrFault(parts, binding, workdir, time);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { processExists } from "./holder.ts";
+import { join } from "node:path";
+import { ownerName, ownerState, processExists } from "./process-owner.ts";
 
 test("a process that has died counts as gone before anybody has collected it", async () => {
   // The shell becomes a program that collects nobody.
@@ -19,3 +20,19 @@ test("a process that has died counts as gone before anybody has collected it", a
     parent.kill("SIGKILL");
   }
 });
+
+const apart = ["unshare", "--user", "--map-root-user", "--pid", "--fork"];
+
+test.skipIf(Bun.spawnSync([...apart, "true"]).exitCode !== 0)(
+  "a process in a pid namespace of its own is elsewhere, whatever number it has there",
+  () => {
+    const module = JSON.stringify(join(import.meta.dir, "process-owner.ts"));
+    const program = `const { ownerName, ownerState } = await import(${module});
+      console.log(ownerName(process.pid), ownerState(ownerName(process.pid)), ownerName(1));`;
+    const ran = Bun.spawnSync([...apart, process.execPath, "-e", program]);
+    const [its = "", itself, first = ""] = ran.stdout.toString().trim().split(" ");
+    expect(itself).toBe("living");
+    expect([its, first].map(ownerState)).toEqual(["elsewhere", "elsewhere"]);
+    expect(ownerState(ownerName(1))).toBe("living");
+  },
+);

@@ -4,7 +4,7 @@
  *
  * Source: libfaketime's README ("Faking the date and time system-wide", FAKETIME_TIMESTAMP_FILE).
  */
-import { rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface SetClock {
@@ -25,7 +25,11 @@ export function findSetClock(): ((path: string) => SetClock) | undefined {
   }
   const [, library = ""] = /^export LD_PRELOAD=(.*)$/m.exec(run("env").stdout.toString()) ?? [];
   return (path) => {
-    const set = (byMs: number) => writeFileSync(path, `${byMs < 0 ? "-" : "+"}${Math.abs(byMs) / 1_000}\n`);
+    // Put there whole: one who reads a half-written one has no time at all.
+    const set = (byMs: number) => {
+      writeFileSync(`${path}.new`, `${byMs < 0 ? "-" : "+"}${Math.abs(byMs) / 1_000}\n`);
+      renameSync(`${path}.new`, path);
+    };
     set(0);
     return {
       env: {

@@ -34,9 +34,15 @@ export interface EventLogDeps {
   nowMs(): number;
 }
 
+/** As text: thousands of small parts that come and go would keep the heap from ever shrinking. */
 interface Kept {
   readonly number: number;
-  readonly told: Telling;
+  readonly atMs: number;
+  /** `<tenant>/<repo>`; undefined: it concerns all. */
+  readonly scope: string | undefined;
+  /** Of an entry of the scope's journal. */
+  readonly seq: number | undefined;
+  readonly message: string;
 }
 
 interface Follower {
@@ -60,7 +66,7 @@ export function openEventLog(
 
   const stop = controller.listen((told) => {
     number += 1;
-    const kept = { number, told };
+    const kept = keptOf(number, told);
     ring.push(kept);
     // Moved down in one go: a shift for each would cost a copy of all.
     if (ring.length >= 2 * limits.outsideEventsKeptMax)
@@ -77,9 +83,8 @@ export function openEventLog(
       }
       return;
     }
-    const { told } = kept;
-    if (!concerns(told, follower.scope) || alreadySeen(told, follower.seen)) return;
-    if (!follower.reader.take(eventText(`${era}.${kept.number}.${toldAtMs(told)}`, told))) {
+    if (!concerns(kept, follower.scope) || alreadySeen(kept, follower.seen)) return;
+    if (!follower.reader.take(withId(`${era}.${kept.number}.${kept.atMs}`, kept.message))) {
       followers.delete(follower);
     }
   };
@@ -89,7 +94,8 @@ export function openEventLog(
     if (!reader.take(gapText(fromMs, store !== undefined))) return followers.delete(follower);
     for (const told of await journalSince(store, scope, fromMs, nowMs())) {
       // What is taken up again after this id is taken up from the journal.
-      if (!reader.take(eventText(`journal.0.${toldAtMs(told)}`, told))) return followers.delete(follower);
+      if (!reader.take(withId(`journal.0.${toldAtMs(told)}`, messageOf(told))))
+        return followers.delete(follower);
       seen.set(scopeName(told.scope), told.entry.seq);
     }
     return true;
@@ -150,20 +156,33 @@ async function journalSince(
   return found.toSorted((a, b) => a.entry.atMs - b.entry.atMs).slice(-limits.outsideResumeEntriesMax);
 }
 
-/** As server-sent events are written: https://html.spec.whatwg.org/multipage/server-sent-events.html */
-function eventText(id: string, told: Telling): string {
+function keptOf(number: number, told: Telling): Kept {
+  return {
+    number,
+    atMs: toldAtMs(told),
+    scope: "scope" in told ? scopeName(told.scope) : undefined,
+    seq: told.kind === "entry" ? told.entry.seq : undefined,
+    message: messageOf(told),
+  };
+}
+
+function messageOf(told: Telling): string {
   const { event, data } = toldShape(told);
-  return messageText(id, event, data);
+  return messageText(event, data);
 }
 
 function gapText(fromMs: number, journal: boolean): string {
-  return messageText(undefined, "gap", { from_ms: fromMs, entries_follow: journal });
+  return messageText("gap", { from_ms: fromMs, entries_follow: journal });
 }
 
-function messageText(id: string | undefined, event: string, data: JsonObject): string {
+/** As server-sent events are written: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+function messageText(event: string, data: JsonObject): string {
   // JSON of one line holds no line break, so one `data` field is all of it.
-  const body = JSON.stringify(toPlain(data));
-  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${body}\n\n`;
+  return `event: ${event}\ndata: ${JSON.stringify(toPlain(data))}\n\n`;
+}
+
+function withId(id: string, message: string): string {
+  return `id: ${id}\n${message}`;
 }
 
 function placeOfId(id: string | undefined) {
@@ -171,10 +190,10 @@ function placeOfId(id: string | undefined) {
   return era === "" ? undefined : { era, number: Number(digits), atMs: Number(atMs) };
 }
 
-function concerns(told: Telling, scope: ScopeId | undefined): boolean {
-  return scope === undefined || !("scope" in told) || scopeName(told.scope) === scopeName(scope);
+function concerns(kept: Kept, scope: ScopeId | undefined): boolean {
+  return scope === undefined || kept.scope === undefined || kept.scope === scopeName(scope);
 }
 
-function alreadySeen(told: Telling, seen: ReadonlyMap<string, number>): boolean {
-  return told.kind === "entry" && told.entry.seq <= (seen.get(scopeName(told.scope)) ?? 0);
+function alreadySeen({ scope = "", seq }: Kept, seen: ReadonlyMap<string, number>): boolean {
+  return seq !== undefined && seq <= (seen.get(scope) ?? 0);
 }

@@ -70,6 +70,11 @@ export interface AutopilotStore {
   entries(scope: ScopeId, afterSeq: number, limit: number): Promise<readonly Entry[]>;
   /** Those with `fromMs <= atMs < toMs`, in order: for scoreboards. */
   entriesBetween(scope: ScopeId, fromMs: number, toMs: number): Promise<readonly Entry[]>;
+  /**
+   * When attempts began and ended, those with `fromMs <= atMs < toMs`, in order. Costs little however long that is; unlike entries,
+   * marks are not held against the chain.
+   */
+  attemptMarks(scope: ScopeId, fromMs: number, toMs: number): Promise<readonly AttemptMark[]>;
   cursors(scope: ScopeId): Promise<readonly Cursor[]>;
   /** Scopes of which anything is known, sorted. */
   scopes(): Promise<readonly ScopeId[]>;
@@ -92,6 +97,14 @@ export interface AutopilotStore {
   /** Removes entries that are older than this and that no state, open attempt or unscored window needs. Returns how many. */
   prune(beforeMs: number): Promise<number>;
   close(): Promise<void>;
+}
+
+/** The beginning of an attempt, or its end. */
+export interface AttemptMark {
+  readonly attemptId: string;
+  readonly atMs: number;
+  /** Of one that begins; null: it ends. */
+  readonly runtimeRunId: string | null;
 }
 
 /** Looks at what stands, counted: they are too many to be facts. */

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
-import type { AutopilotStore } from "../../src/autopilot/contract.ts";
+import type { AttemptMark, AutopilotStore } from "../../src/autopilot/contract.ts";
 import { emptyState, fold } from "../../src/autopilot/machine.ts";
 import type { Entry, Fact } from "../../src/autopilot/model.ts";
 import { autopilotStatePath } from "../../src/autopilot/state/file.ts";
@@ -52,6 +52,7 @@ describe("facts", () => {
         for (const store of [one, other, fresh]) expect(await store.state(shop)).toEqual(expected);
         const left = await fresh.entries(shop, 0, 100_000);
         expect(left).toEqual(told.slice(told.length - left.length));
+        expect(await fresh.attemptMarks(shop, 0, Number.MAX_SAFE_INTEGER)).toEqual(left.flatMap(marksOf));
         expect(await fresh.verify()).toEqual([]);
         for (const store of [one, other, fresh]) await store.close();
       }),
@@ -87,6 +88,10 @@ describe("facts", () => {
     ]);
     expect(await store.entries(shop, 2, 2)).toEqual(all.slice(2, 4));
     expect(await store.entriesBetween(shop, startMs, startMs + 1)).toEqual(all.slice(0, 3));
+    await store.append(shop, [attemptStarted("a"), attemptEnded("a")], fence, { nowMs: startMs + 5 });
+    expect(await store.attemptMarks(shop, startMs + 5, startMs + 6)).toHaveLength(2);
+    expect(await store.attemptMarks(shop, startMs, startMs + 5)).toEqual([]);
+    expect(await store.attemptMarks(mill, startMs, startMs + 6)).toEqual([]);
     await store.close();
   });
 
@@ -634,6 +639,13 @@ function anyStep(): fc.Arbitrary<Step> {
     { weight: 1, arbitrary: fc.constant({ kind: "look" as const }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("prune" as const), beforeMs: nowMs }) },
   );
+}
+
+function marksOf({ atMs, fact }: Entry): readonly AttemptMark[] {
+  if (fact.type === "attempt_ended") return [{ attemptId: fact.attemptId, atMs, runtimeRunId: null }];
+  if (fact.type !== "attempt_started") return [];
+  const { attemptId, runtimeRunId } = fact.attempt;
+  return [{ attemptId, atMs, runtimeRunId }];
 }
 
 /** Entries that were added. */

@@ -18,6 +18,7 @@ import { checked, type Machine, type Memory, upToDate } from "./memory.ts";
 import { persistently } from "./persistently.ts";
 import { pruneBeside, pruneScope } from "./prune.ts";
 import {
+  attemptMarkRows,
   digestIn,
   type EntryRow,
   entryRows,
@@ -125,6 +126,14 @@ export async function openAutopilotStore(
       read(scope, (db, row) => entryRows(db, row.key, Math.max(afterSeq, row.baseSeq), row.seq, limit)),
     entriesBetween: (scope, fromMs, toMs) =>
       read(scope, (db, row) => entryRowsBetween(db, row.key, fromMs, toMs)),
+    attemptMarks: (scope, fromMs, toMs) =>
+      ofScope(scope, () =>
+        persistently(path, () => {
+          const db = file.reader();
+          const row = scopeRow(db, scope);
+          return row === null ? [] : attemptMarkRows(db, row.key, fromMs, toMs);
+        }),
+      ),
     cursors: async (scope) =>
       persistently(path, () => {
         const db = file.reader();

@@ -4,6 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { rowIdBase } from "../../store/sqlite/keys.ts";
+import type { AttemptMark } from "../contract.ts";
 import type { Entry, ScopeId } from "../model.ts";
 import type { Link } from "./chain.ts";
 import { genesisOf } from "./chain.ts";
@@ -87,6 +88,24 @@ export function entryRowsBetween(
   return db
     .query<EntryRow, [number, number, number]>(
       `SELECT ${entryColumns} FROM entry WHERE scope_key = ? AND at_ms >= ? AND at_ms < ? ORDER BY at_ms, id`,
+    )
+    .all(key, fromMs, toMs);
+}
+
+/** When attempts began and ended, those with `fromMs <= at < toMs`, in order. What is no JSON any more is left out. */
+export function attemptMarkRows(
+  db: Database,
+  key: number,
+  fromMs: number,
+  toMs: number,
+): readonly AttemptMark[] {
+  return db
+    .query<AttemptMark, [number, number, number]>(
+      `SELECT coalesce(payload ->> '$.attempt.attemptId', payload ->> '$.attemptId') AS attemptId, at_ms AS atMs,
+         payload ->> '$.attempt.runtimeRunId' AS runtimeRunId
+       FROM entry WHERE scope_key = ? AND at_ms >= ? AND at_ms < ?
+         AND type IN ('attempt_started', 'attempt_ended') AND json_valid(payload)
+       ORDER BY at_ms, id`,
     )
     .all(key, fromMs, toMs);
 }

@@ -1,19 +1,12 @@
 /** What an attempt does itself asks for nothing; what its run says afterwards does. */
 import { expect, test } from "bun:test";
-import type { Attempt, Entry, Fact } from "../model.ts";
+import type { AttemptMark } from "../contract.ts";
 import { attemptSpans, isOfAttempt } from "./own-attempts.ts";
 
-const attempt: Attempt = {
-  attemptId: "a1",
-  kind: "rollout",
-  bundlePath: "/b",
-  bundleSha256: "0".repeat(64),
-  runtimeRunId: "run-a",
-  triggerIds: [],
-};
-const at = (atMs: number, fact: Fact): Pick<Entry, "atMs" | "fact"> => ({ atMs, fact });
-const started = at(100, { type: "attempt_started", attempt, answers: [] });
-const over = at(200, { type: "attempt_ended", attemptId: "a1", verdict: "failed" });
+const began = (attemptId: string, atMs: number): AttemptMark => ({ attemptId, atMs, runtimeRunId: "run-a" });
+const ended = (attemptId: string, atMs: number): AttemptMark => ({ attemptId, atMs, runtimeRunId: null });
+const started = began("a1", 100);
+const over = ended("a1", 200);
 
 test("from its start to its end the events of its run are its own, and none of another run", () => {
   const spans = attemptSpans([started, over]);
@@ -32,12 +25,6 @@ test("while it is open there is no end", () => {
 });
 
 test("a repair later in the same run has a span of its own", () => {
-  const repair = { ...attempt, attemptId: "a2", kind: "repair" as const };
-  const spans = attemptSpans([
-    started,
-    over,
-    at(300, { type: "attempt_started", attempt: repair, answers: [] }),
-    at(400, { type: "attempt_ended", attemptId: "a2", verdict: "kept" }),
-  ]);
+  const spans = attemptSpans([started, over, began("a2", 300), ended("a2", 400)]);
   expect([250, 350, 450].map((ms) => isOfAttempt(spans, "run-a", ms))).toEqual([false, true, false]);
 });

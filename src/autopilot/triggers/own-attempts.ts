@@ -4,7 +4,7 @@
  *
  * Source: spec cli §15.2; cli:W-56.
  */
-import type { Entry } from "../model.ts";
+import type { AttemptMark } from "../contract.ts";
 
 /** From the start of an attempt to its end; infinity while it is open. Milliseconds. */
 export interface AttemptSpan {
@@ -13,18 +13,17 @@ export interface AttemptSpan {
   readonly toMs: number;
 }
 
-/** @param entries in their order, from well before the first event that is asked about to the last one stored */
-export function attemptSpans(entries: readonly Pick<Entry, "atMs" | "fact">[]): readonly AttemptSpan[] {
+/** @param marks in their order, from well before the first event that is asked about to the last one stored */
+export function attemptSpans(marks: readonly AttemptMark[]): readonly AttemptSpan[] {
   const open = new Map<string, AttemptSpan>();
   const spans: AttemptSpan[] = [];
-  for (const { atMs, fact } of entries) {
-    if (fact.type === "attempt_started") {
-      const { attemptId, runtimeRunId } = fact.attempt;
+  for (const { attemptId, atMs, runtimeRunId } of marks) {
+    if (runtimeRunId !== null) {
       open.set(attemptId, { runtimeRunId, fromMs: atMs, toMs: Number.POSITIVE_INFINITY });
+      continue;
     }
-    if (fact.type !== "attempt_ended") continue;
-    const span = open.get(fact.attemptId);
-    open.delete(fact.attemptId);
+    const span = open.get(attemptId);
+    open.delete(attemptId);
     if (span !== undefined) spans.push({ ...span, toMs: atMs });
   }
   return [...spans, ...open.values()];

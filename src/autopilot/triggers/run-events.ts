@@ -26,7 +26,7 @@ import { attemptSpans } from "./own-attempts.ts";
 export interface RunEventsDeps {
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly store: Pick<AutopilotStore, "entriesBetween">;
+  readonly store: Pick<AutopilotStore, "attemptMarks">;
   /** The clock of the files' own times, which no other clock moves. */
   readonly fileClock?: Clock | undefined;
 }
@@ -196,7 +196,6 @@ function subjectOf({ resource_id: resourceId }: JsonObject): string {
   return typeof resourceId === "string" ? resourceId : "";
 }
 
-/** Entries are asked for only where there is a signal, which is rare. */
 async function triggersOf(
   found: readonly FoundSignal[],
   { scope, state, validity }: RunEventsQuestion,
@@ -206,9 +205,9 @@ async function triggersOf(
   const nowMs = clock.nowMs();
   const firstMs = Math.min(...found.map(({ event }) => event.atMs));
   const fromMs = firstMs - limits.autopilotAttemptLookBackMs;
-  const entries = await store.entriesBetween(scope.scope, fromMs, Math.max(nowMs, state.atMs) + 1);
+  const marks = await store.attemptMarks(scope.scope, fromMs, Math.max(nowMs, state.atMs) + 1);
   return signalTriggers(found, {
-    spans: attemptSpans(entries),
+    spans: attemptSpans(marks),
     state,
     validity,
     nowMs,

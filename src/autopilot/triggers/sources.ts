@@ -21,7 +21,7 @@ import { isBeingHandled, makeTrigger, type RawTrigger } from "./trigger.ts";
 export interface TriggerSourcesDeps {
   readonly clock: Clock;
   readonly ids: Ids;
-  readonly store: Pick<AutopilotStore, "entriesBetween">;
+  readonly store: Pick<AutopilotStore, "attemptMarks">;
   /** As it is now: a reload counts from the next look on. */
   config(): Pick<AutopilotConfig, "profile">;
   /** The clock of the files' own times; the system's unless given. */

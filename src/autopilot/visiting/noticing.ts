@@ -133,9 +133,9 @@ export async function adoptNewer(
   if (newer === undefined || newer.runtimeRunId === deployed.runtimeRunId || newer.atMs <= deployed.atMs)
     return undefined;
   const fromMs = newer.atMs - limits.autopilotAttemptLookBackMs;
-  const entries = await ports.store.entriesBetween(scope.scope, fromMs, Math.max(atMs, newer.atMs) + 1);
+  const marks = await ports.store.attemptMarks(scope.scope, fromMs, Math.max(atMs, newer.atMs) + 1);
   // What an attempt brought out and did not keep was nobody's wish.
-  if (isOfAttempt(attemptSpans(entries), newer.runtimeRunId, newer.atMs)) return undefined;
+  if (isOfAttempt(attemptSpans(marks), newer.runtimeRunId, newer.atMs)) return undefined;
   await record.append([{ type: "adopted", deployed: newer }]);
   return newer;
 }

@@ -26,6 +26,7 @@ export function timedStore(
     append: (scope, facts, by, options) => timed(() => store.append(scope, facts, by, options)),
     say: (scope, fact, by, nowMs, nonce) => timed(() => store.say(scope, fact, by, nowMs, nonce)),
     entries: (scope, afterSeq, limit) => store.entries(scope, afterSeq, limit),
+    attemptMarks: (scope, fromMs, toMs) => store.attemptMarks(scope, fromMs, toMs),
     entriesBetween: (scope, fromMs, toMs) => store.entriesBetween(scope, fromMs, toMs),
     cursors: (scope) => store.cursors(scope),
     scopes: () => store.scopes(),

@@ -234,6 +234,7 @@ function twoStores() {
     say: nothing,
     entries: nothing,
     entriesBetween: nothing,
+    attemptMarks: nothing,
     cursors: nothing,
     scopes: nothing,
     raiseFence: nothing,

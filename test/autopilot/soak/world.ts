@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as v from "valibot";
 import { akc, binary } from "../../e2e/akc.ts";
 import { changing } from "../../e2e/services.ts";
 import { processesBelow, until } from "../../e2e/world.ts";
@@ -77,6 +78,7 @@ export async function busyHost(): Promise<BusyHost> {
       if (autopilot.exitCode !== null) throw new Error(`it has ended: ${journal.errors.join("\n")}`);
       return existsSync(socket);
     });
+    await until("it knows of every scope", async () => (await visitedOf(socket)) === scopes.length);
     return {
       base,
       outputsRoot,
@@ -97,6 +99,16 @@ export async function busyHost(): Promise<BusyHost> {
     await leave();
     throw cause;
   }
+}
+
+/** How many scopes it has been to. */
+async function visitedOf(socket: string): Promise<number> {
+  const answer = await fetch("http://akc/v1/status", { unix: socket });
+  const status = v.parse(
+    v.object({ scopes: v.array(v.object({ visits: v.number() })) }),
+    await answer.json(),
+  );
+  return status.scopes.filter(({ visits }) => visits > 0).length;
 }
 
 function configuration(collectorPort: number | undefined): string {

@@ -35,6 +35,12 @@ export interface RunRow {
   readonly extra: string;
 }
 
+/** Which run, and the number of its last event. */
+export interface RunHead {
+  readonly runtimeRunId: string;
+  readonly lastSeq: number;
+}
+
 /** A run and its lease, as listed. */
 export type ListedRun = RunRow & { readonly lease: Lease | null };
 
@@ -307,6 +313,8 @@ export interface Store {
   resumeRun(runtimeRunId: string, holder: LeaseHolder, nowMs: number): Promise<RunWriter>;
   openRun(runtimeRunId: string): Promise<RunReader>;
   listRuns(): Promise<readonly ListedRun[]>;
+  /** How far each run has come, the newest first: cheap enough to ask after every change, however many runs there are. */
+  runHeads(): Promise<readonly RunHead[]>;
   /** Asks the holder to stop; the kernel polls for it. Returns false when the run has already ended. */
   requestStop(runtimeRunId: string, nowMs: number): Promise<boolean>;
   /** Whether a stop was asked for. Cheap enough to poll. */

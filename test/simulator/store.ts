@@ -88,6 +88,8 @@ export function createSimulatedStore(hooks: StoreHooks): Store {
       return createWriter(kept, contents, scope);
     },
     openRun: async (runtimeRunId) => createReader(find(runtimeRunId), contents),
+    runHeads: async () =>
+      [...runs.values()].map(({ row }) => ({ runtimeRunId: row.context.runtimeRunId, lastSeq: row.lastSeq })),
     listRuns: async () => [...runs.values()].map(({ row, lease }) => ({ ...row, lease })),
     async requestStop(runtimeRunId, nowMs) {
       const kept = find(runtimeRunId);

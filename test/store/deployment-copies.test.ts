@@ -145,7 +145,10 @@ describe("a database of version 2", () => {
       using other = scope();
       const scopeRoot = join(readOnly ?? "", "acme", "shop");
       const store = await openStore(scopeRoot, { create: false });
-      expect(await store.listRuns()).toHaveLength(2);
+      const runs = await store.listRuns();
+      expect(runs).toHaveLength(2);
+      const heads = runs.map(({ context, lastSeq }) => ({ runtimeRunId: context.runtimeRunId, lastSeq }));
+      expect(await store.runHeads()).toEqual(heads);
       const reader = await store.openRun("run-a");
       expect((await reader.events(0, 100)).length).toBe(24);
       await reader.close();

@@ -8,7 +8,7 @@ import { parseJson } from "../../json/read.ts";
 import { isJsonObject, type JsonObject } from "../../json/value.ts";
 import { eventTypes } from "../../kernel/wire.ts";
 import { limits } from "../../limits.ts";
-import type { RunRow, Store, StoredEvent } from "../../store/contract.ts";
+import type { RunHead, RunRow, Store, StoredEvent } from "../../store/contract.ts";
 import { openStore } from "../../store/sqlite/open.ts";
 import { databaseStamp, noDatabase } from "../../store/sqlite/stamp.ts";
 import { type Clock, systemClock } from "../../system/clock.ts";
@@ -107,20 +107,17 @@ async function read(
 ): Promise<Read> {
   const store = await openStore(question.scope.scopeRoot, { create: false });
   try {
-    const rows = await store.listRuns();
+    const heads = await store.runHeads();
     const at = new Map(question.cursors.map(({ runtimeRunId, seq }) => [runtimeRunId, seq]));
-    const unread = rows
-      .filter(({ context, lastSeq }) => lastSeq > (at.get(context.runtimeRunId) ?? 0))
+    const unread = heads
+      .filter(({ runtimeRunId, lastSeq }) => lastSeq > (at.get(runtimeRunId) ?? 0))
       .reverse();
     if (!at.has(marks.runs)) {
       // What happened before anybody watched is no news; what stands is found by looking at it.
-      const read = unread.map(({ context, lastSeq }) => ({
-        runtimeRunId: context.runtimeRunId,
-        seq: lastSeq,
-      }));
+      const read = unread.map(({ runtimeRunId, lastSeq }) => ({ runtimeRunId, seq: lastSeq }));
       return { collected: { triggers: [], cursors: [...read, mark(marks.runs, 1)] }, whole: true };
     }
-    const goneRuns = absences.long(question, new Set(rows.map(({ context }) => context.runtimeRunId)));
+    const goneRuns = absences.long(question, new Set(heads.map(({ runtimeRunId }) => runtimeRunId)));
     const { collected, whole } = await readRuns(unread, at, store, question, deps, signal);
     return { collected: { ...collected, goneRuns }, whole };
   } finally {
@@ -129,7 +126,7 @@ async function read(
 }
 
 async function readRuns(
-  unread: readonly RunRow[],
+  unread: readonly RunHead[],
   at: ReadonlyMap<string, number>,
   store: Store,
   question: RunEventsQuestion,
@@ -139,16 +136,16 @@ async function readRuns(
   const cursors: Cursor[] = [];
   const found = new Map<string, FoundSignal>();
   let left: number = limits.autopilotEventsPerVisit;
-  for (const row of unread) {
-    const { runtimeRunId } = row.context;
-    if (!isWanted(row, question)) {
-      cursors.push({ runtimeRunId, seq: row.lastSeq });
-      continue;
-    }
+  for (const { runtimeRunId, lastSeq } of unread) {
     if (left === 0) break;
     signal.throwIfAborted();
     const reader = await store.openRun(runtimeRunId);
     try {
+      const row = await reader.run();
+      if (!isWanted(row, question)) {
+        cursors.push({ runtimeRunId, seq: lastSeq });
+        continue;
+      }
       let seq = at.get(runtimeRunId) ?? 0;
       while (left > 0) {
         const page = await reader.events(seq, Math.min(left, limits.eventsPageMax));

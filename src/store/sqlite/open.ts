@@ -24,7 +24,7 @@ import { sweepIncoming } from "./incoming.ts";
 import { readableVersion, schemaVersion, versionAt } from "./migrate.ts";
 import { createRunReader } from "./reader.ts";
 import { createRunWatch, type RunWatch } from "./run-watch.ts";
-import { allRuns, askToStop, insertRun } from "./runs.ts";
+import { allRuns, askToStop, insertRun, runHeads } from "./runs.ts";
 import { type RunTail, takeAway, takeOver } from "./takeover.ts";
 
 export interface OpenOptions {
@@ -108,14 +108,8 @@ export async function openStore(scopeRoot: string, options: OpenOptions = {}): P
         throw cause;
       }
     },
-    async listRuns() {
-      const db = openReader(path);
-      try {
-        return guarded(path, () => allRuns(db));
-      } finally {
-        closeConnection(db);
-      }
-    },
+    listRuns: async () => look(path, allRuns),
+    runHeads: async () => look(path, runHeads),
     requestStop: async (runtimeRunId, nowMs) =>
       guarded(path, () => askToStop(connections.writer(), runtimeRunId, nowMs)),
     stopRequested: async (runtimeRunId) =>
@@ -145,6 +139,16 @@ function bringUp(writer: () => Database, version: number): void {
   } catch (cause) {
     const unwritable = cause instanceof AkcError && cause.code === "STORE_UNWRITABLE";
     if (!unwritable || version < readableVersion) throw cause;
+  }
+}
+
+/** With a connection of its own, which sees all that was committed by now. */
+function look<T>(path: string, work: (db: Database) => T): T {
+  const db = openReader(path);
+  try {
+    return guarded(path, () => work(db));
+  } finally {
+    closeConnection(db);
   }
 }
 

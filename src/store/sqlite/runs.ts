@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { policyModes } from "../../bundle/model.ts";
 import { AkcError } from "../../errors.ts";
 import { failpoint } from "../../system/failpoint.ts";
-import type { Lease, LeaseHolder, RunRow } from "../contract.ts";
+import type { Lease, LeaseHolder, RunHead, RunRow } from "../contract.ts";
 import { isHeld } from "./holder.ts";
 import { grant, type LeaseColumns, leaseColumns, leaseHeld, leaseOf } from "./leases.ts";
 
@@ -37,9 +37,10 @@ const RunColumns = v.object({
   last_seq: v.number(),
 });
 
-const selectRun = `
-  SELECT run.*, (SELECT coalesce(max(id), 0) & 4294967295 FROM event
-                 WHERE id BETWEEN run.run_key << 32 AND (run.run_key << 32) + 4294967295) AS last_seq`;
+const lastSeqOfRun = `(SELECT coalesce(max(id), 0) & 4294967295 FROM event
+                 WHERE id BETWEEN run.run_key << 32 AND (run.run_key << 32) + 4294967295)`;
+const selectRun = `SELECT run.*, ${lastSeqOfRun} AS last_seq`;
+const newestFirst = "ORDER BY started_at_ms DESC, run_key DESC";
 
 export interface KeyedRun {
   readonly key: number;
@@ -55,7 +56,7 @@ export function runNamed(db: Database, runtimeRunId: string): KeyedRun {
 
 /** All runs of the scope, the newest first. */
 export function allRuns(db: Database): readonly (RunRow & { readonly lease: Lease | null })[] {
-  const rows = db.query(`${selectRun} FROM run ORDER BY started_at_ms DESC, run_key DESC`).all();
+  const rows = db.query(`${selectRun} FROM run ${newestFirst}`).all();
   const leases = new Map(
     db
       .query<LeaseColumns & { run_key: number }, []>(
@@ -68,6 +69,15 @@ export function allRuns(db: Database): readonly (RunRow & { readonly lease: Leas
     const { key, row } = runOf(columns);
     return { ...row, lease: leases.get(key) ?? null };
   });
+}
+
+/** How far each run of the scope has come, the newest first. */
+export function runHeads(db: Database): readonly RunHead[] {
+  return db
+    .query<RunHead, []>(
+      `SELECT runtime_run_id AS runtimeRunId, ${lastSeqOfRun} AS lastSeq FROM run ${newestFirst}`,
+    )
+    .all();
 }
 
 /**

@@ -65,16 +65,16 @@ export class Launcher {
     const { route } = about;
     const instant = route.kind === "noop" || policy.mode === "simulate";
     const bounds = { instant, clock };
-    const workdir = workdirOf(item, route);
     this.underWay += 1;
     const begin = (made: string, asked: Asked = about) =>
       attempt(this.#actor(item, asked.route), this.#request(item, asked, made), bounds);
+    const beginIn = (made: Promise<string> | string) =>
+      typeof made === "string" ? begin(made) : made.then((folder) => begin(folder));
     const isGiven = !instant && givenBySteps(route);
+    // Whoever is refused what he is given needs no folder, and nobody would hear that it could not be made.
     const result = isGiven
-      ? this.#begunWithValues(about, async (asked) => begin(await workdir, asked))
-      : typeof workdir === "string"
-        ? begin(workdir)
-        : workdir.then((made) => begin(made));
+      ? this.#begunWithValues(about, async (asked) => begin(await workdirOf(item, route), asked))
+      : beginIn(workdirOf(item, route));
     result.then(
       (ended) => this.#back(item, instant ? ended : redactResult(ended, secrets)),
       (cause) => this.#back(item, brokenBeforeStart(cause)),

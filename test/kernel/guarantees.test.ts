@@ -415,3 +415,19 @@ test("a time-out is the contract's budget only where the contract's time was the
     expect(JSON.parse(letter?.payload ?? "{}").reason).toBe(reason);
   }
 });
+
+test("an action that is refused what it is given asks for no folder, whose making nobody would wait for", async () => {
+  let made = 0;
+  const world = await runWorld({
+    deps: {
+      routeOf: () => ({ kind: "subprocess", argv: ["x"], timeoutMs: 30_000, placeholders: true }),
+      workdirOf: async () => {
+        made += 1;
+        throw new Error("no folder can be made");
+      },
+    },
+  });
+  expect(world.report.outcome).toBe("failed");
+  expect(JSON.stringify(world.run.events)).toContain("STEP_HANDOVER_UNSUPPORTED");
+  expect(made).toBe(0);
+});

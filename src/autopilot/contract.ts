@@ -78,6 +78,8 @@ export interface AutopilotStore {
   cursors(scope: ScopeId): Promise<readonly Cursor[]>;
   /** Scopes of which anything is known, sorted. */
   scopes(): Promise<readonly ScopeId[]>;
+  /** Those of them with an attempt that has not ended, sorted. Costs as little with a thousand scopes as with one. */
+  scopesInAttempt(): Promise<readonly ScopeId[]>;
   /** A new fence for the scope: the one before is void from here on. Called by whoever has just got the lease. */
   raiseFence(scope: ScopeId, holder: string, nowMs: number): Promise<Fence>;
   fence(scope: ScopeId): Promise<Fence | null>;

@@ -52,6 +52,8 @@ describe("facts", () => {
         for (const store of [one, other, fresh]) expect(await store.state(shop)).toEqual(expected);
         const left = await fresh.entries(shop, 0, 100_000);
         expect(left).toEqual(told.slice(told.length - left.length));
+        const inAttempt = expected.attempt === undefined ? [] : [shop];
+        expect(await fresh.scopesInAttempt()).toEqual(inAttempt);
         expect(await fresh.attemptMarks(shop, 0, Number.MAX_SAFE_INTEGER)).toEqual(left.flatMap(marksOf));
         expect(await fresh.verify()).toEqual([]);
         for (const store of [one, other, fresh]) await store.close();

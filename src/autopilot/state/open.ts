@@ -26,6 +26,7 @@ import {
   knownScopes,
   type ScopeRow,
   scopeRow,
+  scopesInAttempt,
 } from "./rows.ts";
 import { controllerRows, putBeat, talliesBetween, tidyTallies } from "./tallies.ts";
 import { verifyScope } from "./verify.ts";
@@ -145,6 +146,7 @@ export async function openAutopilotStore(
           .all(key);
       }),
     scopes: async () => persistently(path, () => knownScopes(file.reader())),
+    scopesInAttempt: async () => persistently(path, () => scopesInAttempt(file.reader())),
     async raiseFence(scope, holder, nowMs) {
       const fence = await writing(() => newFence(file.facts(), scope, holder, nowMs));
       failpoint("autopilot.fence_raised");

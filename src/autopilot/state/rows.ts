@@ -50,6 +50,16 @@ export function knownScopes(db: Database): readonly ScopeId[] {
   return scopeRows(db).map(({ tenantId, repoId }) => ({ tenantId, repoId }));
 }
 
+/** Those with an attempt that has not ended, sorted. */
+export function scopesInAttempt(db: Database): readonly ScopeId[] {
+  return db
+    .query<ScopeId, []>(
+      `SELECT tenant_id AS tenantId, repo_id AS repoId FROM scope WHERE attempt_open = 1
+       ORDER BY tenant_id, repo_id`,
+    )
+    .all();
+}
+
 /** Its row, made when nothing is known of it yet. Call it inside a transaction that writes. */
 export function knownScope(db: Database, scope: ScopeId): ScopeRow {
   const genesis = genesisOf(scope);

@@ -51,7 +51,7 @@ export async function attempt(
   const nowMs = record.nowMs();
   // What people have set by the clock on the wall goes by it, also where the facts are of the future.
   const wallMs = Math.floor(ports.clock.nowMs());
-  const openIn = await openAttempts(ports);
+  const openIn = (await ports.store.scopesInAttempt()).map(scopeName);
   const question = {
     scope,
     kind,
@@ -226,16 +226,6 @@ function unhealthyWords({
   if (converged === false) return "not everything stands that should";
   if (validity !== undefined && validity !== "pass") return `its validity is ${validity}`;
   return `its run ended ${outcome} with exit code ${exitCode}`;
-}
-
-/** Attempts that have not ended, in all scopes that anybody knows. A scope that cannot be read holds none: the store counts again. */
-async function openAttempts({ store }: VisitPorts): Promise<readonly string[]> {
-  const open: string[] = [];
-  for (const scope of await store.scopes()) {
-    const state = await store.state(scope).catch(() => undefined);
-    if (state?.attempt !== undefined) open.push(scopeName(scope));
-  }
-  return open;
 }
 
 function isProposed({ proposal }: ScopeState, kind: AttemptKind, sha256: string): boolean {

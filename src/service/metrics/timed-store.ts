@@ -30,6 +30,7 @@ export function timedStore(
     entriesBetween: (scope, fromMs, toMs) => store.entriesBetween(scope, fromMs, toMs),
     cursors: (scope) => store.cursors(scope),
     scopes: () => store.scopes(),
+    scopesInAttempt: () => store.scopesInAttempt(),
     raiseFence: (scope, holder, nowMs) => timed(() => store.raiseFence(scope, holder, nowMs)),
     fence: (scope) => store.fence(scope),
     takeNonce: (nonce, keepUntilMs, nowMs) => timed(() => store.takeNonce(nonce, keepUntilMs, nowMs)),

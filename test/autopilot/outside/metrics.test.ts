@@ -237,6 +237,7 @@ function twoStores() {
     attemptMarks: nothing,
     cursors: nothing,
     scopes: nothing,
+    scopesInAttempt: nothing,
     raiseFence: nothing,
     fence: nothing,
     takeNonce: async () => true,
